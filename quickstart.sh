@@ -1,0 +1,36 @@
+#!/bin/sh
+# quickstart.sh - set up a fresh Debian machine and do one thing:
+#   sh quickstart.sh demo     WordNet: label propagation, one RGCN and one RGAT layer on 117,659 synsets
+#   sh quickstart.sh check    the whole test suite
+# Installs what is missing with apt-get (as root, or through sudo), builds in ./build, then runs. A second call only runs.
+set -eu
+cd "$(dirname "$0")"
+what=${1:-demo}
+case $what in demo|check) ;; *) echo "usage: sh quickstart.sh demo|check" >&2; exit 2 ;; esac
+
+packages="autoconf automake libtool flex bison llvm-19-dev liblapack-dev zlib1g-dev pkg-config wordnet-base gcc make python3"
+missing=
+for p in $packages; do
+    dpkg-query -W -f='${Status}' "$p" 2>/dev/null | grep -q 'install ok installed' || missing="$missing $p"
+done
+# a compiler or python that did not come from a package is as good
+for pair in gcc:gcc make:make python3:python3; do
+    command -v "${pair%%:*}" >/dev/null 2>&1 && missing=$(echo " $missing " | sed "s/ ${pair##*:} / /")
+done
+missing=$(echo $missing)
+if [ -n "$missing" ]; then
+    sudo=; [ "$(id -u)" = 0 ] || sudo=sudo
+    echo "installing: $missing"
+    $sudo apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends $missing >/dev/null
+fi
+log=build/setup.log
+mkdir -p build
+step() { printf '%s ... ' "$1"; shift; if "$@" >>"$log" 2>&1; then echo ok; else echo failed; tail -n 40 "$log" >&2; exit 1; fi; }
+[ -x configure ] && [ configure -nt configure.ac ] && [ configure -nt Makefile.am ] || step "generating configure" autoreconf -fi
+[ -f build/Makefile ] || step "configuring" sh -c 'cd build && ../configure'
+step "building pigeonc" make -C build -j"$(nproc)"
+case $what in
+demo) exec sh examples/wordnet/run.sh build ;;
+check) exec make -s -C build check-all ;;
+esac
