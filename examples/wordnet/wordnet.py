@@ -1,0 +1,70 @@
+#!/usr/bin/env python3
+"""Reads WordNet's data files (Debian package wordnet-base) into arrays for pigeonc: wordnet.npz.
+
+    wordnet.py [folder of data.noun ...] OUT.npz
+
+Arrays: g.src g.dst g.etype (i32; every pointer as WordNet stores it, which gives most of them both ways), g.num_nodes, g.num_etypes,
+label (i32: lexicographer file number), known (f32: 1 for the four fifths of synsets whose class may be used, 0 for the hidden fifth, chosen
+by a hash of the synset's number).  With --untyped all edges have one type. Only the standard library."""
+import array
+import io
+import struct
+import sys
+import zipfile
+
+
+def npy(values, typecode, shape):
+    """The bytes of one .npy file."""
+    descr = {"i": "<i4", "f": "<f4", "q": "<i8"}[typecode]
+    head = "{'descr': '%s', 'fortran_order': False, 'shape': (%s), }" % (descr, "".join("%d, " % n for n in shape))
+    head += " " * ((-(len(head) + 11)) % 64) + "\n"
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)) + head.encode() + array.array(typecode, values).tobytes()
+
+
+def read(folder):
+    """Synsets in file order: [(lex file, [(pointer, offset, pos)])], and the place of (pos, offset)."""
+    synsets, place = [], {}
+    for pos, name in (("n", "noun"), ("v", "verb"), ("a", "adj"), ("r", "adv")):
+        with open("%s/data.%s" % (folder, name), encoding="latin-1") as f:
+            for line in f:
+                if line.startswith(" "):
+                    continue
+                word = line.split(" | ")[0].split()
+                n = 4 + 2 * int(word[3], 16)
+                pointers = [(word[n + 1 + 4 * k], word[n + 2 + 4 * k], word[n + 3 + 4 * k]) for k in range(int(word[n]))]
+                place[pos, word[0]] = len(synsets)
+                synsets.append((int(word[1]), pointers))
+    return synsets, place
+
+
+def main():
+    args = [a for a in sys.argv[1:] if not a.startswith("--")]
+    untyped = "--untyped" in sys.argv
+    folder, out = (args if len(args) == 2 else ["/usr/share/wordnet", args[0]])
+    try:
+        synsets, place = read(folder)
+    except FileNotFoundError as error:
+        sys.exit("wordnet.py: %s is missing; on Debian: apt-get install wordnet-base" % error.filename)
+    types, src, dst, etype = {}, [], [], []
+    for v, (_, pointers) in enumerate(synsets):
+        for symbol, offset, pos in pointers:
+            u = place["a" if pos == "s" else pos, offset]
+            r = types.setdefault(symbol, len(types))
+            src.append(v)
+            dst.append(u)
+            etype.append(0 if untyped else r)
+    n = len(synsets)
+    known = [0.0 if (v * 2654435761 >> 16) % 5 == 0 else 1.0 for v in range(n)]
+    count = 1 if untyped else len(types)
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as z:
+        for name, values, code in (("g.src", src, "i"), ("g.dst", dst, "i"), ("g.etype", etype, "i"),
+                                   ("label", [lex for lex, _ in synsets], "i"), ("known", known, "f")):
+            z.writestr(name + ".npy", npy(values, code, (len(values),)))
+        for name, value in (("g.num_nodes", n), ("g.num_etypes", count)):
+            z.writestr(name + ".npy", npy([value], "q", ()))
+    print("%d synsets, %d edges of %d types, %d classes, %d hidden" %
+          (n, len(src), count, 1 + max(lex for lex, _ in synsets), known.count(0.0)))
+
+
+if __name__ == "__main__":
+    main()
