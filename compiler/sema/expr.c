@@ -1,0 +1,340 @@
+/* expr.c - types of expressions: names to values, literals to the type of their context, implicit promotion (never narrowing). */
+#include "sema/scope.h"
+#include <math.h>
+#include <string.h>
+
+bool is_real(const X *x) { return dtype_is_float(x->dt); }
+static bool literal(const X *x) { return x->k == X_INT || x->k == X_REAL; }
+
+Index *local_index(Env *e, const char *name) {
+    for (Local *l = e->local; l; l = l->up) if (l->name == name) return l->index;
+    return NULL;
+}
+void push_index(Env *e, const char *name, Index *i) {
+    Local *l = NEW(e->s->a, Local);
+    *l = (Local){ name, i, NULL, e->local };
+    e->local = l;
+}
+static int rank_of(Dtype t) {
+    switch (t) {
+    case DT_U8: case DT_I8: return 1;
+    case DT_I32: return 2;
+    case DT_I64: return 3;
+    case DT_F16: case DT_BF16: return 4;
+    case DT_F32: return 5;
+    case DT_F64: return 6;
+    case DT_C64: return 7;
+    case DT_C128: return 8;
+    case DT_BOOL: case DT_NONE: break;
+    }
+    return 0;
+}
+static X *convert(Arena *a, X *x, Dtype t) {
+    if (x->dt == t) return x;
+    X *r;
+    if (x->k == X_INT && x->dt != DT_BOOL && dtype_is_float(t)) r = x_real(a, (double)x->u.i, t);
+    else if (x->k == X_INT && x->dt != DT_BOOL && dtype_is_int(t)) r = x_int(a, x->u.i, t);
+    else if (x->k == X_REAL && dtype_is_float(t)) r = x_real(a, x->u.c.re, t);
+    else if (literal(x) && dtype_is_complex(t)) r = x_complex(a, x->k == X_INT ? (double)x->u.i : x->u.c.re, 0, t);
+    else return x_cast(a, x, t);
+    r->loc = x->loc;
+    return r;
+}
+X *coerce(Env *e, X *x, Dtype want, Loc at) {
+    if (x->dt == want) return x;
+    bool ok = rank_of(x->dt) && rank_of(want) && (rank_of(x->dt) <= rank_of(want) || (literal(x) && dtype_is_float(x->dt) && dtype_is_float(want)) ||
+              (x->k == X_INT && dtype_is_int(want)) || (dtype_is_int(x->dt) && dtype_is_float(want)) || (dtype_is_int(x->dt) && dtype_is_int(want) && x->space));
+    if (want == DT_C64 && x->dt == DT_F64) ok = literal(x);
+    if (ok) return convert(e->s->a, x, want);
+    Diag *d = diag_error(e->s->cx, D_TYPE_MISMATCH, at, "this is %s, where %s is needed", dtype_name(x->dt), dtype_name(want));
+    if (dtype_is_int(want)) diag_help(d, "say how it becomes an integer: floor, round or int");
+    else if (rank_of(want)) diag_help(d, "narrowing is written out: %s(...)", dtype_name(want));
+    return NULL;
+}
+/* The common type of two operands. */
+static bool unify(Env *e, X **l, X **r, Loc at) {
+    X *p = *l, *q = *r;
+    if (p->dt == q->dt) return true;
+    if (!rank_of(p->dt) || !rank_of(q->dt)) {
+        diag_error(e->s->cx, D_TYPE_MISMATCH, at, "%s and %s don't go together", dtype_name(p->dt), dtype_name(q->dt));
+        return false;
+    }
+    Dtype t = rank_of(p->dt) > rank_of(q->dt) ? p->dt : q->dt;
+    if (literal(p) && !literal(q) && (rank_of(q->dt) >= 4 || p->k == X_INT)) t = q->dt;
+    else if (literal(q) && !literal(p) && (rank_of(p->dt) >= 4 || q->k == X_INT)) t = p->dt;
+    if ((p->dt == DT_F16 && q->dt == DT_BF16) || (p->dt == DT_BF16 && q->dt == DT_F16)) t = DT_F32;
+    if ((p->dt == DT_F64 && q->dt == DT_C64) || (p->dt == DT_C64 && q->dt == DT_F64)) t = literal(p) || literal(q) ? DT_C64 : DT_C128;
+    *l = convert(e->s->a, p, t);
+    *r = convert(e->s->a, q, t);
+    return true;
+}
+static X *to_float(Env *e, X *x) { return dtype_is_int(x->dt) ? convert(e->s->a, x, e->s->real) : x; }
+
+static X *scalar_call(Env *e, ScalarOp op, X **arg, int n, Loc at) {
+    const ScalarInfo *f = &scalar_info[op];
+    if (n != f->arity) {
+        diag_error(e->s->cx, D_WRONG_ARITY, at, "`%s` takes %d argument%s, not %d", f->name, f->arity, f->arity == 1 ? "" : "s", n);
+        return NULL;
+    }
+    if (f->class_ == FLOAT || f->class_ == REAL) for (int k = 0; k < n; k++) arg[k] = to_float(e, arg[k]);
+    if (n == 2 && !unify(e, &arg[0], &arg[1], at)) return NULL;
+    Dtype t = arg[0]->dt;
+    bool ok = f->class_ == LOGIC ? t == DT_BOOL : f->class_ == INT ? dtype_is_int(t) : f->class_ == REAL ? dtype_is_float(t)
+            : f->class_ == CMP ? (t != DT_BOOL || op == OP_EQ || op == OP_NE) : t != DT_BOOL;
+    if (dtype_is_complex(t) && (op == OP_MIN || op == OP_MAX || op == OP_SIGN || op == OP_MOD || (f->class_ == CMP && op > OP_NE))) ok = false;
+    if ((op == OP_RE || op == OP_IM || op == OP_ARG || op == OP_CONJ) && dtype_is_float(t)) arg[0] = convert(e->s->a, arg[0], dtype_complex_of(t));
+    if (!ok) { diag_error(e->s->cx, D_TYPE_MISMATCH, at, "`%s` does not take %s", f->name, dtype_name(t)); return NULL; }
+    X *r = x_op(e->s->a, op, arg[0], n == 2 ? arg[1] : NULL);
+    r->loc = at;
+    return r;
+}
+static X *type_binary(Env *e, Expr *x) {
+    static const ScalarOp op[] = { OP_ADD, OP_SUB, OP_MUL, OP_DIV, OP_FLOORDIV, OP_MOD, OP_POW, OP_EQ, OP_NE, OP_LT, OP_LE, OP_GT, OP_GE, OP_AND, OP_OR,
+                                   OP_BITAND, OP_BITOR, OP_BITXOR, OP_SHL, OP_SHR };
+    X *arg[2] = { type_expr(e, x->arg.at[0]), type_expr(e, x->arg.at[1]) };
+    if (!arg[0] || !arg[1]) return NULL;
+    if (x->op >= B_EQ && x->op <= B_GE && arg[0]->space && arg[1]->space && arg[0]->space != arg[1]->space) {
+        diag_error(e->s->cx, D_SPACE_MISMATCH, x->loc, "an index of `%s` is compared with one of `%s`", arg[0]->space->name, arg[1]->space->name);
+        return NULL;
+    }
+    if (x->op == B_DIV && dtype_is_int(arg[0]->dt) && dtype_is_int(arg[1]->dt)) arg[0] = to_float(e, arg[0]);
+    return scalar_call(e, op[x->op], arg, 2, x->loc);
+}
+/* a prelude or model `let`: its text with the arguments in place */
+static X *call_let(Env *e, Bind *b, Expr *x) {
+    Stmt *l = b->let;
+    if (x->call.n != l->index.n) {
+        diag_note(diag_error(e->s->cx, D_WRONG_ARITY, x->loc, "`%s` takes %d argument%s, not %d", b->name, l->index.n, l->index.n == 1 ? "" : "s", x->call.n), b->loc, "it is declared here");
+        return NULL;
+    }
+    if (b->scope->depth > 60) { diag_error(e->s->cx, D_RECURSIVE_MODEL, x->loc, "`%s` calls itself", b->name); return NULL; }
+    Env in = { e->s, b->scope, e->local };
+    for (int k = 0; k < x->call.n; k++) {
+        X *v = type_expr(e, x->call.at[k].value);
+        if (!v) return NULL;
+        Local *n = NEW(e->s->a, Local);
+        *n = (Local){ l->index.at[k].s, NULL, v, in.local };
+        in.local = n;
+    }
+    b->scope->depth++;
+    X *r = type_expr(&in, l->rhs.at[0]);
+    b->scope->depth--;
+    return r;
+}
+static X *frequency(Env *e, X *k, Loc at) {
+    Arena *a = e->s->a;
+    Space *s = k->space;
+    if (!s || s->kind != SP_MODES) { diag_error(e->s->cx, D_BAD_MODES, at, "freq takes an index of frequencies (declared by modes)"); return NULL; }
+    X *lo = x_op(a, OP_ADD, x_ext(a, s->f0), k), *hi = x_op(a, OP_ADD, x_ext(a, s->f1), x_op(a, OP_SUB, k, x_ext(a, s->n0)));
+    return x_if(a, x_op(a, OP_LT, k, x_ext(a, s->n0)), lo, hi);
+}
+static X *type_call(Env *e, Expr *x) {
+    Sema *s = e->s;
+    Expr *callee = x->arg.at[0];
+    if (callee->kind != E_NAME) { diag_error(s->cx, D_BAD_LAYER, x->loc, "a model's result is not a number; name it by an equation: h = %s", expr_text(s->cx, x)); return NULL; }
+    const char *f = callee->name.s;
+    Bind *b = scope_find(e->scope, f);
+    if (b && b->kind == B_FUNCTION) { f = b->function; Bind *c = scope_find(e->scope->up ? e->scope->up : e->scope, f); b = c && c->kind == B_LET ? c : NULL; }
+    if (b && b->kind == B_POISON) return NULL;
+    if (b && b->kind == B_LET) return call_let(e, b, x);
+    if (!strcmp(f, "size") || !strcmp(f, "step")) {
+        Space *v = x->call.n == 1 ? space_of(e, x->call.at[0].value) : NULL;
+        if (!v) return NULL;
+        return f[1] == 'i' ? x_ext(s->a, v->extent) : x_op(s->a, OP_DIV, x_real(s->a, 1, s->real), convert(s->a, x_ext(s->a, v->extent), s->real));
+    }
+    if (!strcmp(f, "bitcast") && x->call.n == 2 && x->call.at[0].value->kind == E_NAME) {
+        Dtype t = dtype_from_name(x->call.at[0].value->name.s);
+        X *v = type_expr(e, x->call.at[1].value);
+        if (!v) return NULL;
+        if (t == DT_NONE || dtype_bytes(t) != dtype_bytes(v->dt) || dtype_is_complex(t) || dtype_is_complex(v->dt)) { diag_error(s->cx, D_TYPE_MISMATCH, x->loc, "bitcast from %s needs a type of %zu bytes", dtype_name(v->dt), dtype_bytes(v->dt)); return NULL; }
+        return x_bitcast(s->a, v, t);
+    }
+    int n = x->call.n;
+    X **arg = NEWN(s->a, X *, n + 2);
+    bool ok = true;
+    for (int k = 0; k < n; k++) {
+        if (x->call.at[k].name.s) { diag_error(s->cx, D_UNKNOWN_ARGUMENT, x->call.at[k].name.loc, "scalar functions and maps have no named arguments"); ok = false; }
+        else if (!(arg[k] = type_expr(e, x->call.at[k].value))) ok = false;
+    }
+    if (!ok) return NULL;
+    /* maps: of graphs and declared ones */
+    Value *map = NULL;
+    static const char *const role[] = { "src", "dst", "etype", "ntype" };
+    const char *dot = strrchr(f, '.');
+    Graph *g = NULL;
+    for (int k = 0; k < 4 && (!b || b->kind == B_GRAPH); k++) {
+        if (strcmp(dot ? dot + 1 : f, role[k])) continue;
+        if (dot) { Bind *q = scope_find(e->scope, intern_n(s->cx, f, (size_t)(dot - f))); if (q && q->kind == B_GRAPH) g = q->graph; }
+        else {
+            int count = 0;
+            for (Scope *c = e->scope; c && !count; c = c->up) for (int j = 0; j < c->bind.n; j++) if (c->bind.at[j].kind == B_GRAPH) g = c->bind.at[j].graph, count++;
+            if (count > 1) { diag_help(diag_error(s->cx, D_UNKNOWN_NAME, callee->loc, "there are several graphs: whose `%s`?", f), "write %s.%s(...)", g->name, f); return NULL; }
+        }
+        if (g) map = k == 0 ? g->src : k == 1 ? g->dst : k == 2 ? g->etype : g->ntype;
+    }
+    if (!map && b && b->kind == B_DEF) {
+        map = def_value(s, b->def);
+        if (!map) return NULL;
+        if (!map->target) {
+            diag_note(diag_help(diag_error(s->cx, D_NOT_A_MAP, callee->loc, "`%s` is a tensor, not a map", f), "tensors have subscripts: %s[...]", f), b->loc, "it is declared here");
+            return NULL;
+        }
+    }
+    if (map) {
+        if (n != map->rank) { diag_error(s->cx, D_WRONG_ARITY, x->loc, "map `%s` takes %d argument%s, not %d", f, map->rank, map->rank == 1 ? "" : "s", n); return NULL; }
+        for (int k = 0; k < n; k++) if (arg[k]->space != map->axis[k]) {
+            diag_error(s->cx, D_SPACE_MISMATCH, x->call.at[k].value->loc, "map `%s` takes an index of `%s`, but `%s` %s%s%s", f, map->axis[k]->name, expr_text(s->cx, x->call.at[k].value),
+                       arg[k]->space ? "ranges over `" : "is a number", arg[k]->space ? arg[k]->space->name : "", arg[k]->space ? "`" : "");
+            return NULL;
+        }
+        X *r = x_read(s->a, map, arg, NULL, NULL);
+        r->loc = x->loc;
+        return r;
+    }
+    if (!strcmp(f, "clamp") && n == 3) {
+        X *lo[2] = { arg[0], arg[1] };
+        X *m = scalar_call(e, OP_MAX, lo, 2, x->loc);
+        if (!m) return NULL;
+        X *hi[2] = { m, arg[2] };
+        return scalar_call(e, OP_MIN, hi, 2, x->loc);
+    }
+    if (n == 1 && !strcmp(f, "freq")) return frequency(e, arg[0], x->loc);
+    if (n == 1 && !strcmp(f, "coord")) {
+        if (!arg[0]->space) { diag_error(s->cx, D_TYPE_MISMATCH, x->loc, "coord takes an index of a grid"); return NULL; }
+        return x_op(s->a, OP_DIV, convert(s->a, arg[0], s->real), convert(s->a, x_ext(s->a, arg[0]->space->extent), s->real));
+    }
+    Dtype t = !strcmp(f, "int") ? DT_I64 : !strcmp(f, "real") ? s->real : dtype_from_name(f);
+    if (t != DT_NONE && n == 1) {
+        if (dtype_is_complex(arg[0]->dt) && !dtype_is_complex(t)) { diag_help(diag_error(s->cx, D_TYPE_MISMATCH, x->loc, "a complex number does not become %s by itself", dtype_name(t)), "take re(..), im(..) or abs(..)"); return NULL; }
+        X *r = convert(s->a, arg[0], t);
+        if (r == arg[0] && r->space) { r = x_op(s->a, OP_ADD, r, x_int(s->a, 0, DT_I64)); }
+        return r;
+    }
+    for (int k = 0; k < OP_COUNT; k++) if (!strcmp(scalar_info[k].name, f)) return scalar_call(e, (ScalarOp)k, arg, n, x->loc);
+    if (b) diag_note(diag_error(s->cx, D_NOT_A_MAP, callee->loc, "`%s` can't be called", f), b->loc, "it is declared here");
+    else unknown_name(e, callee->name);
+    return NULL;
+}
+static X *type_name(Env *e, Expr *x) {
+    Sema *s = e->s;
+    const char *n = x->name.s;
+    for (Local *l = e->local; l; l = l->up) if (l->name == n) {
+        if (l->x) return l->x;
+        X *r = x_index(s->a, l->index);
+        r->loc = x->loc;
+        return r;
+    }
+    Bind *b = scope_find(e->scope, n);
+    const char *dot = strrchr(n, '.');
+    if (!b && dot && (!strcmp(dot, ".first") || !strcmp(dot, ".last"))) {
+        Bind *q = scope_find(e->scope, intern_n(s->cx, n, (size_t)(dot - n)));
+        if (q && (q->kind == B_SPACE)) {
+            X *r = dot[1] == 'f' ? x_int(s->a, 0, DT_I64) : x_ext(s->a, ext_op(s->a, EXT_SUB, q->space->extent, ext_const(s->a, 1)));
+            X *c = NEW(s->a, X);
+            *c = *r, c->space = q->space;
+            return c;
+        }
+    }
+    if (!b && !strcmp(n, "pi")) return x_real(s->a, M_PI, s->real);
+    if (!b && !strcmp(n, "inf")) return x_real(s->a, INFINITY, s->real);
+    if (b && b->kind == B_CONST) { Env up = { s, b->scope, NULL }; return type_expr(&up, b->expr); }
+    if (b && b->kind == B_INDEX) {
+        diag_help(diag_note(diag_error(s->cx, D_UNBOUND_INDEX, x->loc, "index `%s` is neither on the left nor bound here", n), b->loc, "it is declared here"),
+                  "bind it by a reduction, such as sum(%s), or put it on the left", n);
+        return NULL;
+    }
+    if (b && b->kind == B_SPACE) { diag_help(diag_error(s->cx, D_TYPE_MISMATCH, x->loc, "`%s` is a space, not a number", n), "its extent is size(%s)", n); return NULL; }
+    if (b && b->kind == B_POISON) return NULL;
+    Value *v = tensor_value(e, x);
+    if (!v) return NULL;
+    if (v->rank) { diag_error(s->cx, D_WRONG_RANK, x->loc, "`%s` has %d dimension%s: give %s subscripts", n, v->rank, v->rank == 1 ? "" : "s", v->rank == 1 ? "it" : "them"); return NULL; }
+    X *r = x_read(s->a, v, NULL, NULL, NULL);
+    r->loc = x->loc;
+    return r;
+}
+X *type_expr(Env *e, Expr *x) {
+    Sema *s = e->s;
+    X *r = NULL;
+    switch (x->kind) {
+    case E_INT: r = x_int(s->a, x->i, DT_I64); break;
+    case E_REAL: r = x_real(s->a, x->r, s->real); break;
+    case E_IMAG: r = x_complex(s->a, 0, x->r, dtype_complex_of(s->real)); break;
+    case E_BOOL: r = x_int(s->a, x->i, DT_BOOL); break;
+    case E_NAME: return type_name(e, x);
+    case E_SUBSCRIPT: {
+        Value *v = tensor_value(e, x->arg.at[0]);
+        if (!v) {
+            for (int k = 0; k < x->sub.n; k++) (void)0;
+            return NULL;
+        }
+        return read_tensor(e, v, x, x->sub.at, x->sub.n, expr_text(s->cx, x->arg.at[0]));
+    }
+    case E_CALL: return type_call(e, x);
+    case E_UNARY: {
+        X *v = type_expr(e, x->arg.at[0]);
+        if (!v) return NULL;
+        if (x->op == U_NEG && v->k == X_INT && v->dt != DT_BOOL) { r = x_int(s->a, -v->u.i, v->dt); break; }
+        if (x->op == U_NEG && v->k == X_REAL) { r = x_real(s->a, -v->u.c.re, v->dt); break; }
+        return scalar_call(e, x->op == U_NEG ? OP_NEG : x->op == U_NOT ? OP_NOT : OP_BITNOT, &v, 1, x->loc);
+    }
+    case E_BINARY: return type_binary(e, x);
+    case E_IF: {
+        X *c = type_expr(e, x->arg.at[0]), *t = type_expr(e, x->arg.at[1]), *o = type_expr(e, x->arg.at[2]);
+        if (!c || !t || !o) return NULL;
+        if (c->dt != DT_BOOL) { diag_help(diag_error(s->cx, D_TYPE_MISMATCH, x->arg.at[0]->loc, "a condition is true or false, this is %s", dtype_name(c->dt)), "compare it: ... > 0"); return NULL; }
+        if (!unify(e, &t, &o, x->loc)) return NULL;
+        r = x_if(s->a, c, t, o);
+        break;
+    }
+    case E_REDUCE: return type_reduce(e, x);
+    case E_SOFTMAX: return type_softmax(e, x);
+    case E_TRANSFORM: return type_transform(e, x);
+    case E_SELECT: return type_scan(e, x);
+    case E_FACTOR:
+        diag_error(s->cx, D_LATER_FEATURE, x->loc, "this version of the compiler has no factorisations (`%s`)", x->name.s);
+        return NULL;
+    case E_WRT:
+        diag_error(s->cx, D_LATER_FEATURE, x->loc, "this version of the compiler has no derivatives (`%s`)", x->name.s);
+        return NULL;
+    case E_STRING: case E_TUPLE: case E_RANGE: case E_PRIME:
+        diag_error(s->cx, D_TYPE_MISMATCH, x->loc, "`%s` is not a number", expr_text(s->cx, x));
+        return NULL;
+    }
+    r->loc = x->loc;
+    return r;
+}
+
+typedef struct Free { Index **at; int n, max; VEC(Index *) bound; Arena *a; } Free;
+static bool free_visit(X *x, void *d) {
+    Free *f = d;
+    if (x->k == X_REDUCE) for (int k = 0; k < x->u.reduce.n; k++) vec_add(f->a, f->bound, x->u.reduce.idx[k]);
+    if (x->k != X_INDEX) return true;
+    for (int k = 0; k < f->bound.n; k++) if (f->bound.at[k] == x->u.index) return true;
+    for (int k = 0; k < f->n; k++) if (f->at[k] == x->u.index) return true;
+    if (f->n < f->max) f->at[f->n++] = x->u.index;
+    return true;
+}
+/* Indices that x depends on and does not bind, in order of creation: the same for every way of writing x. */
+int free_indices(Env *e, X *x, Index **out, int max) {
+    Free f = { .at = out, .max = max, .a = e->s->a };
+    x_walk(x, free_visit, &f);
+    for (int k = 1; k < f.n; k++) for (int j = k; j > 0 && out[j - 1]->id > out[j]->id; j--) { Index *t = out[j]; out[j] = out[j - 1], out[j - 1] = t; }
+    return f.n;
+}
+/* A tensor over idx with the value of x; the indices are renewed. */
+Value *materialise(Env *e, X *x, Index **idx, int n, const char *name, Loc loc) {
+    Program *p = e->s->p;
+    Node *node = program_node(p, N_COMPUTE, loc);
+    Space **axis = NEWN(e->s->a, Space *, n + 1);
+    X **to = NEWN(e->s->a, X *, n + 1);
+    node->u.compute.idx = NEWN(e->s->a, Index *, n + 1);
+    for (int k = 0; k < n; k++) {
+        axis[k] = idx[k]->space;
+        node->u.compute.idx[k] = program_index(p, idx[k]->name, idx[k]->space);
+        to[k] = x_index(e->s->a, node->u.compute.idx[k]);
+    }
+    node->u.compute.expr = x_substitute(p, x, n, idx, to);
+    Value *v = program_value(p, node, name, x->dt, n, axis);
+    vec_add(p->arena, p->node, node);
+    return v;
+}

@@ -1,0 +1,153 @@
+/* scope.c - names, and expressions that stand for spaces and sizes. Spaces are shared: equal expressions over equal parts are one Space. */
+#include "sema/scope.h"
+#include <string.h>
+
+Bind *scope_find(Scope *s, const char *name) {
+    for (; s; s = s->up)
+        for (int k = s->bind.n - 1; k >= 0; k--) if (s->bind.at[k].name == name) return &s->bind.at[k];
+    return NULL;
+}
+Bind *scope_add(Sema *s, Scope *c, Name n, BindKind k) {
+    for (int j = 0; j < c->bind.n; j++) if (c->bind.at[j].name == n.s) {
+        diag_note(diag_error(s->cx, D_DUPLICATE_NAME, n.loc, "`%s` is declared already", n.s), c->bind.at[j].loc, "here");
+        return &c->bind.at[j];
+    }
+    Bind b = { .name = n.s, .kind = k, .loc = n.loc };
+    vec_add(s->a, c->bind, b);
+    return &c->bind.at[c->bind.n - 1];
+}
+void unknown_name(Env *e, Name n) {
+    const char *all[512];
+    int m = 0;
+    for (Scope *s = e->scope; s; s = s->up) for (int k = 0; k < s->bind.n && m < 500; k++) all[m++] = s->bind.at[k].name;
+    for (int k = 0; k < OP_COUNT && m < 512; k++) all[m++] = scalar_info[k].name;
+    const char *near = did_you_mean(e->s->cx, n.s, all, m);
+    Diag *d = diag_error(e->s->cx, D_UNKNOWN_NAME, n.loc, "nothing here is named `%s`", n.s);
+    if (near) diag_help(d, "did you mean `%s`?", near);
+}
+static Space *shared(Sema *s, SpaceKind k, const char *name, Ext *extent, Space **part, int n) {
+    for (int j = 0; j < s->p->space.n; j++) {
+        Space *o = s->p->space.at[j];
+        if (o->kind != k || o->n_part != n || strcmp(o->name, name)) continue;
+        bool same = ext_equal(o->extent, extent);
+        for (int q = 0; q < n; q++) same &= o->part[q] == part[q];
+        if (same) return o;
+    }
+    Space *r = program_space(s->p, k, name, extent);
+    r->n_part = n;
+    for (int q = 0; q < n; q++) r->part[q] = part[q];
+    return r;
+}
+static Space *composed(Sema *s, SpaceKind k, Space **part, int n, const char *sep, ExtOp op) {
+    const char *name = k == SP_PRODUCT ? "(" : "";
+    Ext *x = NULL;
+    for (int j = 0; j < n; j++) {
+        name = arena_printf(s->a, "%s%s%s", name, j ? sep : "", part[j]->name);
+        x = x ? ext_op(s->a, op, x, part[j]->extent) : part[j]->extent;
+    }
+    return shared(s, k, k == SP_PRODUCT ? arena_printf(s->a, "%s)", name) : name, x, part, n);
+}
+Space *space_sum(Sema *s, Space **part, int n) { return composed(s, SP_SUM, part, n, " + ", EXT_ADD); }
+Space *space_product(Sema *s, Space **part, int n) { return composed(s, SP_PRODUCT, part, n, ", ", EXT_MUL); }
+Space *space_scaled(Sema *s, Space *g, int num, int den) {
+    Ext *x = ext_op(s->a, EXT_CEILDIV, ext_op(s->a, EXT_MUL, g->extent, ext_const(s->a, num)), ext_const(s->a, den));
+    Space *r = shared(s, g->kind == SP_GRID ? SP_GRID : SP_DIM, den > 1 ? arena_printf(s->a, "%s/%d", g->name, den) : arena_printf(s->a, "%d*%s", num, g->name), x, &g, 1);
+    r->boundary = g->boundary;
+    return r;
+}
+Ext *extent_of(Env *e, Expr *x) {
+    Arena *a = e->s->a;
+    if (x->kind == E_INT) return ext_const(a, x->i);
+    if (x->kind == E_UNARY && x->op == U_NEG) { Ext *v = extent_of(e, x->arg.at[0]); return v ? ext_op(a, EXT_SUB, ext_const(a, 0), v) : NULL; }
+    if (x->kind == E_CALL && x->call.n == 1 && x->arg.at[0]->kind == E_NAME && !strcmp(x->arg.at[0]->name.s, "size")) return extent_of(e, x->call.at[0].value);
+    if (x->kind == E_BINARY && (x->op <= B_MOD)) {
+        static const ExtOp op[] = { EXT_ADD, EXT_SUB, EXT_MUL, EXT_FLOORDIV, EXT_FLOORDIV, EXT_MOD };
+        Ext *l = extent_of(e, x->arg.at[0]), *r = extent_of(e, x->arg.at[1]);
+        return l && r ? ext_op(a, op[x->op], l, r) : NULL;
+    }
+    if (x->kind == E_NAME) {
+        Bind *b = scope_find(e->scope, x->name.s);
+        if (b && b->kind == B_CONST) { Env up = { e->s, b->scope, NULL }; return extent_of(&up, b->expr); }
+    }
+    Space *s = space_of(e, x);
+    return s ? s->extent : NULL;
+}
+Space *space_of(Env *e, Expr *x) {
+    Sema *s = e->s;
+    if (x->kind == E_NAME) {
+        Bind *b = scope_find(e->scope, x->name.s);
+        if (b && b->kind == B_SPACE) return b->space;
+        if (b && b->kind == B_INDEX) return b->space;                    /* modes k: the name is the space's too */
+        if (b && b->kind == B_POISON) return NULL;
+        if (b && b->kind == B_CONST) { Ext *v = extent_of(e, x); return v ? shared(s, SP_DIM, ext_text(s->a, v), v, NULL, 0) : NULL; }
+        const char *dot = strrchr(x->name.s, '.');
+        if (dot) {
+            Bind *g = scope_find(e->scope, intern_n(s->cx, x->name.s, (size_t)(dot - x->name.s)));
+            if (g && g->kind == B_GRAPH) {
+                Graph *q = g->graph;
+                if (!strcmp(dot, ".nodes")) return q->dst_nodes;
+                if (!strcmp(dot, ".edges")) return q->edges;
+                if (!strcmp(dot, ".ntypes")) return q->ntypes;
+                if (!strcmp(dot, ".etypes")) return q->etypes;
+                if (!strcmp(dot + 1, strrchr(q->src_nodes->name, '.') + 1)) return q->src_nodes;
+                if (!strcmp(dot + 1, strrchr(q->dst_nodes->name, '.') + 1)) return q->dst_nodes;
+                diag_help(diag_error(s->cx, D_NOT_A_SPACE, x->loc, "graph `%s` has no space `%s`", g->name, dot + 1), "it has nodes, edges, ntypes and etypes");
+                return NULL;
+            }
+        }
+        if (!b) { unknown_name(e, x->name); return NULL; }
+        diag_note(diag_error(s->cx, D_NOT_A_SPACE, x->loc, "`%s` is not a space", x->name.s), b->loc, "it is declared here");
+        return NULL;
+    }
+    if (x->kind == E_TUPLE) {
+        Space *part[8];
+        for (int k = 0; k < x->arg.n; k++) if (k >= 8 || !(part[k] = space_of(e, x->arg.at[k]))) return NULL;
+        return space_product(s, part, x->arg.n);
+    }
+    if (x->kind == E_RANGE) {
+        Ext *lo = extent_of(e, x->arg.at[0]), *hi = extent_of(e, x->arg.at[1]);
+        int64_t l, h;
+        if (!lo || !hi) return NULL;
+        if (!ext_is_const(lo, &l)) { diag_error(s->cx, D_NOT_A_SPACE, x->loc, "the first end of a range is a constant"); return NULL; }
+        if (ext_is_const(hi, &h) && h < l) { diag_error(s->cx, D_NOT_A_SPACE, x->loc, "the range %lld..%lld is empty", (long long)l, (long long)h); return NULL; }
+        Ext *n = ext_op(s->a, EXT_ADD, ext_op(s->a, EXT_SUB, hi, lo), ext_const(s->a, 1));
+        Space *r = shared(s, SP_RANGE, arena_printf(s->a, "%lld..%s", (long long)l, ext_text(s->a, hi)), n, NULL, 0);
+        r->lo = l;
+        return r;
+    }
+    if (x->kind == E_BINARY && x->op == B_ADD && x->arg.at[0]->kind != E_INT && x->arg.at[1]->kind != E_INT) {
+        Space *l = space_of(e, x->arg.at[0]), *r = space_of(e, x->arg.at[1]), *part[8];
+        if (!l || !r) return NULL;
+        int n = 0;
+        if (l->kind == SP_SUM && !x->arg.at[0]->parens) for (; n < l->n_part; n++) part[n] = l->part[n]; else part[n++] = l;
+        if (n >= 8) { diag_error(s->cx, D_NOT_A_SPACE, x->loc, "a sum axis has at most eight parts"); return NULL; }
+        part[n++] = r;
+        return space_sum(s, part, n);
+    }
+    if (x->kind == E_BINARY && x->op == B_DIV && x->arg.at[1]->kind == E_INT && x->arg.at[1]->i > 0) {
+        Space *g = space_of(e, x->arg.at[0]);
+        return g ? space_scaled(s, g, 1, (int)x->arg.at[1]->i) : NULL;
+    }
+    if (x->kind == E_BINARY && x->op == B_MUL && x->arg.at[0]->kind == E_INT && x->arg.at[0]->i > 0) {
+        Space *g = space_of(e, x->arg.at[1]);
+        return g ? space_scaled(s, g, (int)x->arg.at[0]->i, 1) : NULL;
+    }
+    if (x->kind == E_INT || x->kind == E_BINARY) {
+        Ext *v = extent_of(e, x);
+        int64_t n;
+        if (!v) return NULL;
+        if (ext_is_const(v, &n) && (n < 1 || n >= INT32_MAX)) { diag_error(s->cx, D_DIM_OVERFLOW, x->loc, "a size of %lld is not between 1 and 2147483646", (long long)n); return NULL; }
+        return shared(s, SP_DIM, ext_text(s->a, v), v, NULL, 0);
+    }
+    diag_error(s->cx, D_NOT_A_SPACE, x->loc, "this is not a space");
+    return NULL;
+}
+Model *find_model(Sema *s, File *f, const char *name) {
+    for (int k = 0; k < f->model.n; k++) if (f->model.at[k]->name.s == name) return f->model.at[k];
+    for (int k = 0; k < f->use.n; k++)
+        for (int j = 0; j < s->file.n; j++) if (s->file_path.at[j] == f->use.at[k].path) {
+            Model *m = s->file.at[j] == f ? NULL : find_model(s, s->file.at[j], name);
+            if (m) return m;
+        }
+    return NULL;
+}

@@ -1,0 +1,71 @@
+/* scope.h - names of one model instance; private to sema/.
+ *
+ * A tensor is elaborated when it is first read (Def.state), so the program comes out in dependence order; what is read while it is
+ * being elaborated is a circle, unless recur.c has found the whole group first. */
+#ifndef PIGEON_SCOPE_H
+#define PIGEON_SCOPE_H
+#include "sema/sema.h"
+typedef struct Scope Scope;
+typedef enum { B_SPACE, B_INDEX, B_DEF, B_GRAPH, B_LET, B_CONST, B_FUNCTION, B_LAYER, B_POISON } BindKind;
+typedef struct Def {                 /* a tensor: an input or parameter (value set), or equations */
+    const char *name; Loc loc; Scope *scope;
+    VEC(Stmt *) eq;                  /* equations; whole-tensor assignment or call: one with lhs a name */
+    Stmt *repeat;                    /* the repeat that carries it; its start value is in eq */
+    Decl *decl;                      /* computed map */
+    int state;                       /* 0 not begun, 1 under way, 2 done */
+    Value *value;                    /* NULL after an error */
+    int mark, low, group; bool on_stack;
+} Def;
+typedef struct Bind {
+    const char *name; BindKind kind; Loc loc;
+    Space *space; Graph *graph; Def *def; Stmt *let; Expr *expr; Scope *scope;     /* by kind; LAYER: scope of the instance (NULL: not called yet) */
+    Model *model; Expr *call; const char *function;
+} Bind;
+struct Scope {
+    Scope *up; Model *model; File *file; const char *prefix; int depth;
+    VEC(Bind) bind;
+    VEC(Def *) def;
+    VEC(const char *) output;
+    Loc call;
+};
+typedef struct Local { const char *name; Index *index; X *x; struct Local *up; } Local;     /* an index in scope, or an argument of a let */
+typedef struct Sema {
+    Context *cx; Arena *a; Program *p; Dtype real; const Fixed *fixed; int n_fixed; bool *fixed_used;
+    VEC(File *) file; VEC(const char *) file_path; File *prelude; int counter; Bind *none;
+    VEC(Model *) active;
+} Sema;
+typedef struct Env { Sema *s; Scope *scope; Local *local; } Env;
+
+/* scope.c */
+Bind *scope_find(Scope *s, const char *name);
+Bind *scope_add(Sema *s, Scope *c, Name n, BindKind k);
+void unknown_name(Env *e, Name n);
+Space *space_of(Env *e, Expr *x);                  /* NULL after a diagnostic */
+Ext *extent_of(Env *e, Expr *x);
+Space *space_sum(Sema *s, Space **part, int n);
+Space *space_product(Sema *s, Space **part, int n);
+Space *space_scaled(Sema *s, Space *g, int num, int den);
+Model *find_model(Sema *s, File *f, const char *name);
+/* expr.c */
+X *type_expr(Env *e, Expr *x);                     /* NULL after a diagnostic */
+X *coerce(Env *e, X *x, Dtype want, Loc at);       /* implicit promotion, or NULL after a diagnostic */
+Value *materialise(Env *e, X *x, Index **idx, int n, const char *name, Loc loc);
+int free_indices(Env *e, X *x, Index **out, int max);
+Index *local_index(Env *e, const char *name);
+void push_index(Env *e, const char *name, Index *i);
+bool is_real(const X *x);
+/* subscript.c */
+X *read_tensor(Env *e, Value *v, Expr *at, Subscript *sub, int n, const char *name);
+/* reduce.c */
+X *type_reduce(Env *e, Expr *x);
+X *type_softmax(Env *e, Expr *x);
+X *type_transform(Env *e, Expr *x);
+X *type_scan(Env *e, Expr *x);
+/* equation.c */
+Value *def_value(Sema *s, Def *d);
+Value *tensor_value(Env *e, Expr *x);              /* a whole tensor by name: x, h1, h1.y */
+Scope *instantiate(Env *e, Model *m, Expr *generic, Expr *args, const char *prefix, Loc at);
+void declare_body(Sema *s, Scope *c, Stmt **body, int n, bool entry);
+void recur_groups(Sema *s, Scope *c);
+bool recur_elaborate(Sema *s, Def *d);
+#endif

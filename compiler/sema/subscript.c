@@ -1,0 +1,127 @@
+/* subscript.c - the space check: what may subscript a dimension, and what reads beyond its edge give. */
+#include "sema/scope.h"
+#include <string.h>
+
+static Boundary rule(EdgeRule r) {
+    return r == EDGE_ZERO ? BND_ZERO : r == EDGE_PERIODIC ? BND_PERIODIC : r == EDGE_REFLECT ? BND_REFLECT : r == EDGE_REPLICATE ? BND_REPLICATE : r == EDGE_ELSE ? BND_ELSE : BND_NONE;
+}
+static bool names_space(Env *e, Expr *x) {
+    if (x->kind != E_NAME || local_index(e, x->name.s)) return false;
+    Bind *b = scope_find(e->scope, x->name.s);
+    return b && b->kind == B_SPACE;
+}
+/* position in `axis` of a subscript; *bnd and *other say what lies beyond */
+static X *position(Env *e, Space *axis, Expr *x, const Subscript *u, int k, const char *tensor, Boundary *bnd, X **other) {
+    Sema *s = e->s;
+    Arena *a = s->a;
+    *bnd = BND_NONE;
+    if (x->kind == E_TUPLE) {
+        if (axis->kind != SP_PRODUCT || axis->n_part != x->arg.n) {
+            diag_error(s->cx, D_SPACE_MISMATCH, x->loc, "dimension %d of `%s` is `%s`, not a product of %d spaces", k + 1, tensor, axis->name, x->arg.n);
+            return NULL;
+        }
+        X *sum = NULL;
+        for (int j = 0; j < x->arg.n; j++) {
+            Boundary b; X *o;
+            X *q = position(e, axis->part[j], x->arg.at[j], NULL, k, tensor, &b, &o);
+            if (!q) return NULL;
+            if (b != BND_NONE) { diag_error(s->cx, D_BAD_BOUNDARY, x->loc, "index arithmetic inside a pair has no boundary rule"); return NULL; }
+            sum = sum ? x_op(a, OP_ADD, x_op(a, OP_MUL, sum, x_ext(a, axis->part[j]->extent)), q) : q;
+        }
+        return sum;
+    }
+    if (axis->kind == SP_SUM) {                              /* A + B + i: the part behind A and B */
+        Expr *strip[8], *y = x;
+        int n = 0;
+        while (y->kind == E_BINARY && y->op == B_ADD && n < 7 && (strip[n] = y->arg.at[1], 1)) n++, y = y->arg.at[0];
+        if (n == 0 || names_space(e, y)) {
+            Space *lead[8];
+            int m = 0;
+            Expr *idx = x;
+            if (n && names_space(e, y)) {
+                lead[m++] = space_of(e, y);
+                for (int j = n - 1; j > 0 && names_space(e, strip[j]); j--) lead[m++] = space_of(e, strip[j]);
+                idx = strip[0];
+            }
+            bool fits = m < axis->n_part;
+            for (int j = 0; j < m && fits; j++) fits = lead[j] == axis->part[j];
+            if (fits && (n == m)) {
+                X *q = type_expr(e, idx);
+                if (!q) return NULL;
+                if (q->space == axis->part[m]) {
+                    Ext *off = ext_const(a, 0);
+                    for (int j = 0; j < m; j++) off = ext_op(a, EXT_ADD, off, axis->part[j]->extent);
+                    int64_t z;
+                    return ext_is_const(off, &z) && !z ? q : x_op(a, OP_ADD, x_ext(a, off), q);
+                }
+                if (q->space == axis) return q;
+                if (q->space) {
+                    diag_error(s->cx, D_SPACE_MISMATCH, x->loc, "`%s` ranges over `%s`, which is not part %d of `%s`, dimension %d of `%s`", expr_text(s->cx, idx), q->space->name, m + 1, axis->name, k + 1, tensor);
+                    return NULL;
+                }
+            }
+        }
+    }
+    X *q = type_expr(e, x);
+    if (!q) return NULL;
+    if (!dtype_is_int(q->dt)) { diag_error(s->cx, D_TYPE_MISMATCH, x->loc, "a subscript is an index or an integer, this is %s", dtype_name(q->dt)); return NULL; }
+    EdgeRule edge = u ? u->edge : EDGE_DEFAULT;
+    if (q->space == axis && edge == EDGE_DEFAULT) return q;
+    if (q->space && q->space != axis && !(q->space->kind == SP_RANGE && edge != EDGE_DEFAULT)) {
+        Diag *d = diag_error(s->cx, D_SPACE_MISMATCH, x->loc, "`%s` ranges over `%s`, but dimension %d of `%s` is `%s`", expr_text(s->cx, x), q->space->name, k + 1, tensor, axis->name);
+        Bind *b = x->kind == E_NAME ? scope_find(e->scope, x->name.s) : NULL;
+        if (b) diag_note(d, b->loc, "`%s` is declared here", x->name.s);
+        diag_help(d, "subscript it with an index over `%s`, or a map into it", axis->name);
+        return NULL;
+    }
+    if (q->k == X_INT && !q->space) {                         /* a literal is checked against the extent */
+        int64_t n, v = q->u.i - (axis->kind == SP_RANGE ? axis->lo : 0);
+        if (v < 0 || (ext_is_const(axis->extent, &n) && v >= n)) {
+            if (edge == EDGE_DEFAULT) { diag_error(s->cx, D_OUT_OF_RANGE, x->loc, "%lld is outside `%s`, dimension %d of `%s`", (long long)q->u.i, axis->name, k + 1, tensor); return NULL; }
+        } else {
+            if (!ext_is_const(axis->extent, &n)) {
+                Check c = { ext_const(a, v), '<', axis->extent, arena_printf(a, "subscript %lld of `%s` is outside its dimension `%s`", (long long)q->u.i, tensor, axis->name), x->loc };
+                vec_add(a, s->p->check, c);
+            }
+            return x_int(a, v, DT_I64);
+        }
+    }
+    q = x_cast(a, q, DT_I64);
+    if (axis->kind == SP_RANGE && axis->lo) q = x_op(a, OP_SUB, q, x_int(a, axis->lo, DT_I64));
+    if (edge == EDGE_PERIODIC && u->other) {
+        Ext *m = extent_of(e, u->other);
+        if (!m) return NULL;
+        if (!ext_equal(m, axis->extent)) { diag_error(s->cx, D_BAD_BOUNDARY, u->other->loc, "dimension %d of `%s` is `%s`: the remainder is taken by its size", k + 1, tensor, axis->name); return NULL; }
+    }
+    *bnd = edge != EDGE_DEFAULT ? rule(edge) : axis->kind == SP_GRID ? axis->boundary : axis->kind == SP_SEQ ? BND_ZERO : BND_NONE;
+    if (edge == EDGE_ELSE) {
+        *other = type_expr(e, u->other);
+        return *other ? q : NULL;
+    }
+    if (*bnd == BND_NONE) {
+        diag_help(diag_error(s->cx, D_BAD_BOUNDARY, x->loc, "what lies beyond the edge of `%s`, dimension %d of `%s`, is not said", axis->name, k + 1, tensor),
+                  "write %s[(%s) mod %s], or [%s else 0]", tensor, expr_text(s->cx, x), axis->name, expr_text(s->cx, x));
+        return NULL;
+    }
+    return q;
+}
+X *read_tensor(Env *e, Value *v, Expr *at, Subscript *sub, int n, const char *name) {
+    Sema *s = e->s;
+    if (n != v->rank) {
+        diag_note(diag_error(s->cx, D_WRONG_RANK, at->loc, "`%s` has %d dimension%s, and %d subscript%s here", name, v->rank, v->rank == 1 ? "" : "s", n, n == 1 ? "" : "s"), v->loc, "it is defined here");
+        return NULL;
+    }
+    X *idx[16], *other[16] = { NULL };
+    Boundary bnd[16];
+    bool ok = n <= 16;
+    for (int k = 0; k < n && k < 16; k++) {
+        if (!(idx[k] = position(e, v->axis[k], sub[k].e, &sub[k], k, name, &bnd[k], &other[k]))) ok = false;
+        else if (other[k] && !(other[k] = coerce(e, other[k], v->dt, sub[k].loc))) ok = false;
+        /* inside its own group a recurrence says itself what lies before the first element */
+        if (ok && v->node->kind == N_RECUR && bnd[k] == BND_ZERO && v->axis[k]->kind == SP_SEQ) bnd[k] = BND_ZERO;
+    }
+    if (!ok) return NULL;
+    X *r = x_read(s->a, v, idx, bnd, other);
+    r->loc = at->loc;
+    return r;
+}
