@@ -64,6 +64,7 @@ X *type_scan(Env *e, Expr *x);
 /* equation.c */
 Value *def_value(Sema *s, Def *d);
 Value *tensor_value(Env *e, Expr *x);              /* a whole tensor by name: x, h1, h1.y */
+void layer_check(Env *e, Bind *b);                   /* elaborates a called layer that nothing has read */
 Scope *instantiate(Env *e, Model *m, Expr *generic, Expr *args, const char *prefix, Loc at);
 void declare_body(Sema *s, Scope *c, Stmt **body, int n, bool entry);
 void recur_groups(Sema *s, Scope *c);

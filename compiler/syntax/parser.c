@@ -32,6 +32,7 @@ static Name name(Parser *p, const char *what) {
 }
 static Expr *expr(Parser *p);
 static Expr *product(Parser *p);
+static Expr *binary(Parser *p, int op, Expr *a, Expr *b);
 static Expr *make(Parser *p, ExprKind k, Loc loc) {
     Expr *e = NEW(p->a, Expr);
     e->kind = k, e->loc = loc;
@@ -64,7 +65,6 @@ static bool is_head(Parser *p) {
 }
 
 static void binders(Parser *p, Expr *e, bool by) {
-    int open = 0;                                              /* first binder that waits for the condition after the next colon */
     while (!at(p, ")") && !p->bad) {
         Binder b = { name(p, "an index"), NULL };
         vec_add(p->a, e->bind, b);
@@ -73,13 +73,16 @@ static void binders(Parser *p, Expr *e, bool by) {
             do { Expr *key = expr(p); vec_add(p->a, e->arg, key); } while (accept(p, ","));
             break;
         }
-        if (accept(p, ":")) {
-            e->bind.at[e->bind.n - 1].cond = expr(p);
-            open = e->bind.n;
-        }
+        if (accept(p, ":")) e->bind.at[e->bind.n - 1].cond = expr(p);
         if (!accept(p, ",")) break;
+        /* what follows a condition and is no further index is a further condition: sum(p, d: 2*p + d = x, d > 0) */
+        while (e->bind.at[e->bind.n - 1].cond && !p->bad &&
+               !(peek(p)->kind == T_NAME && (tok(ahead(p, 1), ",") || tok(ahead(p, 1), ")") || tok(ahead(p, 1), ":")))) {
+            Binder *last = &e->bind.at[e->bind.n - 1];
+            last->cond = binary(p, B_AND, last->cond, expr(p));
+            if (!accept(p, ",")) { expect(p, ")", "after the indices"); return; }
+        }
     }
-    (void)open;
     expect(p, ")", "after the indices");
 }
 

@@ -1,0 +1,162 @@
+/* build.c - one model as a program: its arguments become symbols, spaces and graphs; then everything that its outputs need. */
+#include "sema/scope.h"
+#include <stdlib.h>
+#include <string.h>
+
+static const Fixed *fixed(Sema *s, const char *name) {
+    for (int k = 0; k < s->n_fixed; k++) if (!strcmp(s->fixed[k].name, name)) { s->fixed_used[k] = true; return &s->fixed[k]; }
+    return NULL;
+}
+static Value *graph_map(Sema *s, Graph *g, const char *role, Space *from, Space *to, Loc loc) {
+    Node *n = program_node(s->p, N_INPUT, loc);
+    n->u.input.graph = g, n->u.input.role = role;
+    Value *v = program_value(s->p, n, intern(s->cx, arena_printf(s->a, "%s.%s", g->name, role)), DT_I32, 1, &from);
+    v->target = to, v->structural = true;
+    vec_add(s->a, s->p->node, n);
+    return v;
+}
+static Space *graph_space(Sema *s, Graph *g, const char *what, SpaceKind k, Loc loc) {
+    const char *name = intern(s->cx, arena_printf(s->a, "%s.%s", g->name, what));
+    Space *r = program_space(s->p, k, name, ext_sym(s->a, program_sym(s->p, name, SYM_GRAPH, loc)));
+    r->graph = g, r->loc = loc;
+    return r;
+}
+static void add_graph(Sema *s, Scope *c, ModelArg *m) {
+    Graph *g = NEW(s->a, Graph);
+    Bind *over = m->over.s ? scope_find(c, m->over.s) : NULL;
+    if (m->over.s && (!over || over->kind != B_GRAPH)) diag_error(s->cx, D_UNKNOWN_NAME, m->over.loc, "`%s` is no graph declared before", m->over.s);
+    g->id = s->p->graph.n, g->name = m->name.s, g->given = true;
+    if (over && over->kind == B_GRAPH) g->src_nodes = over->graph->src_nodes, g->dst_nodes = over->graph->dst_nodes, g->ntypes = over->graph->ntypes;
+    else if (m->from) {
+        g->src_nodes = graph_space(s, g, m->from->kind == E_NAME ? m->from->name.s : "sources", SP_NODES, m->loc);
+        g->dst_nodes = graph_space(s, g, m->to->kind == E_NAME ? m->to->name.s : "targets", SP_NODES, m->loc);
+    } else g->src_nodes = g->dst_nodes = graph_space(s, g, "nodes", SP_NODES, m->loc);
+    g->edges = graph_space(s, g, "edges", SP_EDGES, m->loc);
+    if (!g->ntypes) g->ntypes = graph_space(s, g, "ntypes", SP_NTYPES, m->loc);
+    g->etypes = graph_space(s, g, "etypes", SP_ETYPES, m->loc);
+    g->src = graph_map(s, g, "src", g->edges, g->src_nodes, m->loc);
+    g->dst = graph_map(s, g, "dst", g->edges, g->dst_nodes, m->loc);
+    g->etype = graph_map(s, g, "etype", g->edges, g->etypes, m->loc);
+    g->ntype = over && over->kind == B_GRAPH ? over->graph->ntype : graph_map(s, g, "ntype", g->dst_nodes, g->ntypes, m->loc);
+    vec_add(s->a, s->p->graph, g);
+    scope_add(s, c, m->name, B_GRAPH)->graph = g;
+}
+static void load_uses(Sema *s, File *f) {
+    for (int k = 0; k < f->use.n; k++) {
+        bool have = false;
+        for (int j = 0; j < s->file.n; j++) have |= s->file_path.at[j] == f->use.at[k].path;
+        if (have) continue;
+        const char *own = s->cx->source.at[f->source].path, *slash = strrchr(own, '/'), *path = f->use.at[k].path;
+        const char *near = slash ? arena_printf(s->a, "%.*s/%s", (int)(slash - own), own, path) : path;
+        FILE *t = fopen(near, "r");
+        if (t) fclose(t); else near = arena_printf(s->a, "%s/%s", s->cx->std_dir, path);
+        int source = source_read(s->cx, near, f->use.at[k].loc);
+        File *g = source < 0 ? NULL : parse_file(s->cx, source);
+        if (!g) g = NEW(s->a, File), g->source = f->source;
+        vec_add(s->a, s->file, g);
+        vec_add(s->a, s->file_path, path);
+        load_uses(s, g);
+    }
+}
+static void add_lets(Sema *s, Scope *c, File *f) {
+    for (int k = 0; f && k < f->top.n; k++) {
+        Stmt *st = f->top.at[k];
+        if (st->kind == S_LET) { bool have = false; for (int j = 0; j < c->bind.n; j++) have |= c->bind.at[j].name == st->name.s; if (!have) { Bind *b = scope_add(s, c, st->name, B_LET); b->let = st, b->scope = c; } }
+        else if (st->kind == S_CONST || st->kind == S_DIM) declare_body(s, c, &st, 1, false);
+        else if (st->kind == S_SCHEDULE) diag_error(s->cx, D_LATER_FEATURE, st->loc, "this version of the compiler has no schedules");
+    }
+}
+static Program *build(Context *cx, File *f, Model *m, const Fixed *fix, int n_fix, Dtype real, bool all) {
+    Sema sema = { .cx = cx, .a = cx->arena, .real = real, .fixed = fix, .n_fixed = n_fix }, *s = &sema;
+    int errors = cx->n_errors;
+    s->fixed_used = NEWN(s->a, bool, n_fix + 1);
+    s->p = program_new(cx, m->name.s);
+    s->p->loc = m->loc;
+    vec_add(s->a, s->file, f);
+    vec_add(s->a, s->file_path, (const char *)"");
+    const char *prelude = intern(cx, "std/prelude.pgn");
+    if (m->is_update) { diag_error(cx, D_LATER_FEATURE, m->loc, "this version of the compiler has no update programs (`%s`)", m->name.s); return NULL; }
+    Scope *top = NEW(s->a, Scope), *c = NEW(s->a, Scope);
+    *top = (Scope){ .file = f, .prefix = "", .model = m };
+    *c = (Scope){ .up = top, .file = f, .prefix = "", .model = m };
+    add_lets(s, top, f);
+    int source = source_read(cx, arena_printf(s->a, "%s/%s", cx->std_dir, prelude), NO_LOC);
+    add_lets(s, top, source < 0 ? NULL : parse_file(cx, source));
+    load_uses(s, f);
+    for (int k = 1; k < s->file.n; k++) add_lets(s, top, s->file.at[k]);
+    for (int k = 0; k < m->arg.n; k++) {
+        ModelArg *g = &m->arg.at[k];
+        const Fixed *fx = fixed(s, g->name.s);
+        if (g->kind == A_GRAPH) { add_graph(s, c, g); continue; }
+        if (g->kind == A_VALUE) {
+            Bind *b = scope_add(s, c, g->name, B_CONST);
+            b->expr = g->value, b->scope = top;
+            if (fx) { char *end; Expr *x = NEW(s->a, Expr); double v = strtod(fx->value, &end); *x = (Expr){ .kind = strpbrk(fx->value, ".eE") ? E_REAL : E_INT, .loc = g->loc, .r = v, .i = (int64_t)v };
+                if (*end) diag_error(cx, D_USAGE, NO_LOC, "-D %s=%s: not a number", fx->name, fx->value); else b->expr = x; }
+            if (!b->expr) { diag_help(diag_error(cx, D_MISSING_ARGUMENT, g->loc, "constant `%s` has no value", g->name.s), "-D %s=VALUE", g->name.s); b->kind = B_POISON; }
+            else if (b->expr->kind == E_NAME) b->kind = B_FUNCTION, b->function = b->expr->name.s;
+            continue;
+        }
+        Sym *y = program_sym(s->p, g->name.s, SYM_DIM, g->loc);
+        Env e = { s, top, NULL };
+        if (fx) {
+            char *end;
+            y->fixed = strtoll(fx->value, &end, 10);
+            if (*end || !*fx->value || y->fixed < 1 || y->fixed >= INT32_MAX) { diag_error(cx, D_DIM_OVERFLOW, NO_LOC, "-D %s=%s: a size is between 1 and 2147483646", fx->name, fx->value); y->fixed = 1; }
+        } else if (g->value) { Ext *x = extent_of(&e, g->value); int64_t v; if (x && ext_is_const(x, &v)) y->fixed = v; }
+        Space *sp = program_space(s->p, g->kind == A_DIM ? SP_DIM : g->kind == A_SEQ ? SP_SEQ : SP_GRID, g->name.s, ext_sym(s->a, y));
+        sp->loc = g->loc;
+        sp->boundary = g->edge == EDGE_PERIODIC ? BND_PERIODIC : g->edge == EDGE_REFLECT ? BND_REFLECT : g->edge == EDGE_REPLICATE ? BND_REPLICATE : BND_ZERO;
+        scope_add(s, c, g->name, B_SPACE)->space = sp;
+    }
+    for (int k = 0; !all && k < n_fix; k++) if (!s->fixed_used[k]) {
+        const char *names[64];
+        int n = 0;
+        for (; n < m->arg.n && n < 64; n++) names[n] = m->arg.at[n].name.s;
+        const char *near = did_you_mean(cx, fix[k].name, names, n);
+        Diag *d = diag_error(cx, D_USAGE, NO_LOC, "-D %s: model `%s` has no such argument", fix[k].name, m->name.s);
+        if (near) diag_help(d, "did you mean `%s`?", near);
+    }
+    vec_add(s->a, s->active, m);
+    declare_body(s, c, m->body.at, m->body.n, true);
+    recur_groups(s, c);
+    /* everything is elaborated, used or not: a program has no unchecked corner */
+    for (int k = 0; k < c->bind.n; k++) {
+        Bind *b = &c->bind.at[k];
+        Env e = { s, c, NULL };
+        if (b->kind == B_DEF && b->def) def_value(s, b->def);
+        else if (b->kind == B_LAYER) layer_check(&e, b);
+    }
+    for (int k = 0; k < c->output.n; k++) {
+        Bind *b = scope_find(c, c->output.at[k]);
+        if (!b) { Env e = { s, c, NULL }; Name n = { c->output.at[k], m->loc }; unknown_name(&e, n); continue; }
+        Env e = { s, c, NULL };
+        Expr x = { .kind = E_NAME, .loc = b->loc, .name = { b->name, b->loc } };
+        Value *v = b->kind == B_DEF || b->kind == B_LAYER ? tensor_value(&e, &x) : NULL;
+        if (v) vec_add(s->a, s->p->output, (Output){ c->output.at[k], v });
+    }
+    if (!c->output.n) diag_help(diag_error(cx, D_UNDEFINED_TENSOR, m->loc, "model `%s` has no output", m->name.s), "output y[...] = ...");
+    return cx->n_errors > errors ? NULL : s->p;
+}
+
+int sema_entries(File *f, const char **names, int max) {
+    int n = 0;
+    for (int k = 0; k < f->model.n && n < max; k++) if (!f->model.at[k]->is_update) names[n++] = f->model.at[k]->name.s;
+    return n;
+}
+Program *sema_build(Context *cx, File *f, const char *model, const Fixed *fix, int n_fix, Dtype real) {
+    const char *names[256];
+    int n = sema_entries(f, names, 256);
+    for (int k = 0; k < f->model.n; k++) if (model ? f->model.at[k]->name.s == model : k == f->model.n - 1) return build(cx, f, f->model.at[k], fix, n_fix, real, false);
+    Loc at = { f->source, 1, 1, 1, 2 };
+    if (!model) { diag_error(cx, D_NOT_A_MODEL, at, "this file has no model"); return NULL; }
+    const char *near = did_you_mean(cx, model, names, n);
+    Diag *d = diag_error(cx, D_NOT_A_MODEL, NO_LOC, "this file has no model `%s`", model);
+    if (near) diag_help(d, "did you mean `%s`?", near);
+    return NULL;
+}
+bool sema_check_file(Context *cx, File *f) {
+    bool ok = true;
+    for (int k = 0; k < f->model.n; k++) ok &= build(cx, f, f->model.at[k], NULL, 0, DT_F32, true) != NULL;
+    return ok;
+}

@@ -1,0 +1,263 @@
+/* declare.c - the statements of a body become names: spaces, indices, inputs, parameters, and tensors with their equations. */
+#include "sema/scope.h"
+#include <string.h>
+
+static const char *dotted(Sema *s, Scope *c, const char *name) { return *c->prefix ? intern(s->cx, arena_printf(s->a, "%s.%s", c->prefix, name)) : name; }
+
+static void add_modes(Sema *s, Scope *c, Stmt *st) {
+    Env e = { s, c, NULL };
+    Arena *a = s->a;
+    for (int k = 0; k < st->index.n; k++) {
+        Space *g = space_of(&e, st->expr.at[k]);
+        Bind *b = scope_add(s, c, st->index.at[k], B_INDEX);
+        if (!g) { b->kind = B_POISON; continue; }
+        const char *w = st->word.at[k].s;
+        ModesFamily f = !strcmp(w, "half") ? MODES_HALF : !strcmp(w, "cosine") ? MODES_COSINE : !strcmp(w, "sine") ? MODES_SINE : MODES_SIGNED;
+        if (g->kind != SP_GRID) { diag_error(s->cx, D_BAD_MODES, st->expr.at[k]->loc, "frequencies belong to a grid, `%s` is none", g->name); b->kind = B_POISON; continue; }
+        Ext *one = ext_const(a, 1), *two = ext_const(a, 2), *zero = ext_const(a, 0), *n, *n0, *f0 = f == MODES_SINE ? one : zero, *f1 = zero, *need = NULL, *have = g->extent;
+        if (!st->hi.at[k]) {
+            n = f == MODES_HALF ? ext_op(a, EXT_ADD, ext_op(a, EXT_FLOORDIV, have, two), one) : have;
+            n0 = f == MODES_SIGNED ? ext_op(a, EXT_CEILDIV, have, two) : n;
+            if (f == MODES_SIGNED) f1 = ext_op(a, EXT_SUB, zero, ext_op(a, EXT_FLOORDIV, have, two));
+        } else if (st->lo.at[k]) {
+            f0 = extent_of(&e, st->lo.at[k]);
+            Ext *hi = extent_of(&e, st->hi.at[k]);
+            if (!f0 || !hi) { b->kind = B_POISON; continue; }
+            n = n0 = ext_op(a, EXT_ADD, ext_op(a, EXT_SUB, hi, f0), one);
+            need = f <= MODES_HALF ? ext_op(a, EXT_MUL, two, ext_op(a, EXT_MAX, hi, ext_op(a, EXT_SUB, zero, f0))) : ext_op(a, EXT_ADD, hi, f == MODES_COSINE ? one : zero);
+            if (f == MODES_SIGNED) { n = n0; Check q = { n, 'L', have, arena_printf(a, "a frequency of `%s` is kept twice", g->name), st->loc }; vec_add(a, s->p->check, q); }
+        } else {
+            Ext *m = extent_of(&e, st->hi.at[k]);
+            if (!m) { b->kind = B_POISON; continue; }
+            n0 = m;
+            n = f == MODES_SIGNED ? ext_op(a, EXT_MUL, two, m) : m;
+            if (f == MODES_SIGNED) f1 = ext_op(a, EXT_SUB, zero, m);
+            need = f == MODES_SIGNED ? n : f == MODES_HALF ? ext_op(a, EXT_SUB, ext_op(a, EXT_MUL, two, m), two) : m;
+        }
+        if (need) {
+            int64_t x, y;
+            const char *text = arena_printf(a, "grid `%s` can't hold the frequencies `%s`", g->name, st->index.at[k].s);
+            if (ext_is_const(need, &x) && ext_is_const(have, &y)) { if (x > y) { diag_error(s->cx, D_BAD_MODES, st->loc, "%s", text); b->kind = B_POISON; continue; } }
+            else vec_add(a, s->p->check, (Check){ need, 'L', have, text, st->loc });
+        }
+        Space *m = NULL;                                        /* the same frequencies of the same grid are one space */
+        for (int j = 0; j < s->p->space.n; j++) {
+            Space *o = s->p->space.at[j];
+            if (o->kind == SP_MODES && o->part[0] == g && o->family == f && ext_equal(o->extent, n) && ext_equal(o->n0, n0) && ext_equal(o->f0, f0) && ext_equal(o->f1, f1)) m = o;
+        }
+        if (!m) {
+            m = program_space(s->p, SP_MODES, st->index.at[k].s, n);
+            m->part[0] = g, m->n_part = 1, m->family = f, m->n0 = n0, m->f0 = f0, m->f1 = f1, m->loc = st->loc;
+        }
+        b->space = m;
+    }
+}
+static Value *interface(Sema *s, NodeKind kind, const char *name, Dtype dt, int rank, Space **axis, Space *target, Loc loc) {
+    Node *n = program_node(s->p, kind, loc);
+    Value *v = program_value(s->p, n, name, dt, rank, axis);
+    v->target = target;
+    vec_add(s->a, s->p->node, n);
+    if (kind == N_INPUT) vec_add(s->a, s->p->input, v); else vec_add(s->a, s->p->param, v);
+    return v;
+}
+static void add_def(Sema *s, Scope *c, Name name, Value *v) {
+    Def *d = NEW(s->a, Def);
+    *d = (Def){ .name = name.s, .loc = name.loc, .scope = c, .state = 2, .value = v };
+    Bind *b = scope_add(s, c, name, B_DEF);
+    if (!b->def) b->def = d;
+}
+static double number(Sema *s, Scope *c, Expr *x) {
+    Env e = { s, c, NULL };
+    X *v = type_expr(&e, x);
+    return !v ? 0 : v->k == X_INT ? (double)v->u.i : v->k == X_REAL ? v->u.c.re : 0;
+}
+static void add_array(Sema *s, Scope *c, Decl *d, StmtKind k, bool entry) {
+    Env e = { s, c, NULL };
+    Space *axis[16], *target = NULL;
+    int rank = d->is_map ? d->from.n : d->axis.n;
+    Bind *have = NULL;
+    for (int j = 0; j < c->bind.n; j++) if (c->bind.at[j].name == d->name.s) have = &c->bind.at[j];
+    bool ok = rank <= 8;
+    if (!ok) diag_error(s->cx, D_WRONG_RANK, d->loc, "`%s` has more than 8 dimensions", d->name.s);
+    for (int j = 0; j < rank && j < 8; j++) if (!(axis[j] = space_of(&e, d->is_map ? d->from.at[j] : d->axis.at[j]))) ok = false;
+    if (d->is_map && !(target = space_of(&e, d->to))) ok = false;
+    if (!ok) { if (!have) scope_add(s, c, d->name, B_POISON); return; }
+    if (d->is_map && d->value) {
+        Def *q = NEW(s->a, Def);
+        *q = (Def){ .name = d->name.s, .loc = d->loc, .scope = c, .decl = d };
+        scope_add(s, c, d->name, B_DEF)->def = q;
+        vec_add(s->a, c->def, q);
+        return;
+    }
+    Dtype dt = d->is_map ? DT_I32 : d->dtype ? dtype_from_name(d->dtype) : s->real;
+    /* --real f64 makes c64 parameters c128, so that the whole program has one precision */
+    if (s->real == DT_F64 && dt == DT_C64) dt = DT_C128;
+    const char *name = dotted(s, c, d->name.s);
+    if (k == S_PARAM) {
+        for (int j = 0; j < s->p->param.n; j++) if (s->p->param.at[j]->name == name) { add_def(s, c, d->name, s->p->param.at[j]); return; }   /* a shared layer */
+        Value *v = interface(s, N_PARAM, name, dt, rank, axis, NULL, d->loc);
+        Node *n = v->node;
+        n->u.param.init = "zero", n->u.param.frozen = d->frozen;
+        if (d->init) {
+            Expr *f = d->init->kind == E_CALL ? d->init->arg.at[0] : d->init;
+            static const char *const known[] = { "zero", "one", "const", "uniform", "normal", "glorot", "he", "spectral" };
+            bool found = false;
+            for (int j = 0; j < 8 && f->kind == E_NAME; j++) found |= !strcmp(known[j], f->name.s);
+            if (!found) {
+                const char *near = f->kind == E_NAME ? did_you_mean(s->cx, f->name.s, known, 8) : NULL;
+                Diag *g = diag_error(s->cx, D_BAD_DECLARATION, d->init->loc, "`%s` is no way to initialise", expr_text(s->cx, d->init));
+                diag_help(g, near ? "did you mean `%s`?" : "zero, one, const(x), uniform(a, b), normal(m, s), glorot, he, spectral", near ? near : "");
+                return;
+            }
+            n->u.param.init = f->name.s;
+            for (int j = 0; d->init->kind == E_CALL && j < d->init->call.n && j < 4; j++) n->u.param.init_arg[n->u.param.n_init_arg++] = number(s, c, d->init->call.at[j].value);
+        }
+        add_def(s, c, d->name, v);
+        return;
+    }
+    if (have) {                                                  /* passed by the caller: does it fit? */
+        Value *v = have->kind == B_DEF ? have->def->value : NULL;
+        if (!v) return;
+        if (v->rank != rank) { diag_note(diag_error(s->cx, D_WRONG_RANK, have->loc, "`%s` needs %d dimension%s, `%s` has %d", d->name.s, rank, rank == 1 ? "" : "s", v->name, v->rank), d->loc, "it is declared here"); have->kind = B_POISON; return; }
+        for (int j = 0; j < rank; j++) if (axis[j] != v->axis[j]) {
+            diag_note(diag_error(s->cx, D_SPACE_MISMATCH, have->loc, "dimension %d of `%s` is `%s`, but `%s` needs `%s` there", j + 1, v->name, v->axis[j]->name, d->name.s, axis[j]->name), d->loc, "it is declared here");
+            have->kind = B_POISON;
+            return;
+        }
+        if (target != v->target) { diag_note(diag_error(s->cx, D_SPACE_MISMATCH, have->loc, "`%s` is %s", v->name, target ? "not a map into the space that is needed" : "a map, where a tensor is needed"), d->loc, "it is declared here"); have->kind = B_POISON; return; }
+        if (v->dt != dt && !d->is_map && d->dtype) { diag_note(diag_error(s->cx, D_TYPE_MISMATCH, have->loc, "`%s` is %s, but `%s` is %s", v->name, dtype_name(v->dt), d->name.s, dtype_name(dt)), d->loc, "it is declared here"); have->kind = B_POISON; }
+        return;
+    }
+    if (entry) { add_def(s, c, d->name, interface(s, N_INPUT, name, dt, rank, axis, target, d->loc)); return; }
+    diag_note(diag_error(s->cx, D_MISSING_ARGUMENT, c->call, "input `%s` is missing", d->name.s), d->loc, "it is declared here");
+    scope_add(s, c, d->name, B_POISON);
+}
+static Def *equation_def(Sema *s, Scope *c, Name n) {
+    for (int k = 0; k < c->def.n; k++) if (c->def.at[k]->name == n.s && !c->def.at[k]->decl) return c->def.at[k];
+    Def *d = NEW(s->a, Def);
+    *d = (Def){ .name = n.s, .loc = n.loc, .scope = c };
+    Bind *b = scope_add(s, c, n, B_DEF);
+    if (b->kind == B_DEF && !b->def) b->def = d;
+    vec_add(s->a, c->def, d);
+    return d;
+}
+static void add_equation(Sema *s, Scope *c, Stmt *st) {
+    Expr *l = st->lhs.at[0], *r = st->rhs.n ? st->rhs.at[0] : NULL;
+    Expr *base = l->kind == E_SUBSCRIPT ? l->arg.at[0] : l;
+    if (st->lhs.n > 1) { diag_error(s->cx, D_LATER_FEATURE, st->loc, "this version of the compiler has no selections and factorisations"); for (int k = 0; k < st->lhs.n; k++) { Expr *q = st->lhs.at[k]->kind == E_SUBSCRIPT ? st->lhs.at[k]->arg.at[0] : st->lhs.at[k]; if (q->kind == E_NAME) scope_add(s, c, q->name, B_POISON); } return; }
+    if (base->kind != E_NAME) { diag_error(s->cx, D_BAD_DECLARATION, l->loc, "the left side of an equation names a tensor"); return; }
+    if (st->is_output) vec_add(s->a, c->output, base->name.s);
+    if (!r) return;
+    if (l->kind == E_NAME && r->kind == E_CALL) {
+        Expr *callee = r->arg.at[0];
+        Model *m = NULL;
+        Expr *mn = callee->kind == E_CALL ? callee->arg.at[0] : callee;
+        if (mn->kind == E_NAME) m = find_model(s, c->file, mn->name.s);
+        bool named = false;
+        for (int k = 0; k < r->call.n; k++) named |= r->call.at[k].name.s != NULL;
+        if (callee->kind == E_CALL && !m && mn->kind == E_NAME) {
+            const char *all[256];
+            int n = 0;
+            for (int k = 0; k < s->file.n; k++) for (int j = 0; j < s->file.at[k]->model.n && n < 256; j++) all[n++] = s->file.at[k]->model.at[j]->name.s;
+            const char *near = did_you_mean(s->cx, mn->name.s, all, n);
+            Diag *d = diag_error(s->cx, D_NOT_A_MODEL, mn->loc, "`%s` is not a model", mn->name.s);
+            if (near) diag_help(d, "did you mean `%s`?", near);
+            scope_add(s, c, base->name, B_POISON);
+            return;
+        }
+        if (callee->kind == E_CALL || m || (named && callee->kind == E_NAME)) {
+            Bind *b = scope_add(s, c, base->name, B_LAYER);
+            if (b->kind == B_LAYER) b->model = m, b->call = r, b->graph = (Graph *)c;
+            return;
+        }
+    }
+    Def *d = equation_def(s, c, base->name);
+    vec_add(s->a, d->eq, st);
+}
+/* Names in the order of what they need: sizes, graphs, frequencies, indices, constants, arrays, equations. */
+void declare_body(Sema *s, Scope *c, Stmt **body, int n, bool entry) {
+    Env e = { s, c, NULL };
+    for (int k = 0; k < n; k++) {
+        Stmt *st = body[k];
+        switch (st->kind) {
+        case S_DIM: case S_SEQ: case S_GRID:
+            for (int j = 0; j < st->decl.n; j++) {
+                Decl *d = &st->decl.at[j];
+                Ext *x = d->init ? extent_of(&e, d->init) : NULL;
+                int64_t v;
+                if (!d->init) diag_help(diag_error(s->cx, D_DIM_UNKNOWN, d->loc, "`%s` has no size", d->name.s), "dim %s = 64, or make it an argument of the model", d->name.s);
+                else if (x && ext_is_const(x, &v) && (v < 1 || v >= INT32_MAX)) { diag_error(s->cx, D_DIM_OVERFLOW, d->init->loc, "a size of %lld is not between 1 and 2147483646", (long long)v); x = NULL; }
+                Bind *b = scope_add(s, c, d->name, x ? B_SPACE : B_POISON);
+                if (!x) continue;
+                b->space = program_space(s->p, st->kind == S_DIM ? SP_DIM : st->kind == S_SEQ ? SP_SEQ : SP_GRID, d->name.s, x);
+                b->space->loc = d->loc;
+                b->space->boundary = st->edge == EDGE_PERIODIC ? BND_PERIODIC : st->edge == EDGE_REFLECT ? BND_REFLECT : st->edge == EDGE_REPLICATE ? BND_REPLICATE : BND_ZERO;
+            }
+            break;
+        case S_GRAPH: diag_error(s->cx, D_LATER_FEATURE, st->loc, "this version of the compiler has no derived graphs"); scope_add(s, c, st->name, B_POISON); break;
+        case S_SPACE: diag_error(s->cx, D_LATER_FEATURE, st->loc, "this version of the compiler has no derived spaces"); scope_add(s, c, st->name, B_POISON); break;
+        case S_ITERATE: diag_error(s->cx, D_LATER_FEATURE, st->loc, "this version of the compiler has no iterate"); break;
+        case S_SCHEDULE: diag_error(s->cx, D_LATER_FEATURE, st->loc, "this version of the compiler has no schedules"); break;
+        case S_STATE: diag_error(s->cx, D_LATER_FEATURE, st->loc, "state belongs to update programs, which this version of the compiler does not have"); break;
+        case S_LET: { Bind *b = scope_add(s, c, st->name, B_LET); b->let = st; b->scope = c; break; }
+        case S_CONST:
+            for (int j = 0; j < st->decl.n; j++) {
+                Decl *d = &st->decl.at[j];
+                if (!d->init) { diag_error(s->cx, D_BAD_DECLARATION, d->loc, "constant `%s` has no value", d->name.s); continue; }
+                if (!d->axis.n) { Bind *b = scope_add(s, c, d->name, B_CONST); b->expr = d->init; b->scope = c; }
+            }
+            break;
+        case S_INDEX: case S_INPUT: case S_PARAM: case S_MAP: case S_OUTPUT: case S_EQUATION: case S_REPEAT: case S_MODES: break;
+        }
+    }
+    for (int k = 0; k < n; k++) if (body[k]->kind == S_MODES) add_modes(s, c, body[k]);
+    for (int k = 0; k < n; k++) if (body[k]->kind == S_INDEX) {
+        Space *sp = NULL;
+        Expr *last = NULL;
+        for (int j = 0; j < body[k]->index.n; j++) {
+            if (body[k]->expr.at[j] != last) sp = space_of(&e, last = body[k]->expr.at[j]);
+            Bind *b = scope_add(s, c, body[k]->index.at[j], sp ? B_INDEX : B_POISON);
+            if (b->kind == B_INDEX && !b->space) b->space = sp;
+        }
+    }
+    for (int k = 0; k < n; k++) {
+        Stmt *st = body[k];
+        if (st->kind == S_INPUT || st->kind == S_PARAM || st->kind == S_MAP) for (int j = 0; j < st->decl.n; j++) add_array(s, c, &st->decl.at[j], st->decl.at[j].is_map ? S_MAP : st->kind, entry);
+        if (st->kind == S_CONST) for (int j = 0; j < st->decl.n; j++) if (st->decl.at[j].axis.n && st->decl.at[j].init) {
+            Decl *d = &st->decl.at[j];
+            Space *axis[8];
+            int64_t total = 1, x;
+            bool ok = d->axis.n <= 8;
+            for (int q = 0; q < d->axis.n && ok; q++) { ok = (axis[q] = space_of(&e, d->axis.at[q])) != NULL; if (ok && ext_is_const(axis[q]->extent, &x)) total *= x; else ok = false; }
+            Expr *list = d->init;
+            if (!ok || list->kind != E_TUPLE || list->arg.n != total) { diag_error(s->cx, D_BAD_DECLARATION, d->loc, "`%s` needs as many numbers as it has elements, and a known size", d->name.s); scope_add(s, c, d->name, B_POISON); continue; }
+            Node *node = program_node(s->p, N_CONST, d->loc);
+            double *data = NEWN(s->a, double, total);
+            for (int q = 0; q < total; q++) data[q] = number(s, c, list->arg.at[q]);
+            node->u.constant.data = data, node->u.constant.n = total;
+            Value *v = program_value(s->p, node, dotted(s, c, d->name.s), d->dtype ? dtype_from_name(d->dtype) : s->real, d->axis.n, axis);
+            vec_add(s->a, s->p->node, node);
+            add_def(s, c, d->name, v);
+        }
+    }
+    for (int k = 0; k < n; k++) if (body[k]->kind == S_REPEAT) {
+        Stmt *r = body[k];
+        int carried = 0;
+        for (int j = 0; j < r->body.n; j++) {
+            Stmt *q = r->body.at[j];
+            if (q->kind != S_EQUATION || q->lhs.at[0]->kind != E_NAME || !q->rhs.n) continue;
+            if (q->rhs.at[0]->kind != E_NAME && q->rhs.at[0]->kind != E_CALL) continue;
+            Def *d = equation_def(s, c, q->lhs.at[0]->name);
+            d->repeat = r;
+            carried++;
+        }
+        if (!carried) diag_help(diag_error(s->cx, D_BAD_DECLARATION, r->loc, "this repeat carries nothing from round to round"), "assign a whole tensor in it: h = block(d)(x = h)");
+    }
+    for (int k = 0; k < n; k++) if (body[k]->kind == S_EQUATION || body[k]->kind == S_OUTPUT) {
+        /* inside a round, what is carried is assigned by run_repeat */
+        Expr *l = body[k]->lhs.at[0];
+        bool carried = false;
+        if (l->kind == E_NAME && c->up && !c->model->is_update) for (int j = 0; j < c->up->bind.n; j++) carried |= c->up->bind.at[j].name == l->name.s && c->up->up && c->up->bind.at[0].kind == B_CONST && c->up->bind.at[0].expr->kind == E_INT && c->up->bind.at[j].kind != B_CONST && c->up->bind.at[j].kind != B_LET;
+        if (!carried) add_equation(s, c, body[k]);
+    }
+}

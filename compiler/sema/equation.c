@@ -1,0 +1,436 @@
+/* equation.c - tensors from their equations, on demand: plain ones, those defined part by part, repeats, and calls of models. */
+#include "sema/scope.h"
+#include <stdlib.h>
+#include <string.h>
+
+static Env env_of(Sema *s, Scope *c) { return (Env){ s, c, NULL }; }
+static const char *dotted(Sema *s, Scope *c, const char *name) { return *c->prefix ? intern(s->cx, arena_printf(s->a, "%s.%s", c->prefix, name)) : name; }
+
+static Scope *layer_scope(Env *e, Bind *b) {
+    if (b->scope || b->kind != B_LAYER) return b->scope;
+    Env in = env_of(e->s, (Scope *)b->graph);                  /* the scope of the assignment is kept here by declare_body */
+    Expr *call = b->call, *callee = call->arg.at[0];
+    if (callee->kind == E_CALL) return b->scope = instantiate(&in, b->model, callee, call, dotted(e->s, in.scope, b->name), b->loc);
+    Bind *layer = scope_find(in.scope, callee->name.s);        /* cell(x = a): the parameters are the cell's */
+    if (layer && layer->kind == B_LAYER && !layer->scope)
+        return b->scope = instantiate(&in, layer->model, layer->call, call, dotted(e->s, in.scope, layer->name), b->loc);
+    if (b->model) diag_help(diag_error(e->s->cx, D_MISSING_ARGUMENT, b->loc, "layer `%s` is named but not called", b->name), "call it: y = %s(x = ...)", b->name);
+    else unknown_name(&in, callee->name);
+    b->kind = B_POISON;
+    return NULL;
+}
+void layer_check(Env *e, Bind *b) { if (b->call->arg.at[0]->kind == E_CALL) layer_scope(e, b); }
+static Value *layer_output(Env *e, Bind *b, const char *out, Loc at) {
+    Scope *c = layer_scope(e, b);
+    if (!c) return NULL;
+    if (!out) {
+        if (c->output.n != 1) {
+            Diag *d = diag_error(e->s->cx, D_BAD_LAYER, at, "`%s` has %d outputs: say which", b->name, c->output.n);
+            if (c->output.n) diag_help(d, "%s.%s", b->name, c->output.at[0]);
+            return NULL;
+        }
+        out = c->output.at[0];
+    }
+    for (int k = 0; k < c->output.n; k++) if (c->output.at[k] == out) {
+        Bind *o = scope_find(c, out);
+        return o && o->kind == B_DEF ? def_value(e->s, o->def) : NULL;
+    }
+    Diag *d = diag_error(e->s->cx, D_BAD_LAYER, at, "`%s` has no output `%s`", b->name, out);
+    const char *near = did_you_mean(e->s->cx, out, c->output.at, c->output.n);
+    if (near) diag_help(d, "did you mean `%s.%s`?", b->name, near);
+    return NULL;
+}
+Value *tensor_value(Env *e, Expr *x) {
+    if (x->kind != E_NAME) { diag_error(e->s->cx, D_NOT_A_TENSOR, x->loc, "`%s` is not a tensor", expr_text(e->s->cx, x)); return NULL; }
+    const char *n = x->name.s;
+    Bind *b = scope_find(e->scope, n);
+    if (!b) {
+        const char *dot = strchr(n, '.');
+        Bind *l = dot ? scope_find(e->scope, intern_n(e->s->cx, n, (size_t)(dot - n))) : NULL;
+        if (l && l->kind == B_POISON) return NULL;
+        if (l && l->kind == B_LAYER) return layer_output(e, l, intern(e->s->cx, dot + 1), x->loc);
+        unknown_name(e, x->name);
+        return NULL;
+    }
+    if (b->kind == B_DEF) return def_value(e->s, b->def);
+    if (b->kind == B_LAYER) return layer_output(e, b, NULL, x->loc);
+    if (b->kind != B_POISON) diag_note(diag_error(e->s->cx, D_NOT_A_TENSOR, x->loc, "`%s` is not a tensor", n), b->loc, "it is declared here");
+    return NULL;
+}
+
+/* ---- equations --------------------------------------------------------------------------------------------- */
+static X *settle(Env *e, X *x, const char *dtype, Loc at) {       /* the type of an equation's right side */
+    if (dtype) return coerce(e, x, dtype_from_name(dtype), at);
+    if ((x->k == X_INT && x->dt != DT_BOOL && !x->space)) return coerce(e, x, e->s->real, at);
+    return x;
+}
+/* The index that a name on the left stands for. */
+static Index *left_index(Env *e, Expr *u, const char *tensor) {
+    if (u->kind == E_NAME) {
+        Bind *b = scope_find(e->scope, u->name.s);
+        if (b && b->kind == B_INDEX) {
+            if (local_index(e, u->name.s)) { diag_error(e->s->cx, D_UNUSED_INDEX, u->loc, "`%s` stands twice on the left of `%s`", u->name.s, tensor); return NULL; }
+            Index *i = program_index(e->s->p, u->name.s, b->space);
+            push_index(e, u->name.s, i);
+            return i;
+        }
+        if (!b) { unknown_name(e, u->name); return NULL; }
+        if (b->kind == B_POISON) return NULL;
+    }
+    diag_help(diag_error(e->s->cx, D_UNUSED_INDEX, u->loc, "`%s` on the left of `%s` is not an index", expr_text(e->s->cx, u), tensor), "declare one: index i: ...");
+    return NULL;
+}
+typedef struct Part { int kind; /* 0 plain, 1 product, 2 part of a sum, 3 affine, 4 literal */ Expr *leaf[8]; int n; Expr *lead[8]; int n_lead; int64_t m, r; } Part;
+static bool is_space_name(Env *e, Expr *x) {
+    Bind *b = x->kind == E_NAME ? scope_find(e->scope, x->name.s) : NULL;
+    return b && b->kind == B_SPACE;
+}
+static Part part_of(Env *e, Expr *u) {
+    Part p = { .kind = 0, .leaf = { u }, .n = 1, .m = 1 };
+    if (u->kind == E_TUPLE) { p.kind = 1, p.n = 0; for (int k = 0; k < u->arg.n && k < 8; k++) p.leaf[p.n++] = u->arg.at[k]; return p; }
+    Expr *x = u;
+    if (x->kind == E_BINARY && x->op == B_ADD && x->arg.at[1]->kind == E_INT && !is_space_name(e, x->arg.at[0])) p.r = x->arg.at[1]->i, x = x->arg.at[0];
+    if (x->kind == E_BINARY && x->op == B_MUL && x->arg.at[0]->kind == E_INT && x->arg.at[0]->i > 1) { p.kind = 3, p.m = x->arg.at[0]->i, p.leaf[0] = x->arg.at[1]; return p; }
+    for (x = u; x->kind == E_BINARY && x->op == B_ADD && p.n_lead < 7; x = x->arg.at[0]) { for (int k = p.n_lead; k > 0; k--) p.lead[k] = p.lead[k - 1]; p.lead[0] = x->arg.at[1]; p.n_lead++; }
+    if (p.n_lead && is_space_name(e, x)) {                        /* x + lead[0] + .. + lead[n-1]: the last is the index */
+        p.kind = 2, p.leaf[0] = p.lead[p.n_lead - 1];
+        for (int k = p.n_lead - 1; k > 0; k--) p.lead[k] = p.lead[k - 1];
+        p.lead[0] = x;
+    } else p.n_lead = 0;
+    return p;
+}
+static Value *define(Sema *s, Def *d) {
+    Stmt *first = d->eq.at[0];
+    Expr *lhs = first->lhs.at[0];
+    int rank = lhs->kind == E_SUBSCRIPT ? lhs->sub.n : 0, n_eq = d->eq.n;
+    Arena *a = s->a;
+    const char *name = dotted(s, d->scope, d->name);
+    Space *axis[16] = { NULL };
+    if (rank > 8) { diag_error(s->cx, D_WRONG_RANK, lhs->loc, "`%s` has more than 8 dimensions", d->name); return NULL; }
+    /* the axes: plain ones from the index, the others from all equations together */
+    Part part[16][16];
+    bool ok = n_eq <= 16;
+    for (int q = 0; q < n_eq && ok; q++) {
+        Expr *l = d->eq.at[q]->lhs.at[0];
+        Env e = env_of(s, d->scope);
+        if ((l->kind == E_SUBSCRIPT ? l->sub.n : 0) != rank) { diag_note(diag_error(s->cx, D_WRONG_RANK, l->loc, "`%s` has %d subscripts here, and %d elsewhere", d->name, l->sub.n, rank), lhs->loc, "here"); return NULL; }
+        for (int k = 0; k < rank; k++) {
+            Part *p = &part[q][k];
+            *p = part_of(&e, l->sub.at[k].e);
+            Space *sp[8];
+            for (int j = 0; j < p->n; j++) {
+                Bind *b = p->leaf[j]->kind == E_NAME ? scope_find(d->scope, p->leaf[j]->name.s) : NULL;
+                if (!b || b->kind != B_INDEX) { Env f = e; left_index(&f, p->leaf[j], d->name); ok = false; break; }
+                sp[j] = b->space;
+            }
+            if (!ok) break;
+            Space *whole = sp[0];
+            if (p->kind == 1) whole = space_product(s, sp, p->n);
+            if (p->kind == 3) whole = space_scaled(s, sp[0], (int)p->m, 1);
+            if (p->kind == 2) {
+                Space *all[8];
+                int m = 0;
+                for (; m < p->n_lead; m++) if (!(all[m] = space_of(&e, p->lead[m]))) { ok = false; break; }
+                if (!ok) break;
+                all[m++] = sp[0];
+                whole = space_sum(s, all, m);
+            }
+            if (!axis[k] || (p->kind == 2 && (axis[k]->kind != SP_SUM || axis[k]->n_part < whole->n_part))) axis[k] = whole;
+        }
+    }
+    if (!ok) return NULL;
+    bool plain = n_eq == 1;
+    for (int k = 0; k < rank && plain; k++) plain = part[0][k].kind == 0;
+    Env e = env_of(s, d->scope);
+    Node *node = program_node(s->p, N_COMPUTE, first->loc);
+    Index **idx = NEWN(a, Index *, rank + 1);
+    X *result = NULL;
+    if (plain) {
+        for (int k = 0; k < rank; k++) if (!(idx[k] = left_index(&e, lhs->sub.at[k].e, d->name))) ok = false;
+        if (!ok) return NULL;
+        result = type_expr(&e, first->rhs.at[0]);
+        if (!result || !(result = settle(&e, result, first->dtype, first->rhs.at[0]->loc))) return NULL;
+    } else {
+        X *value[16], *when[16];
+        for (int k = 0; k < rank; k++) idx[k] = program_index(s->p, arena_printf(a, "z%d", k), axis[k]);
+        Dtype t = DT_NONE;
+        for (int q = 0; q < n_eq; q++) {
+            Env f = env_of(s, d->scope);
+            Index *from[64];
+            X *to[64];
+            int m = 0;
+            when[q] = NULL;
+            for (int k = 0; k < rank; k++) {
+                Part *p = &part[q][k];
+                X *z = x_index(a, idx[k]), *c = NULL;
+                Index *leaf[8];
+                for (int j = 0; j < p->n; j++) if (!(leaf[j] = left_index(&f, p->leaf[j], d->name))) return NULL;
+                if (p->kind == 1) {
+                    X *rest = z;
+                    for (int j = p->n - 1; j > 0; j--) {
+                        X *w = x_ext(a, leaf[j]->space->extent);
+                        from[m] = leaf[j], to[m++] = x_op(a, OP_MOD, rest, w);
+                        rest = x_op(a, OP_FLOORDIV, rest, w);
+                    }
+                    from[m] = leaf[0], to[m++] = rest;
+                } else if (p->kind == 3) {
+                    X *mm = x_int(a, p->m, DT_I64);
+                    c = x_op(a, OP_EQ, x_op(a, OP_MOD, z, mm), x_int(a, p->r, DT_I64));
+                    from[m] = leaf[0], to[m++] = x_op(a, OP_FLOORDIV, z, mm);
+                } else {
+                    Ext *off = ext_const(a, 0);
+                    for (int j = 0; j < p->n_lead; j++) { Space *l = space_of(&f, p->lead[j]); if (!l) return NULL; off = ext_op(a, EXT_ADD, off, l->extent); }
+                    if (axis[k]->kind == SP_SUM && leaf[0]->space != axis[k]) {
+                        if (leaf[0]->space != axis[k]->part[p->n_lead]) { diag_error(s->cx, D_SPACE_MISMATCH, p->leaf[0]->loc, "`%s` is not part %d of `%s`", leaf[0]->space->name, p->n_lead + 1, axis[k]->name); return NULL; }
+                        X *hi = x_op(a, OP_LT, z, x_ext(a, ext_op(a, EXT_ADD, off, leaf[0]->space->extent)));
+                        c = p->n_lead ? x_op(a, OP_AND, x_op(a, OP_GE, z, x_ext(a, off)), hi) : hi;
+                    } else if (leaf[0]->space != axis[k]) {
+                        diag_error(s->cx, D_SPACE_MISMATCH, p->leaf[0]->loc, "dimension %d of `%s` is `%s` in one equation and `%s` in another", k + 1, d->name, axis[k]->name, leaf[0]->space->name);
+                        return NULL;
+                    }
+                    from[m] = leaf[0], to[m++] = p->n_lead ? x_op(a, OP_SUB, z, x_ext(a, off)) : z;
+                }
+                if (c) when[q] = when[q] ? x_op(a, OP_AND, when[q], c) : c;
+            }
+            X *v = type_expr(&f, d->eq.at[q]->rhs.at[0]);
+            if (!v || !(v = settle(&f, v, d->eq.at[q]->dtype, d->eq.at[q]->rhs.at[0]->loc))) return NULL;
+            if (t == DT_NONE) t = v->dt;
+            if (!(v = coerce(&f, v, t, d->eq.at[q]->loc))) return NULL;
+            value[q] = x_substitute(s->p, v, m, from, to);
+        }
+        /* every part once: count the parts of the one dimension that is split */
+        int want = 1, split = -1;
+        for (int k = 0; k < rank; k++) for (int q = 0; q < n_eq; q++) if (part[q][k].kind == 3 || axis[k]->kind == SP_SUM) split = k;
+        if (split >= 0) {
+            want = part[0][split].kind == 3 ? (int)part[0][split].m : axis[split]->kind == SP_SUM ? axis[split]->n_part : 1;
+            for (int q = 0; q < n_eq; q++) for (int o = q + 1; o < n_eq; o++)
+                if (part[q][split].r == part[o][split].r && part[q][split].n_lead == part[o][split].n_lead) {
+                    diag_note(diag_error(s->cx, D_PART_OVERLAP, d->eq.at[o]->loc, "this part of `%s` is defined twice", d->name), d->eq.at[q]->loc, "it is defined here");
+                    return NULL;
+                }
+        }
+        if (n_eq < want) { diag_error(s->cx, D_PART_MISSING, first->loc, "`%s` has %d parts along dimension %d, and %d equation%s", d->name, want, split + 1, n_eq, n_eq == 1 ? "" : "s"); return NULL; }
+        if (n_eq > want) { diag_note(diag_error(s->cx, D_PART_OVERLAP, d->eq.at[1]->loc, "`%s` is defined already", d->name), first->loc, "it is defined here"); return NULL; }
+        result = value[n_eq - 1];
+        for (int q = n_eq - 2; q >= 0; q--) result = x_if(a, when[q], value[q], result);
+    }
+    node->u.compute.idx = idx;
+    node->u.compute.expr = result;
+    for (int k = 0; k < rank; k++) axis[k] = idx[k]->space;
+    Value *v = program_value(s->p, node, name, result->dt, rank, axis);
+    vec_add(a, s->p->node, node);
+    return v;
+}
+
+/* map cell[q]: Q -> X = clamp(...) */
+static Value *define_map(Sema *s, Def *d) {
+    Decl *m = d->decl;
+    Env e = env_of(s, d->scope);
+    Arena *a = s->a;
+    Space *axis[8], *target = space_of(&e, m->to);
+    int n = m->from.n;
+    Index **idx = NEWN(a, Index *, n + 1);
+    if (!target || n > 8) return NULL;
+    if (m->index.n != n) { diag_error(s->cx, D_WRONG_ARITY, m->loc, "map `%s` has %d space%s and %d ind%s", d->name, n, n == 1 ? "" : "s", m->index.n, m->index.n == 1 ? "ex" : "ices"); return NULL; }
+    for (int k = 0; k < n; k++) {
+        if (!(axis[k] = space_of(&e, m->from.at[k]))) return NULL;
+        idx[k] = program_index(s->p, m->index.at[k].s, axis[k]);
+        push_index(&e, m->index.at[k].s, idx[k]);
+    }
+    Expr *v = m->value;
+    bool clamp = v->kind == E_CALL && v->call.n == 1 && v->arg.at[0]->kind == E_NAME && !strcmp(v->arg.at[0]->name.s, "clamp");
+    if (clamp) v = v->call.at[0].value;
+    bool mod = v->kind == E_BINARY && v->op == B_MOD;
+    X *x = type_expr(&e, mod ? v->arg.at[0] : v);
+    if (!x) return NULL;
+    if (dtype_is_float(x->dt) && x->k == X_OP && (x->u.op.op == OP_FLOOR || x->u.op.op == OP_ROUND || x->u.op.op == OP_CEIL || x->u.op.op == OP_TRUNC)) x = x_cast(a, x, DT_I64);
+    if (!dtype_is_int(x->dt)) { diag_help(diag_error(s->cx, D_TYPE_MISMATCH, v->loc, "the values of a map are integers, this is %s", dtype_name(x->dt)), "floor(..), round(..) or int(..)"); return NULL; }
+    x = x_cast(a, x, DT_I64);
+    X *size = x_ext(a, target->extent);
+    if (mod) x = x_op(a, OP_MOD, x, size);
+    if (clamp) x = x_op(a, OP_MIN, x_op(a, OP_MAX, x, x_int(a, 0, DT_I64)), x_op(a, OP_SUB, size, x_int(a, 1, DT_I64)));
+    Node *node = program_node(s->p, N_COMPUTE, d->loc);
+    node->u.compute.idx = idx;
+    node->u.compute.expr = x_cast(a, x, DT_I32);
+    node->u.compute.check_range = !mod && !clamp;
+    Value *r = program_value(s->p, node, dotted(s, d->scope, d->name), DT_I32, n, axis);
+    r->target = target;
+    vec_add(a, s->p->node, node);
+    return r;
+}
+
+/* repeat l: lo..hi { ... }: rounds in scopes of their own; what the body assigns whole is carried from round to round. */
+static Value *run_repeat(Sema *s, Def *d) {
+    Stmt *r = d->repeat;
+    Env e = env_of(s, d->scope);
+    Ext *lo = extent_of(&e, r->rhs.at[0]), *hi = extent_of(&e, r->count);
+    int64_t from, to;
+    if (!lo || !hi) return NULL;
+    if (!ext_is_const(lo, &from) || !ext_is_const(hi, &to) || to - from > 4096 || to < from) {
+        diag_help(diag_error(s->cx, D_DIM_UNKNOWN, r->loc, "how often this repeats must be known, and at most 4096 times"), "fix it: -D NAME=VALUE");
+        return NULL;
+    }
+    /* the values before the first round, of everything this repeat carries */
+    VEC(Def *) carried = { 0 };
+    for (int k = 0; k < d->scope->def.n; k++) if (d->scope->def.at[k]->repeat == r) vec_add(s->a, carried, d->scope->def.at[k]);
+    Value **now = NEWN(s->a, Value *, carried.n);
+    for (int k = 0; k < carried.n; k++) {
+        Def start = { .name = carried.at[k]->name, .loc = carried.at[k]->loc, .scope = d->scope };
+        start.eq.at = carried.at[k]->eq.at, start.eq.n = carried.at[k]->eq.n;
+        carried.at[k]->state = 1;
+        if (start.eq.n) now[k] = def_value(s, &start);
+    }
+    for (int64_t round = from; round < to; round++) {
+        Scope *c = NEW(s->a, Scope);
+        *c = (Scope){ .up = d->scope, .model = d->scope->model, .file = d->scope->file, .prefix = d->scope->prefix, .call = r->loc };
+        Expr *n = NEW(s->a, Expr);
+        *n = (Expr){ .kind = E_INT, .loc = r->loc, .i = round };
+        Bind counter = { .name = r->name.s, .kind = B_CONST, .loc = r->loc, .expr = n, .scope = c };
+        vec_add(s->a, c->bind, counter);
+        Value **next = NEWN(s->a, Value *, carried.n);
+        for (int k = 0; k < carried.n; k++) {                   /* inside, the name is the value of the round before */
+            Def *in = NEW(s->a, Def);
+            *in = (Def){ .name = carried.at[k]->name, .loc = carried.at[k]->loc, .scope = c, .state = 2, .value = now[k] };
+            Bind b = { .name = in->name, .kind = now[k] || !carried.at[k]->eq.n ? B_DEF : B_POISON, .loc = in->loc, .def = in };
+            vec_add(s->a, c->bind, b);
+        }
+        /* parameters of the round: h.0.W */
+        Scope *body = NEW(s->a, Scope);
+        *body = (Scope){ .up = c, .model = c->model, .file = c->file, .prefix = c->prefix, .call = r->loc };
+        declare_body(s, body, r->body.at, r->body.n, false);
+        recur_groups(s, body);
+        for (int k = 0; k < carried.n; k++) {
+            Stmt *def = NULL;
+            for (int j = 0; j < r->body.n; j++) if (r->body.at[j]->kind == S_EQUATION && r->body.at[j]->lhs.at[0]->kind == E_NAME && r->body.at[j]->lhs.at[0]->name.s == carried.at[k]->name) def = r->body.at[j];
+            Expr *x = def->rhs.at[0];
+            Env in = env_of(s, body);
+            if (x->kind == E_CALL && x->arg.at[0]->kind == E_CALL) {
+                Model *m = find_model(s, c->file, x->arg.at[0]->arg.at[0]->name.s);
+                if (!m) { diag_error(s->cx, D_NOT_A_MODEL, x->loc, "`%s` is not a model", expr_text(s->cx, x->arg.at[0]->arg.at[0])); return NULL; }
+                const char *prefix = arena_printf(s->a, "%s.%lld", dotted(s, c, carried.at[k]->name), (long long)round);
+                Scope *inst = instantiate(&in, m, x->arg.at[0], x, prefix, def->loc);
+                Bind layer = { .name = carried.at[k]->name, .kind = B_LAYER, .loc = def->loc, .scope = inst };
+                if (inst) next[k] = layer_output(&in, &layer, NULL, def->loc);
+            } else {
+                Def step = { .name = carried.at[k]->name, .loc = def->loc, .scope = body };
+                vec_add(s->a, step.eq, def);
+                next[k] = def_value(s, &step);
+            }
+            if (!next[k]) return NULL;
+        }
+        now = next;
+    }
+    for (int k = 0; k < carried.n; k++) carried.at[k]->value = now[k], carried.at[k]->state = 2;
+    return d->value;
+}
+
+Value *def_value(Sema *s, Def *d) {
+    if (d->state == 2 || (d->state == 1 && d->value)) return d->value;
+    if (d->state == 1) {
+        diag_help(diag_error(s->cx, D_CYCLE, d->loc, "`%s` depends on itself", d->name), "a circle is allowed only through the previous element: %s[.., t-1, ..]", d->name);
+        d->state = 2;
+        return NULL;
+    }
+    if (d->group) { recur_elaborate(s, d); return d->value; }
+    d->state = 1;
+    Value *v = NULL;
+    Stmt *q = d->eq.n ? d->eq.at[0] : NULL;
+    if (d->repeat) v = run_repeat(s, d);
+    else if (d->decl) v = define_map(s, d);
+    else if (q && q->lhs.at[0]->kind == E_NAME && q->rhs.n && q->rhs.at[0]->kind == E_NAME && d->eq.n == 1) {
+        Env e = env_of(s, d->scope);                             /* z = h: the whole tensor */
+        Bind *b = scope_find(d->scope, q->rhs.at[0]->name.s);
+        if (b && b->kind == B_CONST) v = define(s, d); else v = tensor_value(&e, q->rhs.at[0]);
+    } else if (q) v = define(s, d);
+    d->state = 2;
+    return d->value = v;
+}
+
+/* ---- calls of models ------------------------------------------------------------------------------------- */
+Scope *instantiate(Env *e, Model *m, Expr *generic, Expr *args, const char *prefix, Loc at) {
+    Sema *s = e->s;
+    if (m->is_update) { diag_error(s->cx, D_LATER_FEATURE, at, "this version of the compiler has no update programs (`%s`)", m->name.s); return NULL; }
+    for (int k = 0; k < s->active.n; k++) if (s->active.at[k] == m) {
+        diag_note(diag_error(s->cx, D_RECURSIVE_MODEL, at, "model `%s` calls itself", m->name.s), m->loc, "it is declared here");
+        return NULL;
+    }
+    File *file = e->scope->file;
+    for (int k = 0; k < s->file.n; k++) for (int j = 0; j < s->file.at[k]->model.n; j++) if (s->file.at[k]->model.at[j] == m) file = s->file.at[k];
+    Scope *top = e->scope;
+    while (top->up) top = top->up;
+    Scope *c = NEW(s->a, Scope);
+    *c = (Scope){ .up = top, .model = m, .file = file, .prefix = prefix, .call = at };
+    bool ok = true;
+    Expr *given[64] = { NULL };
+    int place = 0;
+    for (int k = 0; k < generic->call.n; k++) {
+        NamedArg *g = &generic->call.at[k];
+        int j = place;
+        if (g->name.s) {
+            for (j = 0; j < m->arg.n && m->arg.at[j].name.s != g->name.s; j++) { }
+            if (j == m->arg.n) { diag_note(diag_error(s->cx, D_UNKNOWN_ARGUMENT, g->name.loc, "model `%s` has no argument `%s`", m->name.s, g->name.s), m->loc, "it is declared here"); ok = false; continue; }
+        } else if (place++ >= m->arg.n) { diag_note(diag_error(s->cx, D_WRONG_ARITY, generic->loc, "model `%s` takes %d argument%s, not %d", m->name.s, m->arg.n, m->arg.n == 1 ? "" : "s", generic->call.n), m->loc, "it is declared here"); return NULL; }
+        if (j < 64) given[j] = g->value;
+    }
+    /* the tensors first: sizes that are not given follow from them */
+    struct Passed { Name name; Value *v; };
+    VEC(struct Passed) tensor = { 0 };
+    for (int k = 0; k < args->call.n; k++) {
+        NamedArg *g = &args->call.at[k];
+        if (!g->name.s) { diag_help(diag_error(s->cx, D_UNKNOWN_ARGUMENT, g->value->loc, "tensors are passed by name"), "%s(...)(x = ...)", m->name.s); ok = false; continue; }
+        Value *v = tensor_value(e, g->value);
+        if (!v) { ok = false; continue; }
+        vec_add(s->a, tensor, (struct Passed){ g->name, v });
+    }
+    for (int k = 0; k < m->arg.n && k < 64; k++) {
+        ModelArg *g = &m->arg.at[k];
+        Expr *x = given[k];
+        BindKind kind = g->kind == A_GRAPH ? B_GRAPH : g->kind == A_VALUE ? B_CONST : B_SPACE;
+        Bind *b = scope_add(s, c, g->name, kind);
+        if (g->kind == A_GRAPH) {
+            Bind *q = x && x->kind == E_NAME ? scope_find(e->scope, x->name.s) : NULL;
+            if (q && q->kind == B_GRAPH) b->graph = q->graph;
+            else { diag_error(s->cx, D_MISSING_ARGUMENT, x ? x->loc : at, "argument `%s` of `%s` is a graph", g->name.s, m->name.s); b->kind = B_POISON; ok = false; }
+        } else if (g->kind == A_VALUE) {
+            b->expr = x ? x : g->value;
+            b->scope = x ? e->scope : top;
+            if (!b->expr) { diag_error(s->cx, D_MISSING_ARGUMENT, at, "argument `%s` of `%s` is missing", g->name.s, m->name.s); b->kind = B_POISON; ok = false; }
+            else if (b->expr->kind == E_NAME) {                  /* act = relu: a function, unless it is a constant here */
+                Bind *q = scope_find(b->scope, b->expr->name.s);
+                if (q && q->kind == B_FUNCTION) b->kind = B_FUNCTION, b->function = q->function;
+                else if (!q || q->kind == B_LET) b->kind = B_FUNCTION, b->function = b->expr->name.s;
+            }
+        } else {
+            if (x) b->space = space_of(e, x);
+            else if (g->value) { Env up = env_of(s, top); b->space = space_of(&up, g->value); }
+            else for (int j = 0; j < m->body.n && !b->space; j++) {
+                Stmt *st = m->body.at[j];
+                for (int q = 0; st->kind == S_INPUT && q < st->decl.n; q++) for (int w = 0; w < tensor.n; w++) if (tensor.at[w].name.s == st->decl.at[q].name.s)
+                    for (int r = 0; r < st->decl.at[q].axis.n && r < tensor.at[w].v->rank; r++)
+                        if (st->decl.at[q].axis.at[r]->kind == E_NAME && st->decl.at[q].axis.at[r]->name.s == g->name.s) b->space = tensor.at[w].v->axis[r];
+            }
+            if (!b->space) { if (!x) diag_help(diag_error(s->cx, D_DIM_UNKNOWN, at, "`%s` of `%s` follows from no argument", g->name.s, m->name.s), "give it by name: %s = ...", g->name.s); b->kind = B_POISON; ok = false; }
+        }
+    }
+    if (!ok) return NULL;
+    for (int k = 0; k < tensor.n; k++) {
+        Def *d = NEW(s->a, Def);
+        *d = (Def){ .name = tensor.at[k].name.s, .loc = tensor.at[k].name.loc, .scope = c, .state = 2, .value = tensor.at[k].v };
+        Bind *b = scope_add(s, c, tensor.at[k].name, B_DEF);
+        b->def = d;
+    }
+    vec_add(s->a, s->active, m);
+    declare_body(s, c, m->body.at, m->body.n, false);
+    /* arguments that are no inputs, inputs that are no arguments */
+    for (int k = 0; k < tensor.n; k++) {
+        bool input = false;
+        for (int j = 0; j < m->body.n; j++) for (int q = 0; q < m->body.at[j]->decl.n; q++)
+            if ((m->body.at[j]->kind == S_INPUT || m->body.at[j]->kind == S_MAP) && m->body.at[j]->decl.at[q].name.s == tensor.at[k].name.s) input = true;
+        if (!input) { diag_note(diag_error(s->cx, D_UNKNOWN_ARGUMENT, tensor.at[k].name.loc, "model `%s` has no input `%s`", m->name.s, tensor.at[k].name.s), m->loc, "it is declared here"); ok = false; }
+    }
+    recur_groups(s, c);
+    /* outputs now, while the model counts as being called */
+    for (int k = 0; k < c->output.n; k++) { Bind *b = scope_find(c, c->output.at[k]); if (b && b->kind == B_DEF) def_value(s, b->def); }
+    s->active.n--;
+    return ok ? c : NULL;
+}
