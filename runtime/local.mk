@@ -1,0 +1,2 @@
+libpigeon_la_SOURCES += runtime/npy.c runtime/triples.c
+pigeoninclude_HEADERS = runtime/include/pigeon/model.h runtime/include/pigeon/io.h
