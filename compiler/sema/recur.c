@@ -90,7 +90,7 @@ static int64_t before_first(Scope *c, Expr *x, bool *last) {
 bool recur_elaborate(Sema *s, Def *d) {
     Scope *c = d->scope;
     Arena *a = s->a;
-    Def *member[64];
+    Def *member[64] = { d };
     int n = 0;
     for (int k = 0; k < c->def.n && n < 64; k++) if (c->def.at[k]->group == d->group) member[n++] = c->def.at[k];
     for (int k = 0; k < n; k++) member[k]->state = 1;

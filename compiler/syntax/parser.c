@@ -133,7 +133,7 @@ static Expr *range_or_expr(Parser *p) {
 }
 static Expr *postfix(Parser *p) {
     Token *t = next(p);
-    Expr *e;
+    Expr *e = NULL;
     switch (t->kind) {
     case T_INT: e = make(p, E_INT, t->loc); e->i = t->i, e->spelling = t->s; return e;
     case T_REAL: e = make(p, E_REAL, t->loc); e->r = t->r, e->spelling = t->s; return e;

@@ -18,11 +18,8 @@ static const struct { const char *name; char short_; const char *arg, *commands,
 };
 
 static const struct { char id; const char *name, *args, *what; } command_row[] = {
-    { 'C', "",      "MODEL.pgn [-o FILE]",  "compile a model to an object with a header, or to C, CUDA C, LLVM IR, IR text" },
-    { 'R', "run",   "MODEL.pgn",            "compile in memory, run on data, verify, measure" },
-    { 'K', "check", "MODEL.pgn...",         "report every error of the files" },
-    { 'F', "fmt",   "MODEL.pgn...",         "lay the files out canonically, in place" },
-    { 'O', "opt",   "PROGRAM.ir",           "read IR text, run passes, print IR text" },
+    { 'R', "run",   "MODEL.pgn",    "check the model and run it on data" },
+    { 'K', "check", "MODEL.pgn...", "report every error of the files" },
 };
 
 void options_help(FILE *out, char command) {
@@ -54,11 +51,11 @@ static bool split_pair(const char *s, Context *cx, Pair *p) {
 
 int options_parse(Context *cx, int argc, char **argv, Options *o, bool *done) {
     *done = true;
-    *o = (Options){ .cx = cx, .command = 'C', .real = DT_F32, .opt = 2, .tolerance = -1 };
+    *o = (Options){ .cx = cx, .real = DT_F32 };
     o->color = isatty(2) && !getenv("NO_COLOR");
     int first = 1;
     if (argc > 1)
-        for (size_t k = 1; k < sizeof command_row / sizeof *command_row; k++)
+        for (size_t k = 0; k < sizeof command_row / sizeof *command_row; k++)
             if (!strcmp(argv[1], command_row[k].name)) o->command = command_row[k].id, first = 2;
     struct option longs[OPT_COUNT + 1];
     char shorts[3 * OPT_COUNT + 1], *s = shorts;
@@ -74,24 +71,19 @@ int options_parse(Context *cx, int argc, char **argv, Options *o, bool *done) {
     longs[OPT_COUNT] = (struct option){ 0 };
     char **av = argv + (first - 1);
     int ac = argc - (first - 1);
-    /* -MD and friends are long options with one dash, as compilers have them */
-    for (int k = 1; k < ac; k++)
-        if (av[k][0] == '-' && av[k][1] == 'M' && strlen(av[k]) == 3) av[k] = arena_printf(cx->arena, "--%s", av[k] + 1);
     optind = 1;
     for (int c; (c = getopt_long(ac, av, shorts, longs, NULL)) != -1;) {
         if (c == '?') { fprintf(stderr, "try `pigeonc --help`\n"); return EXIT_USAGE; }
         int id = c - 1000;
         if (c < 1000)
             for (int k = 0; k < OPT_COUNT; k++) if (option_row[k].short_ == c) id = k;
-        if (*option_row[id].commands && !strchr(option_row[id].commands, o->command)) {
+        if (*option_row[id].commands && o->command && !strchr(option_row[id].commands, o->command)) {
             fprintf(stderr, "pigeonc: --%s does not belong to this command; see `pigeonc --help`\n", option_row[id].name);
             return EXIT_USAGE;
         }
         const char *v = optarg;
         Pair pair;
         switch ((OptionId)id) {
-        case OPT_OUTPUT: o->output = v; break;
-        case OPT_EMIT: o->emit = v; break;
         case OPT_MODEL: o->model = intern(cx, v); break;
         case OPT_DEFINE:
             if (!split_pair(v, cx, &pair)) { fprintf(stderr, "pigeonc: -D needs NAME=VALUE, not `%s`\n", v); return EXIT_USAGE; }
@@ -101,19 +93,6 @@ int options_parse(Context *cx, int argc, char **argv, Options *o, bool *done) {
             o->real = dtype_from_name(v);
             if (o->real != DT_F32 && o->real != DT_F64) { fprintf(stderr, "pigeonc: --real is f32 or f64, not `%s`\n", v); return EXIT_USAGE; }
             break;
-        case OPT_OPTIMISE:
-            if (v[0] < '0' || v[0] > '3' || v[1]) { fprintf(stderr, "pigeonc: -O takes 0, 1, 2 or 3, not `%s`\n", v); return EXIT_USAGE; }
-            o->opt = v[0] - '0';
-            break;
-        case OPT_TARGET: o->target = v; break;
-        case OPT_DEBUG: o->debug = true; break;
-        case OPT_DEPFILE: o->depend = true; break;
-        case OPT_DEPNAME: o->depfile = v; break;
-        case OPT_DEPTARGET: o->deptarget = v; break;
-        case OPT_DEPPHONY: o->phony = true; break;
-        case OPT_MANIFEST: o->manifest = true; break;
-        case OPT_PASSES: o->passes = v; break;
-        case OPT_PRINT_AFTER: o->print_after = v; break;
         case OPT_TIME: o->time = true; break;
         case OPT_INPUTS: o->inputs = v; break;
         case OPT_IN: case OPT_GRAPH: case OPT_OUT:
@@ -124,29 +103,9 @@ int options_parse(Context *cx, int argc, char **argv, Options *o, bool *done) {
             break;
         case OPT_OUTPUTS: o->outputs = v; break;
         case OPT_EXECUTOR:
-            if (strcmp(v, "interp") && strcmp(v, "cpu") && strcmp(v, "c") && strcmp(v, "cuda")) {
-                fprintf(stderr, "pigeonc: --executor is interp, cpu, c or cuda, not `%s`\n", v); return EXIT_USAGE;
-            }
-            o->executor = v;
+            if (strcmp(v, "interp")) { fprintf(stderr, "pigeonc: this version has one executor, interp, and no `%s`\n", v); return EXIT_USAGE; }
             break;
-        case OPT_VERIFY:
-            o->verify = true;
-            if (v) {
-                char *end;
-                o->tolerance = strtod(v, &end);
-                if (*end || !(o->tolerance >= 0)) { fprintf(stderr, "pigeonc: --verify takes a tolerance, not `%s`\n", v); return EXIT_USAGE; }
-            }
-            break;
-        case OPT_THREADS: {
-            char *end;
-            long n = strtol(v, &end, 10);
-            if (*end || n < 1 || n > 4096) { fprintf(stderr, "pigeonc: --threads takes 1 to 4096, not `%s`\n", v); return EXIT_USAGE; }
-            o->threads = (int)n;
-            break;
-        }
-        case OPT_BENCH: o->bench = true; break;
         case OPT_JSON: o->json = true; break;
-        case OPT_CHECK: o->check_only = true; break;
         case OPT_STD_DIR: o->std_dir = v; break;
         case OPT_DIAG_FORMAT:
             if (!strcmp(v, "json")) o->diag_format = DIAG_JSON;
@@ -165,19 +124,24 @@ int options_parse(Context *cx, int argc, char **argv, Options *o, bool *done) {
         }
         case OPT_PRINT:
             if (!strcmp(v, "options")) { options_help(stdout, 0); return EXIT_OK; }
-            return command_print(cx, v);
+            return command_print(v);
         case OPT_HELP: options_help(stdout, first == 2 ? o->command : 0); return EXIT_OK;
-        case OPT_VERSION: return command_print(cx, "version");
+        case OPT_VERSION: return command_print("version");
         case OPT_COUNT: break;
         }
     }
     for (int k = optind; k < ac; k++) vec_add(cx->arena, o->file, (const char *)av[k]);
+    if (!o->command) {
+        fprintf(stderr, "pigeonc: say what to do: run or check\n");
+        options_help(stderr, 0);
+        return EXIT_USAGE;
+    }
     if (!o->file.n) {
         fprintf(stderr, "pigeonc: no model given\n");
         options_help(stderr, argc > 1 ? o->command : 0);
         return EXIT_USAGE;
     }
-    if (o->file.n > 1 && o->command != 'K' && o->command != 'F') {
+    if (o->file.n > 1 && o->command != 'K') {
         fprintf(stderr, "pigeonc: one file at a time here, not %d\n", o->file.n);
         return EXIT_USAGE;
     }
