@@ -19,7 +19,7 @@ static void result(Printer *t, const Value *v) {
 }
 static void results(Printer *t, const Node *n) { for (int k = 0; k < n->n_result; k++) result(t, n->result[k]); }
 static void value_list(Printer *t, const char *head, Value *const *v, int n) {
-    put(t->w, " (%s", head);
+    put(t->w, "%s", head);
     for (int k = 0; k < n; k++) put(t->w, " "), print_value_name(t, v[k]);
     put(t->w, ")");
 }
@@ -120,7 +120,7 @@ static void node(Printer *t, const Node *n) {
     case N_FACTOR:
         put(w, " %s", factor_name[n->u.factor.kind]);
         results(t, n);
-        value_list(t, "of", n->u.factor.in, n->u.factor.n_in);
+        value_list(t, " (of", n->u.factor.in, n->u.factor.n_in);
         break;
     case N_ITERATE:
         put(w, " (max %lld)", (long long)n->u.iterate.max);
@@ -147,8 +147,8 @@ static void node(Printer *t, const Node *n) {
     case N_DERIVE:
         put(w, " %s ", derive_name[n->u.derive.kind]);
         print_space_name(t, n->u.derive.space);
-        value_list(t, "keys", n->u.derive.key, n->u.derive.n);
-        if (n->u.derive.kind == DV_JOIN) value_list(t, "keys2", n->u.derive.key2, n->u.derive.n);
+        value_list(t, " (keys", n->u.derive.key, n->u.derive.n);
+        if (n->u.derive.kind == DV_JOIN) value_list(t, " (keys2", n->u.derive.key2, n->u.derive.n);
         results(t, n);
         break;
     }
@@ -189,7 +189,7 @@ static void graph(Printer *t, const Graph *g) {
     put(t->w, " (spaces");
     for (int k = 0; k < 5; k++) put(t->w, " "), print_space_name(t, part[k]);
     put(t->w, ")");
-    value_list(t, "maps", map, 4);
+    value_list(t, " (maps", map, 4);
     put(t->w, ")");
 }
 static const char *relation(int rel) { return rel == '<' ? "<" : rel == '=' ? "=" : "<="; }
@@ -245,9 +245,8 @@ void program_print(const Program *p, Writer *w) {
         put(w, ")");
     }
     for (int k = 0; k < p->node.n; k++) node(&t, p->node.at[k]);
-    put(w, "\n");
-    value_list(&t, "inputs", p->input.at, p->input.n);
-    value_list(&t, "params", p->param.at, p->param.n);
+    value_list(&t, "\n(inputs", p->input.at, p->input.n);
+    value_list(&t, "\n(params", p->param.at, p->param.n);
     for (int k = 0; k < p->output.n; k++) {
         put(w, "\n(output ");
         put_name(w, p->output.at[k].name);

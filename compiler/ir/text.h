@@ -23,7 +23,7 @@ void put_name(Writer *w, const char *name);
 
 extern const char *const ext_op_name[], *const sym_kind_name[], *const space_kind_name[], *const boundary_name[], *const family_name[], *const storage_name[],
     *const select_name[], *const factor_name[], *const derive_name[];
-enum { N_EXT_OP = 10, N_SYM_KIND = 3, N_SPACE_KIND = 12, N_BOUNDARY = 6, N_FAMILY = 4, N_STORAGE = 4, N_SELECT = 2, N_FACTOR = 9, N_DERIVE = 3, N_REDUCE = 9 };
+enum { N_EXT_OPS = 10, N_SYM_KINDS = 3, N_SPACE_KINDS = 12, N_BOUNDARIES = 6, N_FAMILIES = 4, N_STORAGES = 4, N_SELECTS = 2, N_FACTORS = 9, N_DERIVES = 3, N_REDUCES = 9 };
 
 typedef struct Bound { const Index *index; const char *label; } Bound;
 typedef struct Printer {
