@@ -1,6 +1,6 @@
 #!/bin/sh
 # quickstart.sh - set up a fresh Debian machine and do one thing:
-#   sh quickstart.sh demo     WordNet: label propagation, one RGCN and one RGAT layer on 117,659 synsets
+#   sh quickstart.sh demo     WordNet: 117,659 synsets as a typed graph; classes of hidden synsets from their neighbours'
 #   sh quickstart.sh check    the whole test suite
 # Installs what is missing with apt-get (as root, or through sudo), builds in ./build, then runs. A second call only runs.
 set -eu
@@ -8,7 +8,7 @@ cd "$(dirname "$0")"
 what=${1:-demo}
 case $what in demo|check) ;; *) echo "usage: sh quickstart.sh demo|check" >&2; exit 2 ;; esac
 
-packages="autoconf automake libtool flex bison llvm-19-dev liblapack-dev zlib1g-dev pkg-config wordnet-base gcc make python3"
+packages="autoconf automake zlib1g-dev wordnet-base gcc libc6-dev make python3"
 missing=
 for p in $packages; do
     dpkg-query -W -f='${Status}' "$p" 2>/dev/null | grep -q 'install ok installed' || missing="$missing $p"

@@ -32,6 +32,7 @@ static Name name(Parser *p, const char *what) {
 }
 static Expr *expr(Parser *p);
 static Expr *product(Parser *p);
+static Expr *infix(Parser *p, int k);
 static Expr *binary(Parser *p, int op, Expr *a, Expr *b);
 static Expr *make(Parser *p, ExprKind k, Loc loc) {
     Expr *e = NEW(p->a, Expr);
@@ -345,7 +346,7 @@ static void map_decl(Parser *p, Decl *d) {                        /* after the w
     expect(p, ":", "before the map's spaces");
     do { Expr *e = range_or_expr(p); vec_add(p->a, d->from, e); } while (accept(p, ","));
     expect(p, "->", "before the map's target");
-    d->to = range_or_expr(p);
+    d->to = infix(p, 0);                                       /* not a comparison: `=` begins the value */
     if (accept(p, "=")) d->value = expr(p);
 }
 static void decl_list(Parser *p, Stmt *s, StmtKind k) {
