@@ -1,2 +1,2 @@
-libpigeon_la_SOURCES += runtime/status.c runtime/plan.c runtime/parallel.c runtime/structure.c runtime/npy.c runtime/triples.c runtime/internal.h
+libpigeon_a_SOURCES += runtime/npy.c runtime/triples.c
 pigeoninclude_HEADERS = runtime/include/pigeon/model.h runtime/include/pigeon/io.h

@@ -15,10 +15,6 @@ typedef struct Run {
 } Run;
 static Num eval(Run *r, const X *x);
 
-static void fail(Run *r, Loc at, const char *text) {
-    if (!r->failed) diag_error(r->p->cx, D_RUN_FAILED, at, "%s", text);
-    r->failed = true;
-}
 static int64_t extent(Run *r, const Space *s) { return ext_eval(s->extent, r->size); }
 
 /* ---- scalars ------------------------------------------------------------------------------------------------ */

@@ -115,8 +115,10 @@ static void add_array(Sema *s, Scope *c, Decl *d, StmtKind k, bool entry) {
         add_def(s, c, d->name, v);
         return;
     }
+    if (have && (entry || have->function)) { scope_add(s, c, d->name, B_POISON); return; }        /* declared twice */
     if (have) {                                                  /* passed by the caller: does it fit? */
         Value *v = have->kind == B_DEF ? have->def->value : NULL;
+        have->function = "declared";
         if (!v) return;
         if (v->rank != rank) { diag_note(diag_error(s->cx, D_WRONG_RANK, have->loc, "`%s` needs %d dimension%s, `%s` has %d", d->name.s, rank, rank == 1 ? "" : "s", v->name, v->rank), d->loc, "it is declared here"); have->kind = B_POISON; return; }
         for (int j = 0; j < rank; j++) if (axis[j] != v->axis[j]) {

@@ -126,8 +126,9 @@ bool lex(Context *cx, int source, Tokens *out) {
                 out->at[t.match].match = out->n;
                 if (want != '{') depth--;
             } else {
-                Diag *d = diag_error(cx, D_SYNTAX, t.loc, "`%s` closes nothing", t.s);
-                if (open.n) diag_note(d, out->at[open.at[open.n - 1]].loc, "`%s` is open here", out->at[open.at[open.n - 1]].s);
+                Token *o = open.n ? &out->at[open.at[open.n - 1]] : NULL;
+                if (o) diag_note(diag_error(cx, D_SYNTAX, o->loc, "`%s` is not closed", o->s), t.loc, "`%s` stands here", t.s);
+                else diag_error(cx, D_SYNTAX, t.loc, "`%s` closes nothing", t.s);
                 return false;
             }
         }

@@ -121,17 +121,17 @@ static EdgeRule edge_word(const char *s) {
     return !strcmp(s, "periodic") ? EDGE_PERIODIC : !strcmp(s, "zero") ? EDGE_ZERO : !strcmp(s, "reflect") ? EDGE_REFLECT
          : !strcmp(s, "replicate") ? EDGE_REPLICATE : EDGE_DEFAULT;
 }
-static Expr *range_or_expr(Parser *p) {
-    Expr *e = expr(p);
+static Expr *range_after(Parser *p, Expr *e) {
     if (!at(p, "..")) return e;
     next(p);
     Expr *r = make(p, E_RANGE, e->loc);
     vec_add(p->a, r->arg, e);
-    Expr *hi = expr(p);
+    Expr *hi = infix(p, 0);
     vec_add(p->a, r->arg, hi);
     r->loc = loc_join(e->loc, hi->loc);
     return r;
 }
+static Expr *range_or_expr(Parser *p) { return range_after(p, expr(p)); }
 static Expr *postfix(Parser *p) {
     Token *t = next(p);
     Expr *e = NULL;
@@ -346,7 +346,7 @@ static void map_decl(Parser *p, Decl *d) {                        /* after the w
     expect(p, ":", "before the map's spaces");
     do { Expr *e = range_or_expr(p); vec_add(p->a, d->from, e); } while (accept(p, ","));
     expect(p, "->", "before the map's target");
-    d->to = infix(p, 0);                                       /* not a comparison: `=` begins the value */
+    d->to = range_after(p, infix(p, 0));                                       /* not a comparison: `=` begins the value */
     if (accept(p, "=")) d->value = expr(p);
 }
 static void decl_list(Parser *p, Stmt *s, StmtKind k) {

@@ -1,7 +1,7 @@
 /* data.h - the arrays of one `pigeonc run`: where each comes from, and what sizes follow from them. */
 #ifndef PIGEON_TOOL_DATA_H
 #define PIGEON_TOOL_DATA_H
-#include "eval/eval.h"
+#include "interp/interp.h"
 #include "pigeon/io.h"
 #include "tool/tool.h"
 
