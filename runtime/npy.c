@@ -16,17 +16,11 @@ static pgn_status fail(pgn_error *e, pgn_status st, const char *fmt, ...) {
     va_end(ap);
     return st;
 }
-const char *pgn_status_name(pgn_status st) {
-    static const char *const name[] = { "ok", "argument", "size", "range", "memory", "io", "format", "singular", "device", "abi", "unsupported" };
-    return (unsigned)st < sizeof name / sizeof *name ? name[st] : "unknown";
-}
 static const struct { const char *name, *descr; size_t size; } type_row[] = {
     [PGN_F64] = { "f64", "f8", 8 }, [PGN_F32] = { "f32", "f4", 4 }, [PGN_F16] = { "f16", "f2", 2 }, [PGN_BF16] = { "bf16", "V2", 2 },
     [PGN_I64] = { "i64", "i8", 8 }, [PGN_I32] = { "i32", "i4", 4 }, [PGN_I8] = { "i8", "i1", 1 },   [PGN_U8] = { "u8", "u1", 1 },
     [PGN_BOOL] = { "bool", "b1", 1 }, [PGN_C64] = { "c64", "c8", 8 }, [PGN_C128] = { "c128", "c16", 16 },
 };
-size_t pgn_dtype_size(pgn_dtype t) { return type_row[t].size; }
-const char *pgn_dtype_name(pgn_dtype t) { return type_row[t].name; }
 void pgn_tensor_free(pgn_tensor *t) { free(t->data); free(t->name); *t = (pgn_tensor){ 0 }; }
 void pgn_bundle_free(pgn_bundle *b) { for (int k = 0; k < b->n; k++) pgn_tensor_free(&b->tensor[k]); free(b->tensor); *b = (pgn_bundle){ 0 }; }
 

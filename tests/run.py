@@ -6,6 +6,8 @@
 check      every model of the standard library and the examples passes `pigeonc check`
 diag       `pigeonc check FILE` (or the command of a `# run:` line) prints exactly FILE.expect
 examples   every `# run:` line of examples/*/*.pgn and tests/values/*.pgn runs; `# expect: NAME = NUMBER` lines hold
+format     formatting twice gives the same text, and the formatted file the same IR
+ir         the printed IR of every model reads back, passes the verifier and prints the same bytes
 reference  published models computed a second time in plain Python (reference.py)
 input      shell scripts that show how bad input is met; each prints `ok ..` or `not ok ..` lines
 explain    every diagnostic id is documented and provoked by a test
@@ -93,6 +95,29 @@ def test_example(path, line):
     report("passed", name)
 
 
+def test_format(path):
+    code, first, error = run([PIGEONC, "fmt", relative(path), "-o", "-"])
+    if code:
+        return report("failed", relative(path) + " format", error)
+    code, second, error = run([PIGEONC, "fmt", "-"], input=first.encode())
+    if code or first != second:
+        return report("failed", relative(path) + " format", error or "the second formatting differs")
+    for model in re.findall(r"^model (\w+)", first, re.M):
+        was, now = run([PIGEONC, "ir", relative(path), "--model", model]), run([PIGEONC, "ir", "-", "--model", model], input=first.encode(), cwd=os.path.dirname(path))
+        if was != now:
+            return report("failed", "%s format: model %s" % (relative(path), model), "the IR differs\n" + was[2] + now[2])
+    report("passed", relative(path) + " format")
+
+
+def test_ir(path, model):
+    name = "%s ir: %s" % (relative(path), model)
+    code, first, error = run([PIGEONC, "ir", relative(path), "--model", model])
+    if code:
+        return report("failed", name, error)
+    code, second, error = run([PIGEONC, "opt", "-"], input=first.encode())
+    report("failed" if code or first != second else "passed", name, error or "the text read back prints differently")
+
+
 def test_reference(name, case):
     import reference
     message = reference.compare(PIGEONC, ROOT, *case)
@@ -141,7 +166,7 @@ def test_explain():
     """After all others: every id that a model or its data can provoke was provoked, and each has an explanation."""
     code, out, error = run([PIGEONC, "--print=diagnostics"])
     # ids that only later parts of the compiler raise, or that need a machine without memory
-    silent = {"ir-syntax", "ir-invalid", "verify-failed", "tool-missing", "out-of-memory", "internal", "unsupported", "structure-from-data", "bad-factor",
+    silent = {"ir-invalid", "verify-failed", "tool-missing", "out-of-memory", "internal", "unsupported", "structure-from-data", "bad-factor",
               "bad-iterate", "bad-selection", "write-failed", "usage", "file-too-large"}
     missing = sorted(set(out.split()) - provoked - silent)
     report("failed" if missing else "passed", "every diagnostic is provoked by a test", "not provoked: " + " ".join(missing))
@@ -158,6 +183,12 @@ def main():
     examples = sorted(glob.glob(HERE + "/values/*.pgn")) + sorted(glob.glob(ROOT + "/examples/*/*.pgn"))
     if only in ("", "check"):
         jobs += [(test_check, p) for p in sorted(glob.glob(ROOT + "/lib/std/*.pgn")) + examples]
+    if only in ("", "format"):
+        jobs += [(test_format, p) for p in sorted(glob.glob(ROOT + "/lib/std/*.pgn")) + examples]
+    if only in ("", "ir"):
+        for p in sorted(glob.glob(ROOT + "/lib/std/*.pgn")) + examples:
+            with open(p) as f:
+                jobs += [(test_ir, p, m) for m in re.findall(r"^model (\w+)", f.read(), re.M)]
     if only in ("", "diag"):
         jobs += [(test_diag, p) for p in sorted(glob.glob(HERE + "/diag/*.pgn"))]
     if only in ("", "examples"):

@@ -28,7 +28,8 @@ static Diag *add(Context *cx, DiagId id, DiagSeverity s, Loc loc, const char *fm
     d->id = id, d->severity = s, d->loc = loc, d->cx = cx;
     d->text = format(cx->arena, fmt, ap);
     /* the same thing said twice (a model checked in two instances) is said once */
-    for (int k = 0; k < cx->diag.n; k++) {
+    int n = cx->diag.n;
+    for (int k = n > 200 ? n - 200 : 0; k < n; k++) {                  /* repetitions stand near each other; a bound keeps many errors quick */
         Diag *o = cx->diag.at[k];
         if (o->id == id && o->loc.file == loc.file && o->loc.line == loc.line && o->loc.col == loc.col && !strcmp(o->text, d->text)) return d;
     }
@@ -97,20 +98,24 @@ static int order(const void *pa, const void *pb) {
     if (a->loc.col != b->loc.col) return a->loc.col - b->loc.col;
     return strcmp(a->text, b->text);
 }
-static const char *line_of(const Source *s, int line, size_t *n) {
-    const char *p = s->text;
-    for (int k = 1; k < line && p; k++) if ((p = strchr(p, '\n'))) p++;
-    if (!p) return NULL;
-    *n = strcspn(p, "\r\n");
-    return p;
+/* Diagnostics are printed in the order of lines, so the search goes on where the last one ended. */
+typedef struct Finder { int file, line; const char *at; } Finder;
+static const char *line_of(const Context *cx, Finder *f, Loc l, size_t *n) {
+    if (f->file != l.file || f->line > l.line || !f->at) *f = (Finder){ l.file, 1, cx->source.at[l.file].text };
+    for (; f->line < l.line && f->at; f->line++) if ((f->at = strchr(f->at, '\n'))) f->at++;
+    if (!f->at) return NULL;
+    *n = strcspn(f->at, "\r\n");
+    return f->at;
 }
-static void excerpt(const Context *cx, FILE *out, Loc l, const char *on, const char *off) {
+static void excerpt(const Context *cx, Finder *f, FILE *out, Loc l, const char *on, const char *off) {
     size_t n;
-    const char *p = l.file < 0 ? NULL : line_of(&cx->source.at[l.file], l.line, &n);
+    const char *p = l.file < 0 ? NULL : line_of(cx, f, l, &n);
     if (!p) return;
     size_t from = 0, col = (size_t)l.col - 1;
     if (n > 200) { from = col > 80 ? col - 80 : 0; n = n - from > 160 ? 160 : n - from; p += from; col -= from; }
-    fprintf(out, "  %.*s\n  ", (int)n, p);
+    fputs("  ", out);
+    for (size_t k = 0; k < n; k++) fputc(((unsigned char)p[k] < ' ' && p[k] != '\t') || p[k] == 127 ? '?' : p[k], out);   /* no escape codes from sources */
+    fputs("\n  ", out);
     for (size_t k = 0; k < col && k < n; k++) if ((p[k] & 0xc0) != 0x80) fputc(p[k] == '\t' ? '\t' : ' ', out);
     size_t end = l.end_line > l.line ? n : l.end_col > l.col ? (size_t)l.end_col - 1 - from : col + 1;
     fprintf(out, "%s^", on);
@@ -141,6 +146,7 @@ static void json_place(const Context *cx, FILE *out, Loc l) {
 }
 void diag_print_all(Context *cx, FILE *out, DiagFormat format_, bool color) {
     if (cx->diag.n) qsort(cx->diag.at, (size_t)cx->diag.n, sizeof *cx->diag.at, order);
+    Finder main_place = { -1, 0, NULL }, note_place = main_place;
     if (format_ == DIAG_JSON) fputs("[", out);
     for (int k = 0; k < cx->diag.n; k++) {
         const Diag *d = cx->diag.at[k];
@@ -167,11 +173,11 @@ void diag_print_all(Context *cx, FILE *out, DiagFormat format_, bool color) {
         fputs(bold, out);
         place(cx, out, d->loc);
         fprintf(out, "%s%s:%s %s%s%s [%s]\n", red, word, off, bold, d->text, off, row[d->id].slug);
-        excerpt(cx, out, d->loc, red, off);
+        excerpt(cx, &main_place, out, d->loc, red, off);
         for (int j = 0; j < d->note.n; j++) {
             place(cx, out, d->note.at[j].loc);
             fprintf(out, "note: %s\n", d->note.at[j].text);
-            excerpt(cx, out, d->note.at[j].loc, "", "");
+            excerpt(cx, &note_place, out, d->note.at[j].loc, "", "");
         }
         if (d->help) fprintf(out, "help: %s\n", d->help);
     }

@@ -188,7 +188,8 @@ static Value *define(Sema *s, Def *d) {
                         diag_error(s->cx, D_SPACE_MISMATCH, p->leaf[0]->loc, "dimension %d of `%s` is `%s` in one equation and `%s` in another", k + 1, d->name, axis[k]->name, leaf[0]->space->name);
                         return NULL;
                     }
-                    from[m] = leaf[0], to[m++] = p->n_lead ? x_op(a, OP_SUB, z, x_ext(a, off)) : z;
+                    /* a position of the whole is none of the part until the offset is taken off, be it 0 */
+                    from[m] = leaf[0], to[m++] = leaf[0]->space != axis[k] ? x_op(a, OP_SUB, z, x_ext(a, off)) : z;
                 }
                 if (c) when[q] = when[q] ? x_op(a, OP_AND, when[q], c) : c;
             }

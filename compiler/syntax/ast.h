@@ -55,6 +55,7 @@ struct Expr {
     VEC(Name) from, to;             /* E_TRANSFORM */
     Expr *other;                    /* E_REDUCE: the else part */
     const char *dtype;              /* E_REDUCE: `acc f32`; E_CALL of bitcast/convert: the type */
+    int height;                     /* of the tree below; bounded by the parser, so that walks may recurse */
     bool parens;                    /* was written in parentheses (formatter) */
 };
 

@@ -94,9 +94,12 @@ bool lex(Context *cx, int source, Tokens *out) {
             for (size_t k = 0; k < sizeof operators / sizeof *operators && !n; k++)
                 if (!strncmp(s, operators[k], strlen(operators[k]))) n = strlen(operators[k]), t.s = intern(cx, operators[k]);
             if (!n) {
-                if (errors++ < 20) diag_error(cx, D_LEXICAL, at, "no word of the language begins with `%c`", isprint((unsigned char)*s) ? *s : '?');
-                s++;
+                const char *from = s++;
                 while (s < end && ((unsigned char)*s & 0xc0) == 0x80) s++;
+                at.end_col = (int)(s - line_start) + 1;
+                if (errors++ >= 20) continue;
+                if ((unsigned char)*from > ' ' && *from != 127) diag_error(cx, D_LEXICAL, at, "no word of the language begins with `%.*s`", (int)(s - from), from);
+                else diag_error(cx, D_LEXICAL, at, "the byte 0x%02x has no meaning here", (unsigned char)*from);
                 continue;
             }
             t.kind = T_OP;

@@ -3,7 +3,12 @@
 #include "syntax/lexer.h"
 #include <string.h>
 
-typedef struct Parser { Context *cx; Arena *a; Tokens t; int p, errors, depth; bool bad; } Parser;
+typedef struct Parser {
+    Context *cx; Arena *a; Tokens t; int p, errors, depth; bool bad;
+    int level;                                                   /* of calls of expr, negation, unary and head */
+} Parser;
+/* What walks a tree recurses; these bounds keep it, and the parser itself, far from the end of the stack. */
+enum { MAX_LEVEL = 400, MAX_HEIGHT = 1000, MAX_ERRORS = 100 };
 
 static Token *peek(Parser *p) { return &p->t.at[p->p]; }
 static Token *ahead(Parser *p, int n) { int k = p->p + n; return &p->t.at[k < p->t.n ? k : p->t.n - 1]; }
@@ -39,6 +44,23 @@ static Expr *make(Parser *p, ExprKind k, Loc loc) {
     e->kind = k, e->loc = loc;
     return e;
 }
+static void too_deep(Parser *p, Loc loc) {
+    if (!p->bad) diag_help(diag_error(p->cx, D_NESTING, loc, "this expression is nested too deeply"), "name parts of the expression by equations of their own");
+    p->bad = true;
+    p->errors++;
+}
+static bool enter(Parser *p) {
+    if (++p->level <= MAX_LEVEL) return true;
+    too_deep(p, peek(p)->loc);
+    return false;
+}
+static void under(Parser *p, Expr *e, const Expr *part) {           /* part is in e: its height counts */
+    if (part && part->height >= e->height && (e->height = part->height + 1) > MAX_HEIGHT) too_deep(p, part->loc);
+}
+static void operand(Parser *p, Expr *e, Expr *part) {
+    vec_add(p->a, e->arg, part);
+    under(p, e, part);
+}
 static bool in_list(const char *s, const char *list) {       /* " sum prod " */
     size_t n = strlen(s);
     for (const char *q = list; (q = strstr(q, s)); q += n) if (q[-1] == ' ' && q[n] == ' ') return true;
@@ -71,16 +93,16 @@ static void binders(Parser *p, Expr *e, bool by) {
         vec_add(p->a, e->bind, b);
         if (by && at(p, "by")) {
             next(p);
-            do { Expr *key = expr(p); vec_add(p->a, e->arg, key); } while (accept(p, ","));
+            do { Expr *key = expr(p); operand(p, e, key); } while (accept(p, ","));
             break;
         }
-        if (accept(p, ":")) e->bind.at[e->bind.n - 1].cond = expr(p);
+        if (accept(p, ":")) under(p, e, e->bind.at[e->bind.n - 1].cond = expr(p));
         if (!accept(p, ",")) break;
         /* what follows a condition and is no further index is a further condition: sum(p, d: 2*p + d = x, d > 0) */
         while (e->bind.at[e->bind.n - 1].cond && !p->bad &&
                !(peek(p)->kind == T_NAME && (tok(ahead(p, 1), ",") || tok(ahead(p, 1), ")") || tok(ahead(p, 1), ":")))) {
             Binder *last = &e->bind.at[e->bind.n - 1];
-            last->cond = binary(p, B_AND, last->cond, expr(p));
+            under(p, e, last->cond = binary(p, B_AND, last->cond, expr(p)));
             if (!accept(p, ",")) { expect(p, ")", "after the indices"); return; }
         }
     }
@@ -108,10 +130,11 @@ static Expr *head(Parser *p) {
     if (k == E_REDUCE && !strcmp(t->s, "count")) {
         e->arg.n = 0;
     } else {
-        Expr *body = product(p);
-        if (k == E_TRANSFORM) vec_add(p->a, e->arg, body); else e->arg.at[0] = body;
-        while (k == E_FACTOR && (!strcmp(t->s, "solve") || !strcmp(t->s, "lstsq")) && e->arg.n < 2 && accept(p, ",")) { Expr *b = product(p); vec_add(p->a, e->arg, b); }
-        if (k == E_REDUCE && in_list(t->s, " min max argmin argmax ") && at(p, "else") && !p->depth) { next(p); e->other = product(p); }
+        Expr *body = enter(p) ? product(p) : make(p, E_INT, peek(p)->loc);
+        p->level--;
+        if (k == E_TRANSFORM) operand(p, e, body); else under(p, e, e->arg.at[0] = body);
+        while (k == E_FACTOR && (!strcmp(t->s, "solve") || !strcmp(t->s, "lstsq")) && e->arg.n < 2 && accept(p, ",")) { Expr *b = product(p); operand(p, e, b); }
+        if (k == E_REDUCE && in_list(t->s, " min max argmin argmax ") && at(p, "else") && !p->depth) { next(p); under(p, e, e->other = product(p)); }
         e->loc = loc_join(e->loc, body->loc);
     }
     return e;
@@ -125,9 +148,9 @@ static Expr *range_after(Parser *p, Expr *e) {
     if (!at(p, "..")) return e;
     next(p);
     Expr *r = make(p, E_RANGE, e->loc);
-    vec_add(p->a, r->arg, e);
+    operand(p, r, e);
     Expr *hi = infix(p, 0);
-    vec_add(p->a, r->arg, hi);
+    operand(p, r, hi);
     r->loc = loc_join(e->loc, hi->loc);
     return r;
 }
@@ -152,8 +175,8 @@ static Expr *postfix(Parser *p) {
             e = range_or_expr(p);
             if (at(p, ",")) {
                 Expr *u = make(p, E_TUPLE, t->loc);
-                vec_add(p->a, u->arg, e);
-                while (accept(p, ",")) { Expr *x = range_or_expr(p); vec_add(p->a, u->arg, x); }
+                operand(p, u, e);
+                while (accept(p, ",")) { Expr *x = range_or_expr(p); operand(p, u, x); }
                 e = u;
             }
             p->depth = depth;
@@ -165,7 +188,7 @@ static Expr *postfix(Parser *p) {
         }
         if (tok(t, "[")) {                                         /* a list of numbers: const k[3] = [1, 2, 1] */
             e = make(p, E_TUPLE, t->loc);
-            while (!at(p, "]") && !p->bad) { Expr *x = expr(p); vec_add(p->a, e->arg, x); if (!accept(p, ",")) break; }
+            while (!at(p, "]") && !p->bad) { Expr *x = expr(p); operand(p, e, x); if (!accept(p, ",")) break; }
             expect(p, "]", "after the list");
             return e;
         }
@@ -181,7 +204,7 @@ static Expr *postfix(Parser *p) {
             int depth = p->depth;
             p->depth = 0;
             next(p);
-            vec_add(p->a, s->arg, e);
+            operand(p, s, e);
             while (!at(p, "]") && !p->bad) {
                 Subscript u = { .loc = peek(p)->loc };
                 u.e = expr(p);
@@ -190,6 +213,8 @@ static Expr *postfix(Parser *p) {
                 else if (at(p, "else")) { next(p); u.edge = EDGE_ELSE; u.other = expr(p); }
                 else if (peek(p)->kind == T_NAME && edge_word(peek(p)->s) != EDGE_DEFAULT) u.edge = edge_word(next(p)->s);
                 vec_add(p->a, s->sub, u);
+                under(p, s, u.e);
+                under(p, s, u.other);
                 if (!accept(p, ",")) break;
             }
             Loc end = peek(p)->loc;
@@ -203,13 +228,14 @@ static Expr *postfix(Parser *p) {
             p->depth = 0;
             bool wrt = e->kind == E_NAME && in_list(e->name.s, " grad vjp jvp ");
             next(p);
-            vec_add(p->a, c->arg, e);
+            operand(p, c, e);
             while (!at(p, ")") && !p->bad) {
                 NamedArg g = { { NULL, peek(p)->loc }, NULL };
                 if (peek(p)->kind == T_NAME && tok(ahead(p, 1), "=")) { g.name = name(p, "a name"); next(p); }
                 g.value = range_or_expr(p);
                 vec_add(p->a, c->call, g);
-                if (wrt && accept(p, "wrt")) { Expr *w = expr(p); vec_add(p->a, c->arg, w); c->kind = E_WRT; c->name = e->name; }
+                under(p, c, g.value);
+                if (wrt && accept(p, "wrt")) { Expr *w = expr(p); operand(p, c, w); c->kind = E_WRT; c->name = e->name; }
                 if (!accept(p, ",")) break;
             }
             Loc end = peek(p)->loc;
@@ -228,24 +254,28 @@ static Expr *postfix(Parser *p) {
 static Expr *binary(Parser *p, int op, Expr *a, Expr *b) {
     Expr *e = make(p, E_BINARY, loc_join(a->loc, b->loc));
     e->op = op;
-    vec_add(p->a, e->arg, a);
-    vec_add(p->a, e->arg, b);
+    operand(p, e, a);
+    operand(p, e, b);
     return e;
 }
-static Expr *unary(Parser *p) {
+static Expr *unary(Parser *p);
+static Expr *unary_inside(Parser *p) {
     if (at(p, "-") || at(p, "~")) {
         Token *t = next(p);
         Expr *e = make(p, E_UNARY, t->loc);
         e->op = tok(t, "-") ? U_NEG : U_BITNOT;
-        if (++p->errors > 1000000) p->bad = true;
-        p->errors--;
         Expr *x = is_head(p) ? head(p) : unary(p);
-        vec_add(p->a, e->arg, x);
+        operand(p, e, x);
         e->loc = loc_join(t->loc, x->loc);
         return e;
     }
     Expr *e = postfix(p);
     if (accept(p, "**")) return binary(p, B_POW, e, unary(p));
+    return e;
+}
+static Expr *unary(Parser *p) {
+    Expr *e = enter(p) ? unary_inside(p) : make(p, E_INT, peek(p)->loc);
+    p->level--;
     return e;
 }
 static Expr *product(Parser *p) {
@@ -283,13 +313,15 @@ static Expr *comparison(Parser *p) {
 static Expr *negation(Parser *p) {
     if (!at(p, "not")) return comparison(p);
     Token *t = next(p);
-    Expr *e = make(p, E_UNARY, t->loc), *x = negation(p);
+    Expr *e = make(p, E_UNARY, t->loc), *x = enter(p) ? negation(p) : e;
+    p->level--;
+    if (p->bad) return e;
     e->op = U_NOT;
-    vec_add(p->a, e->arg, x);
+    operand(p, e, x);
     e->loc = loc_join(t->loc, x->loc);
     return e;
 }
-static Expr *expr(Parser *p) {
+static Expr *expr_inside(Parser *p) {
     if (at(p, "if")) {
         Token *t = next(p);
         Expr *e = make(p, E_IF, t->loc);
@@ -300,9 +332,9 @@ static Expr *expr(Parser *p) {
         p->depth--;
         expect(p, "else", "(an `if` has both branches)");
         Expr *b = expr(p);
-        vec_add(p->a, e->arg, c);
-        vec_add(p->a, e->arg, a);
-        vec_add(p->a, e->arg, b);
+        operand(p, e, c);
+        operand(p, e, a);
+        operand(p, e, b);
         e->loc = loc_join(t->loc, b->loc);
         return e;
     }
@@ -320,6 +352,12 @@ static Expr *expr(Parser *p) {
             e = binary(p, B_OR, e, r);
         }
     }
+    return e;
+}
+
+static Expr *expr(Parser *p) {
+    Expr *e = enter(p) ? expr_inside(p) : make(p, E_INT, peek(p)->loc);
+    p->level--;
     return e;
 }
 
@@ -373,12 +411,12 @@ static void decl_list(Parser *p, Stmt *s, StmtKind k) {
 static Stmt *statement(Parser *p);
 static void block(Parser *p, Stmt *s) {
     expect(p, "{", "before the body");
-    while (!at(p, "}") && peek(p)->kind != T_END && !p->bad) {
+    while (!at(p, "}") && peek(p)->kind != T_END && !p->bad && p->errors <= MAX_ERRORS) {
         if (peek(p)->kind == T_TERM) { next(p); continue; }
         Stmt *b = statement(p);
         if (b) vec_add(p->a, s->body, b);
     }
-    expect(p, "}", "after the body");
+    if (p->errors <= MAX_ERRORS) expect(p, "}", "after the body");
 }
 static void equation(Parser *p, Stmt *s) {
     s->kind = S_EQUATION;
@@ -613,6 +651,10 @@ File *parse_file(Context *cx, int source) {
     File *f = NEW(cx->arena, File);
     f->source = source;
     while (peek(&p)->kind != T_END) {
+        if (p.errors > MAX_ERRORS) {
+            diag_error(cx, D_SYNTAX, peek(&p)->loc, "so many errors: the rest of the file was not read");
+            break;
+        }
         if (peek(&p)->kind == T_TERM) { next(&p); continue; }
         if (at(&p, "use") && ahead(&p, 1)->kind == T_STRING) {
             Token *t = next(&p), *s = next(&p);

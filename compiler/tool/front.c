@@ -55,7 +55,9 @@ Program *front_program(Options *o, File *f, const char *model) {
     phase_begin(o);
     Program *p = sema_build(o->cx, f, model, o->define.at, o->define.n, o->real);
     phase_end(o, "check");
-    return o->cx->n_errors ? NULL : p;
+    if (!p || o->cx->n_errors || !program_verify(p, "sema")) return NULL;
+    phase_end(o, "verify");
+    return p;
 }
 
 int command_check(Options *o) {
@@ -67,4 +69,40 @@ int command_check(Options *o) {
         phase_end(o, "check");
     }
     return o->cx->n_errors ? EXIT_DIAGNOSED : EXIT_OK;
+}
+
+int command_fmt(Options *o) {
+    int code = EXIT_OK;
+    for (int k = 0; k < o->file.n; k++) {
+        File *f = front_parse(o, o->file.at[k]);
+        if (!f) { code = EXIT_DIAGNOSED; continue; }
+        Writer w;
+        writer_init(&w, o->cx->arena);
+        format_file(o->cx, f, &w);
+        const Source *s = &o->cx->source.at[f->source];
+        bool same = s->length == w.n && !memcmp(s->text, w.at, w.n);
+        if (o->check_only) {
+            if (!same) { printf("%s\n", o->file.at[k]); code = EXIT_DIAGNOSED; }
+        } else if (o->output || !strcmp(o->file.at[k], "-")) {
+            if (!write_file(o->cx, o->output ? o->output : "-", w.at, w.n, true)) code = EXIT_DIAGNOSED;
+        } else if (!same && !write_file(o->cx, o->file.at[k], w.at, w.n, true)) code = EXIT_DIAGNOSED;
+    }
+    return code;
+}
+
+static int print_program(Options *o, const Program *p) {
+    Writer w;
+    writer_init(&w, o->cx->arena);
+    program_print(p, &w);
+    return write_file(o->cx, o->output ? o->output : "-", w.at, w.n, false) ? EXIT_OK : EXIT_DIAGNOSED;
+}
+int command_ir(Options *o) {
+    File *f = front_parse(o, o->file.at[0]);
+    Program *p = f ? front_program(o, f, o->model) : NULL;
+    return p ? print_program(o, p) : EXIT_DIAGNOSED;
+}
+int command_opt(Options *o) {
+    int source = source_read(o->cx, o->file.at[0], NO_LOC);
+    Program *p = source < 0 ? NULL : program_read(o->cx, source);
+    return p && program_verify(p, "read") ? print_program(o, p) : EXIT_DIAGNOSED;
 }

@@ -20,7 +20,7 @@ int main(int argc, char **argv) {
     int code = options_parse(cx, argc, argv, &o, &done);
     if (!done) {
         cx->std_dir = o.std_dir ? o.std_dir : home_std(cx);
-        code = o.command == 'R' ? command_run(&o) : command_check(&o);
+        code = o.command == 'R' ? command_run(&o) : o.command == 'F' ? command_fmt(&o) : o.command == 'I' ? command_ir(&o) : o.command == 'O' ? command_opt(&o) : command_check(&o);
         diag_print_all(cx, stderr, o.diag_format, o.color);
         for (int k = 0; k < cx->diag.n && code == EXIT_DIAGNOSED; k++)
             if (cx->diag.at[k]->id == D_INTERNAL) code = EXIT_INTERNAL;

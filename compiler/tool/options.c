@@ -20,6 +20,9 @@ static const struct { const char *name; char short_; const char *arg, *commands,
 static const struct { char id; const char *name, *args, *what; } command_row[] = {
     { 'R', "run",   "MODEL.pgn",    "check the model and run it on data" },
     { 'K', "check", "MODEL.pgn...", "report every error of the files" },
+    { 'F', "fmt",   "MODEL.pgn...", "lay the files out canonically, in place" },
+    { 'I', "ir",    "MODEL.pgn",    "print the inter-operator IR of a model" },
+    { 'O', "opt",   "PROGRAM.ir",   "read IR text, verify it, print it again" },
 };
 
 void options_help(FILE *out, char command) {
@@ -84,6 +87,8 @@ int options_parse(Context *cx, int argc, char **argv, Options *o, bool *done) {
         const char *v = optarg;
         Pair pair;
         switch ((OptionId)id) {
+        case OPT_OUTPUT: o->output = v; break;
+        case OPT_CHECK: o->check_only = true; break;
         case OPT_MODEL: o->model = intern(cx, v); break;
         case OPT_DEFINE:
             if (!split_pair(v, cx, &pair)) { fprintf(stderr, "pigeonc: -D needs NAME=VALUE, not `%s`\n", v); return EXIT_USAGE; }
@@ -132,7 +137,7 @@ int options_parse(Context *cx, int argc, char **argv, Options *o, bool *done) {
     }
     for (int k = optind; k < ac; k++) vec_add(cx->arena, o->file, (const char *)av[k]);
     if (!o->command) {
-        fprintf(stderr, "pigeonc: say what to do: run or check\n");
+        fprintf(stderr, "pigeonc: say what to do: run, check, fmt, ir or opt\n");
         options_help(stderr, 0);
         return EXIT_USAGE;
     }
@@ -141,7 +146,7 @@ int options_parse(Context *cx, int argc, char **argv, Options *o, bool *done) {
         options_help(stderr, argc > 1 ? o->command : 0);
         return EXIT_USAGE;
     }
-    if (o->file.n > 1 && o->command != 'K') {
+    if (o->file.n > 1 && o->command != 'K' && o->command != 'F') {
         fprintf(stderr, "pigeonc: one file at a time here, not %d\n", o->file.n);
         return EXIT_USAGE;
     }

@@ -10,13 +10,13 @@ typedef enum { EXIT_OK = 0, EXIT_DIAGNOSED = 1, EXIT_USAGE = 2, EXIT_MISSING = 3
 typedef struct Pair { const char *name, *value; } Pair;        /* --in x=FILE */
 typedef struct Options {
     Context *cx;
-    char command;                          /* R run, K check */
+    char command;                          /* R run, K check, F fmt, I ir, O opt */
     VEC(const char *) file;
-    const char *model, *inputs, *outputs, *std_dir;
+    const char *model, *inputs, *outputs, *std_dir, *output;
     VEC(Fixed) define;
     VEC(Pair) in, graph, out;
     Dtype real;
-    bool time, json, color;
+    bool time, json, color, check_only;
     DiagFormat diag_format;
     double phase_start;                    /* --time */
 } Options;
@@ -33,5 +33,8 @@ const char *home_std(Context *cx);                                  /* the folde
 /* run.c, front.c, main.c */
 int command_run(Options *o);
 int command_check(Options *o);
+int command_fmt(Options *o);
+int command_ir(Options *o);
+int command_opt(Options *o);
 int command_print(const char *what);
 #endif

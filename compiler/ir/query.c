@@ -1,0 +1,83 @@
+/* query.c - what a node is, asked of its expression: fibres, pointwise, contraction, who reads what. */
+#include "ir/ir.h"
+
+static bool uses_any(const X *e, const X *reduce) {
+    for (int k = 0; k < reduce->u.reduce.n; k++) if (x_uses_index(e, reduce->u.reduce.idx[k])) return true;
+    return false;
+}
+/* The bound index at the bottom of a chain of map reads f(g(e)), or e itself. */
+static Index *chain(X *e, const X *reduce) {
+    while (e->k == X_CAST && dtype_is_int(e->dt)) e = e->u.cast.arg;
+    if (e->k == X_INDEX) {
+        for (int k = 0; k < reduce->u.reduce.n; k++) if (reduce->u.reduce.idx[k] == e->u.index) return e->u.index;
+        return NULL;
+    }
+    if (e->k != X_READ || !e->u.read.v->target) return NULL;
+    Index *found = NULL;                                  /* maps of several domains: the other subscripts are free of bound indices */
+    for (int k = 0; k < e->u.read.v->rank; k++) {
+        if (e->u.read.bnd[k] != BND_NONE) return NULL;
+        if (!uses_any(e->u.read.idx[k], reduce)) continue;
+        if (found || !(found = chain(e->u.read.idx[k], reduce))) return NULL;
+    }
+    return found;
+}
+bool reduce_fibre(const X *reduce, int cond, Index **bound, X **map_side, X **value_side) {
+    if (reduce->k != X_REDUCE || cond < 0 || cond >= reduce->u.reduce.n_cond) return false;
+    X *c = reduce->u.reduce.cond[cond];
+    if (c->k != X_OP || c->u.op.op != OP_EQ) return false;
+    for (int side = 0; side < 2; side++) {
+        X *map = c->u.op.arg[side], *value = c->u.op.arg[1 - side];
+        Index *i = chain(map, reduce);
+        if (!i || uses_any(value, reduce)) continue;
+        if (bound) *bound = i;
+        if (map_side) *map_side = map;
+        if (value_side) *value_side = value;
+        return true;
+    }
+    return false;
+}
+
+typedef struct Seen { bool reduce; const Value *v; bool read; } Seen;
+static bool see(X *e, void *data) {
+    Seen *s = data;
+    if (e->k == X_REDUCE) s->reduce = true;
+    if (e->k == X_READ && e->u.read.v == s->v) s->read = true;
+    return true;
+}
+bool compute_is_pointwise(const Node *n) {
+    if (n->kind != N_COMPUTE) return false;
+    Seen s = { 0 };
+    x_walk(n->u.compute.expr, see, &s);
+    return !s.reduce;
+}
+static bool product(const X *e, int *reads) {
+    while (e->k == X_CAST) e = e->u.cast.arg;
+    if (e->k == X_READ) { ++*reads; return true; }
+    return e->k == X_OP && e->u.op.op == OP_MUL && product(e->u.op.arg[0], reads) && product(e->u.op.arg[1], reads);
+}
+bool compute_is_contraction(const Node *n) {
+    if (n->kind != N_COMPUTE) return false;
+    const X *e = n->u.compute.expr;
+    int reads = 0;
+    return e->k == X_REDUCE && e->u.reduce.op == R_SUM && product(e->u.reduce.body, &reads) && reads >= 2;
+}
+void node_each_expr(Node *n, void (*f)(X *e, void *data), void *data) {
+    switch (n->kind) {
+    case N_INPUT: case N_PARAM: case N_CONST: case N_TRANSFORM: case N_SELECT: case N_FACTOR: case N_DERIVE: return;
+    case N_COMPUTE: f(n->u.compute.expr, data); return;
+    case N_RECUR:
+        for (int k = 0; k < n->u.recur.member.n; k++) {
+            Member *m = &n->u.recur.member.at[k];
+            f(m->expr, data);
+            for (int j = 0; j < m->before.n; j++) f(m->before.at[j].expr, data);
+        }
+        return;
+    case N_ITERATE: for (int k = 0; k < n->u.iterate.body.n; k++) node_each_expr(n->u.iterate.body.at[k], f, data); return;
+    }
+}
+static void see_expr(X *e, void *data) { x_walk(e, see, data); }
+bool node_reads(const Node *n, const Value *v) {
+    Seen s = { .v = v };
+    node_each_expr((Node *)n, see_expr, &s);
+    return s.read;
+}

@@ -1,0 +1,24 @@
+/* internal.h - what the files of libpigeon share and nobody else sees: error texts, parallel loops, checked sizes. */
+#ifndef PIGEON_INTERNAL_H
+#define PIGEON_INTERNAL_H
+#include "pigeon/model.h"
+#define HIDDEN __attribute__((visibility("hidden")))
+#define FORMAT(a, b) __attribute__((format(printf, a, b)))
+
+/* Sets *e (NULL is fine) and returns st. */
+HIDDEN pgn_status pgn_error_set(pgn_error *e, pgn_status st, const char *fmt, ...) FORMAT(3, 4);
+HIDDEN size_t pgn_size_of(int dtype);                    /* bytes of one element, 0 for no dtype */
+/* First position whose value is outside 0..extent-1; -1 when there is none. */
+HIDDEN int64_t pgn_find_outside(const int32_t *v, int64_t n, int64_t extent);
+
+typedef struct Pool Pool;
+HIDDEN Pool *pgn_pool_new(int threads);                  /* 0: all processors; NULL: no memory. Threads start at the first use */
+HIDDEN void pgn_pool_free(Pool *p);
+/* body over [0, n) in chunks; which thread runs a chunk, and how large it is, must not matter to body. */
+HIDDEN void pgn_pool_run(Pool *p, int64_t n, int64_t grain, void (*body)(void *arg, int64_t lo, int64_t hi), void *arg);
+
+/* A plan's options: env->options always points at the `given` of one of these (or is NULL: then everything runs in the caller). */
+typedef struct PlanOptions { pgn_options given; Pool *pool; } PlanOptions;
+/* Items cost about `work` operations each; small loops run in the caller. */
+HIDDEN void pgn_parallel(const pgn_options *o, int64_t n, int64_t work, void (*body)(void *arg, int64_t lo, int64_t hi), void *arg);
+#endif

@@ -1,0 +1,131 @@
+/* parallel.c - the parallel loop: a few threads that belong to one plan.
+ *
+ * Items of a loop are independent, so neither the number of threads nor the size of the chunks can change a result.  A loop that finds
+ * the pool busy (a second forward of the same plan, a loop inside a loop) or itself in a forked child runs in its caller.
+ * Workers join an open job; the caller closes it when no chunk is left, so it never waits for one that is still asleep. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE                       /* cpu_set_t */
+#endif
+#include "internal.h"
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { SMALL = 20000, CHUNK = 8192, MAX_THREADS = 1024 };
+struct Pool {
+    int threads, started;                 /* wanted (with the caller); workers running */
+    bool tried, stop, open;
+    pid_t owner;
+    pthread_t *thread;
+    pthread_mutex_t busy, lock;           /* busy: one loop at a time; lock: what follows */
+    pthread_cond_t wake, idle;
+    uint64_t round;
+    int inside;                           /* workers in the job */
+    void (*body)(void *arg, int64_t lo, int64_t hi);
+    void *arg;
+    int64_t n, chunk;
+    atomic_llong next;
+};
+static int processors(void) {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    if (!sched_getaffinity(0, sizeof set, &set)) { int n = CPU_COUNT(&set); if (n > 0) return n; }
+    long n = sysconf(_SC_NPROCESSORS_ONLN);
+    return n > 0 ? (int)n : 1;
+}
+Pool *pgn_pool_new(int threads) {
+    Pool *p = calloc(1, sizeof *p);
+    if (!p) return NULL;
+    if (threads <= 0) threads = processors();
+    p->threads = threads > MAX_THREADS ? MAX_THREADS : threads;
+    pthread_mutex_init(&p->busy, NULL);
+    pthread_mutex_init(&p->lock, NULL);
+    pthread_cond_init(&p->wake, NULL);
+    pthread_cond_init(&p->idle, NULL);
+    return p;
+}
+static void chunks(Pool *p) {
+    for (;;) {
+        int64_t lo = atomic_fetch_add_explicit(&p->next, p->chunk, memory_order_relaxed);
+        if (lo >= p->n) return;
+        p->body(p->arg, lo, p->n - lo < p->chunk ? p->n : lo + p->chunk);
+    }
+}
+static void *worker(void *arg) {
+    Pool *p = arg;
+    uint64_t seen = 0;
+    pthread_mutex_lock(&p->lock);
+    while (!p->stop) {
+        if (!p->open || p->round == seen) { pthread_cond_wait(&p->wake, &p->lock); continue; }
+        seen = p->round;
+        p->inside++;
+        pthread_mutex_unlock(&p->lock);
+        chunks(p);
+        pthread_mutex_lock(&p->lock);
+        if (!--p->inside && !p->open) pthread_cond_signal(&p->idle);
+    }
+    pthread_mutex_unlock(&p->lock);
+    return NULL;
+}
+void pgn_pool_free(Pool *p) {
+    if (!p) return;
+    if (p->started && p->owner == getpid()) {
+        pthread_mutex_lock(&p->lock);
+        p->stop = true;
+        pthread_cond_broadcast(&p->wake);
+        pthread_mutex_unlock(&p->lock);
+        for (int k = 0; k < p->started; k++) pthread_join(p->thread[k], NULL);
+    }
+    pthread_cond_destroy(&p->idle);
+    pthread_cond_destroy(&p->wake);
+    pthread_mutex_destroy(&p->lock);
+    pthread_mutex_destroy(&p->busy);
+    free(p->thread);
+    free(p);
+}
+/* Under `busy`.  Fewer threads than wanted, even none, is no error. */
+static void start(Pool *p) {
+    p->tried = true;
+    p->owner = getpid();
+    p->thread = malloc(sizeof *p->thread * (size_t)(p->threads - 1));
+    if (!p->thread) return;
+    while (p->started < p->threads - 1 && !pthread_create(&p->thread[p->started], NULL, worker, p)) p->started++;
+}
+void pgn_pool_run(Pool *p, int64_t n, int64_t grain, void (*body)(void *arg, int64_t lo, int64_t hi), void *arg) {
+    if (n <= 0) return;
+    if (grain < 1) grain = 1;
+    if (!p || p->threads <= 1 || n <= grain || pthread_mutex_trylock(&p->busy)) { body(arg, 0, n); return; }
+    if (!p->tried) start(p);
+    if (!p->started || p->owner != getpid()) { pthread_mutex_unlock(&p->busy); body(arg, 0, n); return; }
+    int64_t even = n / (4 * (int64_t)(p->started + 1));
+    pthread_mutex_lock(&p->lock);
+    p->body = body, p->arg = arg, p->n = n, p->chunk = even > grain ? even : grain;
+    atomic_store(&p->next, 0);
+    p->round++;
+    p->open = true;
+    pthread_cond_broadcast(&p->wake);
+    pthread_mutex_unlock(&p->lock);
+    chunks(p);
+    pthread_mutex_lock(&p->lock);
+    p->open = false;
+    while (p->inside) pthread_cond_wait(&p->idle, &p->lock);
+    pthread_mutex_unlock(&p->lock);
+    pthread_mutex_unlock(&p->busy);
+}
+void pgn_parallel(const pgn_options *o, int64_t n, int64_t work, void (*body)(void *arg, int64_t lo, int64_t hi), void *arg) {
+    if (n <= 0) return;
+    if (work < 1) work = 1;
+    if (!o || o->threads == 1 || n == 1 || work * (double)n < SMALL) { body(arg, 0, n); return; }
+    int64_t grain = CHUNK / work + 1;
+    if (o->parallel_for) { o->parallel_for(o->user, n, grain, body, arg); return; }
+    pgn_pool_run(((const PlanOptions *)(const void *)o)->pool, n, grain, body, arg);
+}
+typedef struct Launch { const pgn_env *env; pgn_kernel *kernel; } Launch;
+static void launch_body(void *arg, int64_t lo, int64_t hi) { const Launch *l = arg; l->kernel(l->env, lo, hi); }
+pgn_status pgn_env_launch(const pgn_env *env, pgn_kernel *k, int64_t n, int64_t work_per_item) {
+    Launch l = { env, k };
+    pgn_parallel(env->options, n, work_per_item, launch_body, &l);
+    return PGN_OK;
+}

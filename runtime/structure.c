@@ -1,0 +1,194 @@
+/* structure.c - what bind derives from maps: rows of a fibre, combinations that occur, joins, filters.
+ *
+ * Everything is a stable sort by small integers, so it is linear, deterministic, and keeps the caller's order among equals.  A key is an
+ * i32 map; several keys are sorted from the last to the first.  A key whose values are few compared to the items is one counting pass,
+ * any other takes digits of 11 bits. */
+#include "internal.h"
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+static pgn_status no_memory(pgn_env *env) { return pgn_error_set(env->error, PGN_E_MEMORY, "no memory to derive the model's structure"); }
+
+/* One key of a list that may be in two parts, one after the other (both sides of a join). */
+typedef struct Key { const int32_t *a, *b; int64_t n_a; } Key;
+static inline uint32_t key_at(const Key *k, uint32_t i) { return (uint32_t)(i < k->n_a ? k->a[i] : k->b[i - k->n_a]); }
+
+/* One stable pass: `to` gets the items of `from` (NULL: 0, 1, ..) in order of (key >> shift & mask). */
+static void pass(const Key *k, int64_t n, int shift, uint32_t mask, uint32_t *start, const uint32_t *from, uint32_t *to) {
+    memset(start, 0, ((size_t)mask + 2) * sizeof *start);
+    for (int64_t i = 0; i < n; i++) start[(key_at(k, (uint32_t)i) >> shift & mask) + 1]++;
+    for (uint32_t v = 0; v < mask; v++) start[v + 1] += start[v];
+    for (int64_t i = 0; i < n; i++) {
+        uint32_t item = from ? from[i] : (uint32_t)i;
+        to[start[key_at(k, item) >> shift & mask]++] = item;
+    }
+}
+/* The items 0..n-1 in lexicographic order of the keys; NULL: no memory.  *spare (n items too) is the caller's to free. */
+static uint32_t *order_by(const Key *key, int n_key, int64_t n, uint32_t **spare) {
+    uint32_t *x = malloc(sizeof *x * ((size_t)n + 1)), *y = malloc(sizeof *y * ((size_t)n + 1)), *start = NULL;
+    size_t room = 0;
+    const uint32_t *from = NULL;
+    bool ok = x && y;
+    for (int k = n_key - 1; ok && k >= 0; k--) {
+        uint32_t top = 0;
+        for (int64_t i = 0; i < n; i++) top |= key_at(&key[k], (uint32_t)i);
+        int bits = top ? 32 - __builtin_clz(top) : 0, step = bits;
+        if (bits > 11 && ((int64_t)1 << bits) > 2 * n) step = 11;
+        size_t want = ((size_t)1 << step) + 1;
+        if (want > room) { free(start); start = malloc(sizeof *start * (room = want)); ok = start != NULL; }
+        for (int shift = 0; ok && shift < bits; shift += step) {
+            pass(&key[k], n, shift, (uint32_t)(((uint64_t)1 << step) - 1), start, from, x);
+            uint32_t *t = x; x = y; y = t;
+            from = y;
+        }
+    }
+    free(start);
+    if (!ok) { free(x); free(y); *spare = NULL; return NULL; }
+    if (!from) for (int64_t i = 0; i < n; i++) y[i] = (uint32_t)i;
+    *spare = x;
+    return y;
+}
+/* group[i]: number of the item's combination among those that occur, in lexicographic order; returns how many, -1: no memory.
+ * first (may be NULL) gets the first item of each. */
+static int64_t rank_by(const Key *key, int n_key, int64_t n, uint32_t *group, int32_t *first) {
+    uint32_t *spare, *item = order_by(key, n_key, n, &spare);
+    if (!item) return -1;
+    int64_t count = 0;
+    for (int64_t i = 0; i < n; i++) {
+        bool fresh = i == 0;
+        for (int k = 0; k < n_key && !fresh; k++) fresh = key_at(&key[k], item[i]) != key_at(&key[k], item[i - 1]);
+        if (fresh) { if (first) first[count] = (int32_t)item[i]; count++; }
+        group[item[i]] = (uint32_t)(count - 1);
+    }
+    free(item);
+    free(spare);
+    return count;
+}
+static pgn_status check_counts(pgn_env *env, int64_t n, int64_t m, int64_t n_keys) {
+    if (n < 0 || m < 0 || n > INT32_MAX || m > INT32_MAX) return pgn_error_set(env->error, PGN_E_SIZE, "a space has %" PRId64 " elements, at most %d are supported", n > m ? n : m, INT32_MAX);
+    if (n_keys < 0 || n_keys > 8) return pgn_error_set(env->error, PGN_E_UNSUPPORTED, "a structure has %" PRId64 " keys, at most 8 are supported", n_keys);
+    return PGN_OK;
+}
+pgn_status pgn_rt_fibre(pgn_env *env, const int64_t *ints, void *const *buffers, int64_t *result) {
+    (void)result;
+    int64_t n = ints[0], extent = ints[2];
+    int n_keys = (int)ints[1];
+    pgn_status st = check_counts(env, n, extent, ints[1]);
+    if (st) return st;
+    if (n_keys < 1) return pgn_error_set(env->error, PGN_E_UNSUPPORTED, "a fibre without a key");
+    int64_t *row = buffers[n_keys];
+    int32_t *items = buffers[n_keys + 1];
+    const int32_t *key0 = buffers[0];
+    memset(row, 0, ((size_t)extent + 1) * sizeof *row);
+    if (!n) return PGN_OK;
+    int64_t bad = pgn_find_outside(key0, n, extent);
+    if (bad >= 0) return pgn_error_set(env->error, PGN_E_RANGE, "a map's value %d at position %" PRId64 " is outside 0..%" PRId64, key0[bad], bad, extent - 1);
+    uint32_t *order = NULL, *spare = NULL;
+    if (n_keys > 1) {
+        Key key[8];
+        for (int k = 1; k < n_keys; k++) key[k - 1] = (Key){ .a = buffers[k], .n_a = n };
+        if (!(order = order_by(key, n_keys - 1, n, &spare))) return no_memory(env);
+    }
+    /* counts two places up, so that after the scatter row[v] is where row v starts */
+    for (int64_t i = 0; i < n; i++) if (key0[i] + 1 < extent) row[key0[i] + 2]++;
+    for (int64_t v = 2; v <= extent; v++) row[v] += row[v - 1];
+    for (int64_t i = 0; i < n; i++) {
+        uint32_t item = order ? order[i] : (uint32_t)i;
+        items[row[key0[item] + 1]++] = (int32_t)item;
+    }
+    free(order);
+    free(spare);
+    return PGN_OK;
+}
+pgn_status pgn_rt_unique(pgn_env *env, const int64_t *ints, void *const *buffers, int64_t *result) {
+    int64_t n = ints[0];
+    int n_keys = (int)ints[1];
+    pgn_status st = check_counts(env, n, 0, ints[1]);
+    if (st) return st;
+    *result = 0;
+    if (!n) return PGN_OK;
+    Key key[8];
+    for (int k = 0; k < n_keys; k++) key[k] = (Key){ .a = buffers[k], .n_a = n };
+    int64_t count = rank_by(key, n_keys, n, buffers[n_keys + 1], buffers[n_keys]);
+    if (count < 0) return no_memory(env);
+    *result = count;
+    return PGN_OK;
+}
+
+/* ---- joins: combinations of both sides ranked together, then rows of the right side by rank ------------------------ */
+typedef struct Sides { int64_t n_a, n_b, n_rank; uint32_t *rank; int64_t *row; } Sides;     /* row: of the right side, n_rank + 1 */
+static void sides_free(Sides *s) { free(s->rank); free(s->row); }
+static pgn_status sides(pgn_env *env, const int64_t *ints, void *const *buffers, Sides *s, int64_t *pairs) {
+    *s = (Sides){ .n_a = ints[0], .n_b = ints[1] };
+    int n_keys = (int)ints[2];
+    *pairs = 0;
+    pgn_status st = check_counts(env, s->n_a, s->n_b, ints[2]);
+    if (st || !s->n_a || !s->n_b) return st;
+    Key key[8];
+    for (int k = 0; k < n_keys; k++) key[k] = (Key){ buffers[k], buffers[n_keys + k], s->n_a };
+    int64_t n = s->n_a + s->n_b;
+    if (!(s->rank = malloc(sizeof *s->rank * (size_t)n)) || (s->n_rank = rank_by(key, n_keys, n, s->rank, NULL)) < 0 || !(s->row = calloc((size_t)s->n_rank + 2, sizeof *s->row))) {
+        sides_free(s);
+        return no_memory(env);
+    }
+    for (int64_t b = 0; b < s->n_b; b++) s->row[s->rank[s->n_a + b] + 1]++;
+    for (int64_t a = 0; a < s->n_a; a++) *pairs += s->row[s->rank[a] + 1];       /* below 2^62: no overflow */
+    for (int64_t r = 0; r < s->n_rank; r++) s->row[r + 1] += s->row[r];
+    if (*pairs <= INT32_MAX) return PGN_OK;
+    sides_free(s);
+    return pgn_error_set(env->error, PGN_E_SIZE, "a join has %" PRId64 " pairs, at most %d are supported", *pairs, INT32_MAX);
+}
+pgn_status pgn_rt_join_count(pgn_env *env, const int64_t *ints, void *const *buffers, int64_t *result) {
+    Sides s;
+    pgn_status st = sides(env, ints, buffers, &s, result);
+    if (!st) sides_free(&s);
+    return st;
+}
+pgn_status pgn_rt_join(pgn_env *env, const int64_t *ints, void *const *buffers, int64_t *result) {
+    (void)result;
+    Sides s;
+    int64_t pairs, at = 0;
+    pgn_status st = sides(env, ints, buffers, &s, &pairs);
+    if (st || !pairs) { if (!st) sides_free(&s); return st; }
+    int32_t *left = buffers[2 * ints[2]], *right = buffers[2 * ints[2] + 1], *item = malloc(sizeof *item * (size_t)s.n_b);
+    int64_t *next = malloc(sizeof *next * ((size_t)s.n_rank + 1));
+    if (item && next) {
+        memcpy(next, s.row, sizeof *next * ((size_t)s.n_rank + 1));
+        for (int64_t b = 0; b < s.n_b; b++) item[next[s.rank[s.n_a + b]]++] = (int32_t)b;
+        for (int64_t a = 0; a < s.n_a; a++)
+            for (int64_t p = s.row[s.rank[a]]; p < s.row[s.rank[a] + 1]; p++) left[at] = (int32_t)a, right[at++] = item[p];
+    } else st = no_memory(env);
+    free(item);
+    free(next);
+    sides_free(&s);
+    return st;
+}
+
+pgn_status pgn_rt_filter_count(pgn_env *env, const int64_t *ints, void *const *buffers, int64_t *result) {
+    (void)env;
+    const unsigned char *mask = buffers[0];
+    int64_t n = 0;
+    for (int64_t k = 0; k < ints[0]; k++) n += mask[k] != 0;
+    *result = n;
+    return PGN_OK;
+}
+pgn_status pgn_rt_filter(pgn_env *env, const int64_t *ints, void *const *buffers, int64_t *result) {
+    (void)result;
+    pgn_status st = check_counts(env, ints[0], 0, 0);
+    const unsigned char *mask = buffers[0];
+    int32_t *to = buffers[1];
+    for (int64_t k = 0; !st && k < ints[0]; k++) if (mask[k]) *to++ = (int32_t)k;
+    return st;
+}
+/* ints[2] is the buffer's id, for the message (-1: no name). */
+pgn_status pgn_rt_check_range(pgn_env *env, const int64_t *ints, void *const *buffers, int64_t *result) {
+    (void)result;
+    const int32_t *v = buffers[0];
+    int64_t at = ints[0] > 0 ? pgn_find_outside(v, ints[0], ints[1]) : -1;
+    if (at < 0) return PGN_OK;
+    const pgn_model *m = env->model;
+    const char *name = m && ints[2] >= 0 && ints[2] < m->n_buffer ? m->buffer[ints[2]].name : "?";
+    if (ints[1] <= 0) return pgn_error_set(env->error, PGN_E_RANGE, "computed map `%s`: value %d at position %" PRId64 ", but the space it points into is empty", name, v[at], at);
+    return pgn_error_set(env->error, PGN_E_RANGE, "computed map `%s`: value %d at position %" PRId64 " is outside 0..%" PRId64, name, v[at], at, ints[1] - 1);
+}
