@@ -1,0 +1,41 @@
+/* pass.c - the passes by name, and running a list of them with the verifier after each. */
+#include "pass/pass.h"
+#include <string.h>
+
+/* In the order of the standard pipeline: simplify first, as folded expressions compare equal; dce after cse has left copies unread;
+ * structure last, when it is known which conditions and keys remain. */
+const Pass pass_table[] = {
+    { "simplify", "algebra on scalar expressions: constants, neutral elements, double negation", pass_simplify },
+    { "cse", "equal equations are computed once", pass_cse },
+    { "dce", "what no output needs is dropped", pass_dce },
+    { "structure", "finds the maps that must be known when graphs are bound", pass_structure },
+};
+const int n_pass = (int)(sizeof pass_table / sizeof *pass_table);
+const char *pass_default(void) { return "simplify,cse,dce,structure"; }
+
+static const Pass *find(Context *cx, const char *name) {
+    const char *names[sizeof pass_table / sizeof *pass_table];
+    for (int k = 0; k < n_pass; k++) {
+        if (!strcmp(pass_table[k].name, name)) return &pass_table[k];
+        names[k] = pass_table[k].name;
+    }
+    Diag *d = diag_error(cx, D_USAGE, NO_LOC, "there is no pass `%s`", name);
+    const char *near = did_you_mean(cx, name, names, n_pass);
+    if (near) diag_help(d, "did you mean `%s`?", near);
+    else diag_help(d, "the passes are %s", pass_default());
+    return NULL;
+}
+Program *pass_run(Program *p, const char *list, void (*after)(Program *p, const char *pass, void *data), void *data) {
+    while (p && *list) {
+        size_t n = strcspn(list, ",");
+        const char *name = intern_n(p->cx, list, n);
+        list += n + (list[n] == ',');
+        if (!n) continue;
+        const Pass *pass = find(p->cx, name);
+        if (!pass) return NULL;
+        p = pass->run(p);
+        if (!p || !program_verify(p, name)) return NULL;
+        if (after) after(p, name, data);
+    }
+    return p;
+}

@@ -1,0 +1,31 @@
+/* pass.h - rewriting of programs. A pass takes a program and gives a new one with the same meaning; the old one stays as it was. */
+#ifndef PIGEON_PASS_H
+#define PIGEON_PASS_H
+#include "ir/ir.h"
+
+typedef struct Pass { const char *name, *what; Program *(*run)(Program *p); } Pass;
+extern const Pass pass_table[];
+extern const int n_pass;
+/* Runs the passes of a list "simplify,cse,dce" in order, the verifier after each, then `after` (may be NULL), whose `pass` is the
+ * name. NULL after diagnostics: an unknown name, a program that a pass refuses, or one that breaks its own rules. */
+Program *pass_run(Program *p, const char *list, void (*after)(Program *p, const char *pass, void *data), void *data);
+const char *pass_default(void);
+
+Program *pass_simplify(Program *p);       /* simplify.c */
+Program *pass_cse(Program *p);            /* cse.c */
+Program *pass_dce(Program *p);            /* dce.c */
+Program *pass_structure(Program *p);      /* structure.c; NULL after D_STRUCTURE_FROM_DATA */
+
+/* copy.c: the frame of a pass. Everything is copied in order, with dense ids of its own; the hooks decide what becomes of it. */
+typedef struct Rewrite {
+    void *data;
+    X *(*expr)(Program *to, X *e, void *data);               /* each expression, children first, already the copy's; NULL: as it is */
+    bool (*keep)(const Node *old, void *data);               /* NULL: all */
+    /* a compute just copied: the value to use for it instead (then the copy is dropped), or NULL to keep it */
+    Value *(*merge)(Program *to, Node *copy, const Node *old, void *data);
+    const bool *structural;                                  /* by old value id; NULL: as they are */
+} Rewrite;
+Program *program_rewrite(Program *p, const Rewrite *how);
+/* Every value that a node reads: operands, reads in expressions; of an iterate also what its body reads. */
+void node_each_use(const Node *n, void (*f)(Value *v, void *data), void *data);
+#endif

@@ -1,0 +1,229 @@
+/* simplify.c - algebra on scalar expressions by named rules, bottom-up.
+ *
+ *     y[i] = 1*x[i] + (2 - 2)  ->  y[i] = x[i]            if true then a else b  ->  a            -(-x)  ->  x
+ *
+ * Laws: a rule keeps the dtype and the space of what it replaces; its result has fewer operations; it is never worse. Constants fold as
+ * the dtype computes: integers wrap to their width, division by zero gives 0, f32 rounds. 0*x is 0 for integers only (x may be inf or
+ * NaN). The sign of a zero is not part of the meaning, so x + 0 is x. */
+#include "pass/pass.h"
+#include <math.h>
+#include <string.h>
+
+typedef X *Rule(Program *p, X *e);
+static bool is_op(const X *e, ScalarOp op) { return e->k == X_OP && e->u.op.op == op; }
+static bool is_number(const X *e, double v) {
+    switch (e->k) {
+    case X_INT: return e->dt != DT_BOOL && (double)e->u.i == v;
+    case X_REAL: return e->u.c.re == v;
+    case X_COMPLEX: return e->u.c.re == v && e->u.c.im == 0;
+    case X_INDEX: case X_EXT: case X_READ: case X_OP: case X_CAST: case X_BITCAST: case X_IF: case X_REDUCE: return false;
+    }
+    return false;
+}
+static bool is_bool(const X *e, bool v) { return e->k == X_INT && e->dt == DT_BOOL && (e->u.i != 0) == v; }
+static X *boolean(Program *p, bool v) { return x_int(p->arena, v, DT_BOOL); }
+
+static int64_t wrap(int64_t v, Dtype dt) {
+    switch (dt) {
+    case DT_I32: return (int32_t)(uint32_t)(uint64_t)v;
+    case DT_I8: return (int8_t)(uint8_t)(uint64_t)v;
+    case DT_U8: return (uint8_t)(uint64_t)v;
+    case DT_BOOL: return v != 0;
+    case DT_NONE: case DT_F64: case DT_F32: case DT_F16: case DT_BF16: case DT_I64: case DT_C64: case DT_C128: break;
+    }
+    return v;
+}
+/* ---- constants ------------------------------------------------------------------------------------------ */
+static bool fold_int(ScalarOp op, int64_t x, int64_t y, int64_t *r) {
+    switch (op) {
+    case OP_NEG: *r = (int64_t)(0 - (uint64_t)x); return true;
+    case OP_ADD: *r = (int64_t)((uint64_t)x + (uint64_t)y); return true;
+    case OP_SUB: *r = (int64_t)((uint64_t)x - (uint64_t)y); return true;
+    case OP_MUL: *r = (int64_t)((uint64_t)x * (uint64_t)y); return true;
+    case OP_DIV: *r = !y ? 0 : y == -1 ? (int64_t)(0 - (uint64_t)x) : x / y; return true;
+    case OP_FLOORDIV: *r = !y ? 0 : y == -1 ? (int64_t)(0 - (uint64_t)x) : x / y - (x % y != 0 && (x < 0) != (y < 0)); return true;
+    case OP_MOD:
+        *r = !y || y == -1 ? 0 : x % y;
+        if (*r && (*r < 0) != (y < 0)) *r += y;
+        return true;
+    case OP_MIN: *r = x < y ? x : y; return true;
+    case OP_MAX: *r = x > y ? x : y; return true;
+    case OP_ABS: *r = x < 0 ? (int64_t)(0 - (uint64_t)x) : x; return true;
+    case OP_SIGN: *r = (x > 0) - (x < 0); return true;
+    case OP_EQ: *r = x == y; return true;
+    case OP_NE: *r = x != y; return true;
+    case OP_LT: *r = x < y; return true;
+    case OP_LE: *r = x <= y; return true;
+    case OP_GT: *r = x > y; return true;
+    case OP_GE: *r = x >= y; return true;
+    case OP_AND: *r = x && y; return true;
+    case OP_OR: *r = x || y; return true;
+    case OP_NOT: *r = !x; return true;
+    case OP_BITAND: *r = x & y; return true;
+    case OP_BITOR: *r = x | y; return true;
+    case OP_BITXOR: *r = x ^ y; return true;
+    case OP_BITNOT: *r = ~x; return true;
+    default: return false;                     /* shifts and counts depend on the width: left to the targets */
+    }
+}
+/* Arithmetic is exact to the type; functions are folded only in f64, where the compiler's libm is as good as the target's. */
+static bool fold_real(ScalarOp op, double x, double y, Dtype dt, double *r) {
+    switch (op) {
+    case OP_NEG: *r = -x; return true;
+    case OP_ADD: *r = x + y; break;
+    case OP_SUB: *r = x - y; break;
+    case OP_MUL: *r = x * y; break;
+    case OP_DIV: *r = x / y; break;
+    case OP_ABS: *r = fabs(x); return true;
+    case OP_SQRT: *r = sqrt(x); break;         /* correctly rounded, in f32 too: twice the digits suffice */
+    case OP_FLOOR: *r = floor(x); return true;
+    case OP_CEIL: *r = ceil(x); return true;
+    case OP_TRUNC: *r = trunc(x); return true;
+    case OP_ROUND: *r = rint(x); return true;
+    case OP_MIN: *r = fmin(x, y); return true;
+    case OP_MAX: *r = fmax(x, y); return true;
+    case OP_EXP: *r = exp(x); return dt == DT_F64;
+    case OP_LOG: *r = log(x); return dt == DT_F64;
+    case OP_SIN: *r = sin(x); return dt == DT_F64;
+    case OP_COS: *r = cos(x); return dt == DT_F64;
+    case OP_POW: *r = pow(x, y); return dt == DT_F64;
+    default: return false;
+    }
+    if (dt == DT_F32) *r = (double)(float)*r;
+    return dt == DT_F64 || dt == DT_F32;
+}
+static X *fold_constants(Program *p, X *e) {
+    if (e->k != X_OP) return NULL;
+    X *a = e->u.op.arg[0], *b = e->u.op.n > 1 ? e->u.op.arg[1] : NULL;
+    ScalarOp op = e->u.op.op;
+    if (a->k == X_INT && (!b || b->k == X_INT)) {
+        int64_t r;
+        if (!fold_int(op, a->u.i, b ? b->u.i : 0, &r)) return NULL;
+        return x_int(p->arena, wrap(r, e->dt), e->dt);
+    }
+    if (a->k != X_REAL || (b && b->k != X_REAL)) return NULL;
+    double x = a->u.c.re, y = b ? b->u.c.re : 0, r;
+    switch (op) {
+    case OP_EQ: return boolean(p, x == y);
+    case OP_NE: return boolean(p, x != y);
+    case OP_LT: return boolean(p, x < y);
+    case OP_LE: return boolean(p, x <= y);
+    case OP_GT: return boolean(p, x > y);
+    case OP_GE: return boolean(p, x >= y);
+    default: break;
+    }
+    if (a->dt == DT_F32) x = (double)(float)x, y = (double)(float)y;
+    return dtype_is_float(e->dt) && fold_real(op, x, y, e->dt, &r) ? x_real(p->arena, r, e->dt) : NULL;
+}
+static X *fold_casts(Program *p, X *e) {
+    if (e->k != X_CAST) return NULL;
+    X *a = e->u.cast.arg;
+    if (a->k == X_INT && (dtype_is_int(e->dt) || e->dt == DT_BOOL)) return x_int(p->arena, wrap(a->u.i, e->dt), e->dt);
+    if (a->k == X_INT && e->dt == DT_F64) return x_real(p->arena, (double)a->u.i, e->dt);
+    if (a->k == X_INT && e->dt == DT_F32) return x_real(p->arena, (double)(float)a->u.i, e->dt);
+    if (a->k == X_REAL && e->dt == DT_F64 && a->dt == DT_F32) return x_real(p->arena, (double)(float)a->u.c.re, e->dt);
+    if (a->k == X_REAL && e->dt == DT_F32 && a->dt == DT_F64) return x_real(p->arena, (double)(float)a->u.c.re, e->dt);
+    if (a->k == X_REAL && (a->dt == DT_F64 || a->dt == DT_F32) && dtype_is_complex(e->dt))
+        return x_complex(p->arena, e->dt == DT_C64 || a->dt == DT_F32 ? (double)(float)a->u.c.re : a->u.c.re, 0, e->dt);
+    return NULL;
+}
+static X *fold_sizes(Program *p, X *e) {
+    int64_t v, w;
+    if (e->k == X_EXT && ext_is_const(e->u.ext, &v)) return x_int(p->arena, v, DT_I64);
+    if (e->k != X_OP || e->u.op.n != 2 || e->dt != DT_I64) return NULL;
+    X *a = e->u.op.arg[0], *b = e->u.op.arg[1];
+    if ((a->k != X_EXT && a->k != X_INT) || (b->k != X_EXT && b->k != X_INT)) return NULL;
+    Ext *s = a->k == X_EXT ? a->u.ext : ext_const(p->arena, a->u.i), *t = b->k == X_EXT ? b->u.ext : ext_const(p->arena, b->u.i);
+    bool safe = ext_is_const(t, &w) && w > 0;  /* an extent has no quotient by zero, an integer has */
+    switch (e->u.op.op) {
+    case OP_ADD: return x_ext(p->arena, ext_op(p->arena, EXT_ADD, s, t));
+    case OP_SUB: return x_ext(p->arena, ext_op(p->arena, EXT_SUB, s, t));
+    case OP_MUL: return x_ext(p->arena, ext_op(p->arena, EXT_MUL, s, t));
+    case OP_MIN: return x_ext(p->arena, ext_op(p->arena, EXT_MIN, s, t));
+    case OP_MAX: return x_ext(p->arena, ext_op(p->arena, EXT_MAX, s, t));
+    case OP_FLOORDIV: return safe ? x_ext(p->arena, ext_op(p->arena, EXT_FLOORDIV, s, t)) : NULL;
+    case OP_MOD: return safe ? x_ext(p->arena, ext_op(p->arena, EXT_MOD, s, t)) : NULL;
+    default: return NULL;
+    }
+}
+/* ---- neutral and absorbing elements --------------------------------------------------------------------- */
+static X *neutral_element(Program *p, X *e) {
+    (void)p;
+    if (e->k != X_OP || e->u.op.n != 2) return NULL;
+    X *a = e->u.op.arg[0], *b = e->u.op.arg[1];
+    switch (e->u.op.op) {
+    case OP_ADD: return is_number(a, 0) ? b : is_number(b, 0) ? a : NULL;
+    case OP_SUB: return is_number(b, 0) ? a : NULL;
+    case OP_MUL: return is_number(a, 1) ? b : is_number(b, 1) ? a : NULL;
+    case OP_DIV: case OP_FLOORDIV: case OP_POW: return is_number(b, 1) ? a : NULL;
+    case OP_AND: return is_bool(a, true) ? b : is_bool(b, true) ? a : NULL;
+    case OP_OR: return is_bool(a, false) ? b : is_bool(b, false) ? a : NULL;
+    default: return NULL;
+    }
+}
+static X *absorbing_element(Program *p, X *e) {
+    if (e->k != X_OP || e->u.op.n != 2) return NULL;
+    X *a = e->u.op.arg[0], *b = e->u.op.arg[1];
+    bool ints = dtype_is_int(e->dt);
+    switch (e->u.op.op) {
+    case OP_MUL: return ints && (is_number(a, 0) || is_number(b, 0)) ? x_int(p->arena, 0, e->dt) : NULL;
+    case OP_SUB: return ints && x_equal(a, b) ? x_int(p->arena, 0, e->dt) : NULL;
+    case OP_MOD: return ints && is_number(b, 1) ? x_int(p->arena, 0, e->dt) : NULL;
+    case OP_AND: return is_bool(a, false) || is_bool(b, false) ? boolean(p, false) : NULL;
+    case OP_OR: return is_bool(a, true) || is_bool(b, true) ? boolean(p, true) : NULL;
+    case OP_EQ: case OP_LE: case OP_GE: return dtype_is_int(a->dt) && x_equal(a, b) ? boolean(p, true) : NULL;
+    case OP_NE: case OP_LT: case OP_GT: return dtype_is_int(a->dt) && x_equal(a, b) ? boolean(p, false) : NULL;
+    default: return NULL;
+    }
+}
+static X *double_negation(Program *p, X *e) {
+    (void)p;
+    if (is_op(e, OP_NEG) && is_op(e->u.op.arg[0], OP_NEG)) return e->u.op.arg[0]->u.op.arg[0];
+    if (is_op(e, OP_NOT) && is_op(e->u.op.arg[0], OP_NOT)) return e->u.op.arg[0]->u.op.arg[0];
+    return NULL;
+}
+static X *add_of_negation(Program *p, X *e) {             /* a + (-b) -> a - b, a - (-b) -> a + b */
+    bool add = is_op(e, OP_ADD);
+    if ((!add && !is_op(e, OP_SUB)) || !is_op(e->u.op.arg[1], OP_NEG)) return NULL;
+    return x_op(p->arena, add ? OP_SUB : OP_ADD, e->u.op.arg[0], e->u.op.arg[1]->u.op.arg[0]);
+}
+static X *known_condition(Program *p, X *e) {
+    (void)p;
+    if (e->k != X_IF) return NULL;
+    if (is_bool(e->u.if_.cond, true)) return e->u.if_.then;
+    if (is_bool(e->u.if_.cond, false)) return e->u.if_.other;
+    return x_equal(e->u.if_.then, e->u.if_.other) ? e->u.if_.then : NULL;
+}
+static X *condition_always_met(Program *p, X *e) {
+    int n = 0;
+    if (e->k != X_REDUCE) return NULL;
+    X **cond = NEWN(p->arena, X *, e->u.reduce.n_cond + 1);
+    for (int k = 0; k < e->u.reduce.n_cond; k++) if (!is_bool(e->u.reduce.cond[k], true)) cond[n++] = e->u.reduce.cond[k];
+    if (n == e->u.reduce.n_cond) return NULL;
+    X *r = NEW(p->arena, X);
+    *r = *e;
+    r->u.reduce.n_cond = n, r->u.reduce.cond = cond;
+    return r;
+}
+
+static Rule *const rules[] = { fold_constants, fold_casts, fold_sizes, neutral_element, absorbing_element, double_negation, add_of_negation,
+                               known_condition, condition_always_met };
+/* The replacement as an expression of the same dtype and space, or NULL when it can't be one (an index is of its own space). */
+static X *in_place_of(Program *p, X *r, const X *e) {
+    if (r->dt != e->dt) return NULL;
+    if (r->space == e->space && r->loc.file >= 0) return r;
+    if (r->space != e->space && r->k == X_INDEX) return NULL;
+    X *c = NEW(p->arena, X);
+    *c = *r, c->space = e->space;
+    if (c->loc.file < 0) c->loc = e->loc;
+    return c;
+}
+static X *simplify(Program *to, X *e, void *data) {
+    (void)data;
+    for (size_t k = 0; k < sizeof rules / sizeof *rules; k++) {
+        X *r = rules[k](to, e);
+        if (r && (r = in_place_of(to, r, e))) e = r, k = (size_t)-1;        /* from the first rule again: each step removes an operation */
+    }
+    return e;
+}
+Program *pass_simplify(Program *p) { return program_rewrite(p, &(Rewrite){ .expr = simplify }); }
