@@ -5,7 +5,8 @@
 
 check      every model of the standard library and the examples passes `pigeonc check`
 diag       `pigeonc check FILE` (or the command of a `# run:` line) prints exactly FILE.expect
-examples   every `# run:` line of examples/*/*.pgn and tests/values/*.pgn runs; `# expect: NAME = NUMBER` lines hold
+examples   every `# run:` line of examples/*/*.pgn and tests/values/*.pgn runs; `# expect: NAME = NUMBER` lines hold;
+           the passes don't change a digit
 format     formatting twice gives the same text, and the formatted file the same IR
 ir         the printed IR of every model reads back, passes the verifier and prints the same bytes
 reference  published models computed a second time in plain Python (reference.py)
@@ -93,6 +94,9 @@ def test_example(path, line):
         if not m or abs(float(m.group(1)) - float(number)) > 1e-6 * max(1, abs(float(number))):
             return report("failed", name, "%s is not %s\n%s" % (output, number, out))
     report("passed", name)
+    plain = run([PIGEONC, "run", relative(path), "--json", "--real", "f64"] + words)[1]
+    code, out, error = run([PIGEONC, "run", relative(path), "--json", "--real", "f64", "--run=default"] + words)
+    report("failed" if code or out != plain else "passed", name + " after the passes", "%s%s\nwithout passes:\n%s" % (error, out, plain))
 
 
 def test_format(path):
@@ -139,8 +143,8 @@ def test_script(path):
 
 
 def test_layering():
-    """base <- syntax, ir <- loop, sema, interp <- tool; the runtime knows nothing of the compiler"""
-    level = {"base": 0, "pigeon": 0, "syntax": 1, "ir": 1, "loop": 2, "sema": 2, "interp": 2, "tool": 5}
+    """base <- syntax, ir <- loop, sema, interp, pass <- tool; the runtime knows nothing of the compiler"""
+    level = {"base": 0, "pigeon": 0, "syntax": 1, "ir": 1, "loop": 2, "sema": 2, "interp": 2, "pass": 2, "tool": 5}
     bad = []
     for path in glob.glob(ROOT + "/compiler/**/*.[ch]", recursive=True):
         folder = os.path.relpath(path, ROOT + "/compiler").split(os.sep)[0]

@@ -1,5 +1,6 @@
 /* front.c - from files to programs; what commands share: phase times, the home of the library. */
 #include "tool/tool.h"
+#include "pass/pass.h"
 #include "syntax/ast.h"
 #include <limits.h>
 #include <stdlib.h>
@@ -51,13 +52,20 @@ File *front_parse(Options *o, const char *path) {
     return o->cx->n_errors ? NULL : f;
 }
 
+/* --run: the passes asked for, the verifier after each */
+static Program *rewritten(Options *o, Program *p) {
+    if (!p || !o->passes) return p;
+    p = pass_run(p, !strcmp(o->passes, "default") ? pass_default() : o->passes, NULL, NULL);
+    phase_end(o, "passes");
+    return p;
+}
 Program *front_program(Options *o, File *f, const char *model) {
     phase_begin(o);
     Program *p = sema_build(o->cx, f, model, o->define.at, o->define.n, o->real);
     phase_end(o, "check");
     if (!p || o->cx->n_errors || !program_verify(p, "sema")) return NULL;
     phase_end(o, "verify");
-    return p;
+    return rewritten(o, p);
 }
 
 int command_check(Options *o) {
@@ -104,5 +112,6 @@ int command_ir(Options *o) {
 int command_opt(Options *o) {
     int source = source_read(o->cx, o->file.at[0], NO_LOC);
     Program *p = source < 0 ? NULL : program_read(o->cx, source);
-    return p && program_verify(p, "read") ? print_program(o, p) : EXIT_DIAGNOSED;
+    if (!p || !program_verify(p, "read") || !(p = rewritten(o, p))) return EXIT_DIAGNOSED;
+    return print_program(o, p);
 }

@@ -1,13 +1,15 @@
 /* main.c - pigeonc: options, one command, diagnostics, exit code. */
 #include "tool/tool.h"
+#include "pass/pass.h"
 #include <string.h>
 
 int command_print(const char *what) {
     if (!strcmp(what, "version")) printf("pigeonc %s\n", PACKAGE_VERSION);
     else if (!strcmp(what, "options")) options_help(stdout, 0);
+    else if (!strcmp(what, "passes")) for (int k = 0; k < n_pass; k++) printf("%-10s %s\n", pass_table[k].name, pass_table[k].what);
     else if (!strcmp(what, "diagnostics")) for (int k = 0; k < D_COUNT; k++) printf("%s\n", diag_slug((DiagId)k));
     else {
-        fprintf(stderr, "pigeonc: --print takes version, options or diagnostics, not `%s`\n", what);
+        fprintf(stderr, "pigeonc: --print takes version, options, passes or diagnostics, not `%s`\n", what);
         return EXIT_USAGE;
     }
     return EXIT_OK;

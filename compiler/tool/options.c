@@ -88,6 +88,7 @@ int options_parse(Context *cx, int argc, char **argv, Options *o, bool *done) {
         Pair pair;
         switch ((OptionId)id) {
         case OPT_OUTPUT: o->output = v; break;
+        case OPT_PASSES: o->passes = v; break;
         case OPT_CHECK: o->check_only = true; break;
         case OPT_MODEL: o->model = intern(cx, v); break;
         case OPT_DEFINE:

@@ -12,7 +12,7 @@ typedef struct Options {
     Context *cx;
     char command;                          /* R run, K check, F fmt, I ir, O opt */
     VEC(const char *) file;
-    const char *model, *inputs, *outputs, *std_dir, *output;
+    const char *model, *inputs, *outputs, *std_dir, *output, *passes;
     VEC(Fixed) define;
     VEC(Pair) in, graph, out;
     Dtype real;
