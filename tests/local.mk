@@ -1,5 +1,9 @@
+check_PROGRAMS = tests/unit/runtime_test
+tests_unit_runtime_test_SOURCES = tests/unit/runtime_test.c tests/unit/check.h
+tests_unit_runtime_test_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tests/unit
+tests_unit_runtime_test_LDADD = libpigeon.a $(LAPACK_LIBS) $(ZLIB_LIBS)
 EXTRA_DIST += tests/run.py tests/reference.py
-check-local: pigeonc
+check-local: pigeonc $(check_PROGRAMS)
 	$(PYTHON) $(srcdir)/tests/run.py $(abs_builddir)
 check-all: check-local
 .PHONY: check-all

@@ -8,6 +8,8 @@ diag       `pigeonc check FILE` (or the command of a `# run:` line) prints exact
 examples   every `# run:` line of examples/*/*.pgn and tests/values/*.pgn runs; `# expect: NAME = NUMBER` lines hold;
            the passes don't change a digit
 format     formatting twice gives the same text, and the formatted file the same IR
+syntax     files of odd layout: formatting twice gives the same text
+unit       the C test programs; each prints `N passed, N failed`
 ir         the printed IR of every model reads back, passes the verifier and prints the same bytes
 reference  published models computed a second time in plain Python (reference.py)
 input      shell scripts that show how bad input is met; each prints `ok ..` or `not ok ..` lines
@@ -113,6 +115,22 @@ def test_format(path):
     report("passed", relative(path) + " format")
 
 
+def test_syntax(path):
+    code, first, error = run([PIGEONC, "fmt", relative(path), "-o", "-"])
+    code2, second, error2 = run([PIGEONC, "fmt", "-"], input=first.encode())
+    report("failed" if code or code2 or first != second else "passed", relative(path), error + error2 or "the second formatting differs")
+
+
+def test_unit(path):
+    code, out, error = run([path])
+    m = re.findall(r"(\d+) passed, (\d+) failed", out)
+    if code or not m:
+        return report("failed", os.path.basename(path), "exit code %d\n%s%s" % (code, out[-1500:], error[-1500:]))
+    with lock:
+        counts["passed"] += int(m[-1][0])
+        counts["failed"] += int(m[-1][1])
+
+
 def test_ir(path, model):
     name = "%s ir: %s" % (relative(path), model)
     code, first, error = run([PIGEONC, "ir", relative(path), "--model", model])
@@ -189,6 +207,10 @@ def main():
         jobs += [(test_check, p) for p in sorted(glob.glob(ROOT + "/lib/std/*.pgn")) + examples]
     if only in ("", "format"):
         jobs += [(test_format, p) for p in sorted(glob.glob(ROOT + "/lib/std/*.pgn")) + examples]
+    if only in ("", "syntax"):
+        jobs += [(test_syntax, p) for p in sorted(glob.glob(HERE + "/syntax/*.pgn"))]
+    if only in ("", "unit"):
+        jobs += [(test_unit, p) for p in sorted(glob.glob(BUILD + "/tests/unit/*_test"))]
     if only in ("", "ir"):
         for p in sorted(glob.glob(ROOT + "/lib/std/*.pgn")) + examples:
             with open(p) as f:
