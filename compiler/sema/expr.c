@@ -340,10 +340,24 @@ int free_indices(Env *e, X *x, Index **out, int max) {
     for (int k = 1; k < f.n; k++) for (int j = k; j > 0 && out[j - 1]->id > out[j]->id; j--) { Index *t = out[j]; out[j] = out[j - 1], out[j - 1] = t; }
     return f.n;
 }
+typedef struct Step { Node *n; bool found; } Step;
+static bool step_read(X *x, void *d) {
+    Step *s = d;
+    if (x->k == X_READ && x->u.read.v->node == s->n) s->found = true;
+    return !s->found;
+}
+/* What becomes a tensor of its own can't depend on the state of the recurrence that is being typed. */
+bool in_step(Env *e, X *x, Loc loc) {
+    Step s = { e->s->recur, false };
+    if (s.n) x_walk(x, step_read, &s);
+    if (s.found) diag_help(diag_error(e->s->cx, D_BAD_RECURRENCE, loc, "this is made for all elements at once, but depends on the state of the recurrence"), "write it by plain reductions over the state");
+    return s.found;
+}
 /* A tensor over idx with the value of x; the indices are renewed. NULL after a diagnostic: there are too many. */
 Value *materialise(Env *e, X *x, Index **idx, int n, const char *name, Loc loc) {
     Program *p = e->s->p;
     if (n > 8) { diag_help(diag_error(p->cx, D_UNSUPPORTED, loc, "what is made here depends on %d indices; a tensor has at most 8", n), "name a part of it by an equation of its own"); return NULL; }
+    if (in_step(e, x, loc)) return NULL;
     Node *node = program_node(p, N_COMPUTE, loc);
     Space **axis = NEWN(e->s->a, Space *, n + 1);
     X **to = NEWN(e->s->a, X *, n + 1);

@@ -180,6 +180,11 @@ Space *space_of(Env *e, Expr *x) {
     diag_error(s->cx, D_NOT_A_SPACE, x->loc, "this is not a space");
     return NULL;
 }
+const char *dotted(Sema *s, Scope *c, const char *name) {
+    if (*c->prefix) name = arena_printf(s->a, "%s.%s", c->prefix, name);
+    if (c->round) name = arena_printf(s->a, "%s.%s", name, c->round);
+    return intern(s->cx, name);
+}
 Model *find_model(Sema *s, File *f, const char *name) {
     for (int k = 0; k < f->model.n; k++) if (f->model.at[k]->name.s == name) return f->model.at[k];
     for (int k = 0; k < f->use.n; k++)

@@ -12,6 +12,7 @@ typedef struct Def {                 /* a tensor: an input or parameter (value s
     VEC(Stmt *) eq;                  /* equations; whole-tensor assignment or call: one with lhs a name */
     Stmt *repeat;                    /* the repeat that carries it; its start value is in eq */
     Stmt *iterate;                   /* the iterate that carries it */
+    Stmt *many;                      /* the equation with several left sides that gives it */
     Decl *decl;                      /* computed map */
     int state;                       /* 0 not begun, 1 under way, 2 done */
     Value *value;                    /* NULL after an error */
@@ -21,6 +22,7 @@ typedef struct Bind {
     const char *name; BindKind kind; Loc loc;
     Space *space; Graph *graph; Def *def; Stmt *let; Expr *expr; Scope *scope;     /* by kind; LAYER: scope of the instance (NULL: not called yet) */
     Model *model; Expr *call; const char *function;
+    Decl *declared;                  /* a map that a derived space needed before its turn */
 } Bind;
 struct Scope {
     Scope *up; Model *model; File *file; const char *prefix; int depth;
@@ -37,6 +39,7 @@ typedef struct Sema {
     Context *cx; Arena *a; Program *p; Dtype real; const Fixed *fixed; int n_fixed; bool *fixed_used;
     VEC(File *) file; VEC(const char *) file_path; File *prelude; int counter; Bind *none;
     VEC(Model *) active;
+    Scope *top;                      /* names that every model sees */
     Node *recur;                     /* the recurrence whose members are being typed */
     VEC(struct Unique) unique;       /* spaces that softmax over several keys has made */
 } Sema;
@@ -58,6 +61,7 @@ Model *find_model(Sema *s, File *f, const char *name);
 X *type_expr(Env *e, Expr *x);                     /* NULL after a diagnostic */
 X *coerce(Env *e, X *x, Dtype want, Loc at);       /* implicit promotion, or NULL after a diagnostic */
 Value *materialise(Env *e, X *x, Index **idx, int n, const char *name, Loc loc);
+bool in_step(Env *e, X *x, Loc loc);
 X *as_number(Env *e, X *x);                        /* an index as the number it stands for */
 int free_indices(Env *e, X *x, Index **out, int max);
 Index *local_index(Env *e, const char *name);
