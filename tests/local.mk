@@ -1,4 +1,7 @@
-check_PROGRAMS = tests/unit/runtime_test
+check_PROGRAMS = tests/unit/runtime_test tests/unit/interp_test
+tests_unit_interp_test_SOURCES = tests/unit/interp_test.c tests/unit/check.h
+tests_unit_interp_test_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tests/unit
+tests_unit_interp_test_LDADD = libpigeonc.a
 tests_unit_runtime_test_SOURCES = tests/unit/runtime_test.c tests/unit/check.h
 tests_unit_runtime_test_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tests/unit
 tests_unit_runtime_test_LDADD = libpigeon.a $(LAPACK_LIBS) $(ZLIB_LIBS)

@@ -69,7 +69,7 @@ int command_run(Options *o) {
     if (!data_load(o, p, &d)) return EXIT_DIAGNOSED;
     phase_end(o, "load data");
     Array *y = NEWN(o->cx->arena, Array, p->output.n + 1);
-    InterpArgs args = { d.size, d.graph, d.input, d.param };
+    InterpArgs args = { .size = d.size, .graph = d.graph, .input = d.input, .param = d.param };
     Progress bar;
     progress_start(&bar, "reference interpreter");
     bool ok = interp_run(p, &args, y, o->cx->arena);

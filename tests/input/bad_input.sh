@@ -65,7 +65,7 @@ r="run m.pgn -D classes=2 --out y=y.npy --inputs"
 fails "an input is missing" missing-input $r missing.npz -D d=2
 fails "a truncated array" bad-input-file $r short.npz
 fails "reals for a map" bad-input-file $r type.npz
-fails "a map value out of range" bad-input-value $r range.npz
+fails "a map value out of range" run-failed $r range.npz
 fails "too few dimensions" bad-input-file $r rank.npz
 fails "two arrays disagree" size-conflict $r conflict.npz
 fails "a negative node" bad-input-value $r negative.npz
@@ -89,7 +89,7 @@ fails "triples with a bad line" bad-input-file run m.pgn -D classes=2 -D d=2 --g
 fails "2^31 edges" usage run m.pgn -D classes=2 -D d=2 --graph g=random:3,2147483648,1 --in '*=zero' --out y=y.npy
 fails "an unwritable output" write-failed run m.pgn -D classes=2 --inputs good.npz --out y=nowhere/y.npy
 printf 'model m(d: dim) {\n index i: d, k: 0..3\n map f[i]: d -> 0..3 = i * 2\n input W[0..3]\n output y[i] = W[f(i)]\n}\n' > map.pgn
-fails "a computed map out of range" bad-input-value run map.pgn -D d=4 --in W=one --out y=y.npy
+fails "a computed map out of range" run-failed run map.pgn -D d=4 --in W=one --out y=y.npy
 printf 'model m(X: grid periodic, q: dim) {\n modes k of X keep q half\n index x: X\n input u[X]\n output U[k] = fft(x -> k) u[x]\n}\n' > modes.pgn
 fails "frequencies that the grid can't hold" bad-modes run modes.pgn -D X=8 --real f32 --in u=one --out U=y.npy -D q=6
 printf 'model m(d: dim) {\n input x[d]\n output y = x[5]\n}\n' > literal.pgn
