@@ -21,7 +21,7 @@ static Space *graph_space(Sema *s, Graph *g, const char *what, SpaceKind k, Loc 
     r->graph = g, r->loc = loc;
     return r;
 }
-static void add_graph(Sema *s, Scope *c, ModelArg *m) {
+void add_graph(Sema *s, Scope *c, ModelArg *m) {
     Graph *g = NEW(s->a, Graph);
     Bind *over = m->over.s ? scope_find(c, m->over.s) : NULL;
     if (m->over.s && (!over || over->kind != B_GRAPH)) diag_error(s->cx, D_UNKNOWN_NAME, m->over.loc, "`%s` is no graph declared before", m->over.s);
@@ -58,6 +58,31 @@ static void load_uses(Sema *s, File *f) {
         load_uses(s, g);
     }
 }
+static void add_lets(Sema *s, Scope *c, File *f);
+/* A model of the standard library that the file calls without importing it. */
+Model *std_model(Sema *s, const char *name) {
+    static const char *const file[] = { "std/nn.pgn", "std/graph.pgn", "std/operator.pgn", "std/sequence.pgn", "std/loss.pgn" };
+    for (size_t k = 0; k < sizeof file / sizeof *file; k++) {
+        const char *path = intern(s->cx, file[k]);
+        File *f = NULL;
+        for (int j = 0; j < s->file.n; j++) if (s->file_path.at[j] == path) f = s->file.at[j];
+        if (!f) {
+            const char *full = arena_printf(s->a, "%s/%s", s->cx->std_dir, path);
+            FILE *t = fopen(full, "r");
+            if (!t) continue;
+            fclose(t);
+            int source = source_read(s->cx, full, NO_LOC);
+            if (source < 0 || !(f = parse_file(s->cx, source))) continue;
+            vec_add(s->a, s->file, f);
+            vec_add(s->a, s->file_path, path);
+            load_uses(s, f);
+            if (s->top) add_lets(s, s->top, f);
+        }
+        Model *m = find_model(s, f, name);
+        if (m) return m;
+    }
+    return NULL;
+}
 static void add_lets(Sema *s, Scope *c, File *f) {
     for (int k = 0; f && k < f->top.n; k++) {
         Stmt *st = f->top.at[k];
@@ -79,6 +104,7 @@ static Program *build(Context *cx, File *f, Model *m, const Fixed *fix, int n_fi
     Scope *top = NEW(s->a, Scope), *c = NEW(s->a, Scope);
     *top = (Scope){ .file = f, .prefix = "", .model = m };
     *c = (Scope){ .up = top, .file = f, .prefix = "", .model = m };
+    s->top = top;
     add_lets(s, top, f);
     int source = source_read(cx, arena_printf(s->a, "%s/%s", cx->std_dir, prelude), NO_LOC);
     add_lets(s, top, source < 0 ? NULL : parse_file(cx, source));

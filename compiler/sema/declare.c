@@ -2,8 +2,6 @@
 #include "sema/scope.h"
 #include <string.h>
 
-static const char *dotted(Sema *s, Scope *c, const char *name) { return *c->prefix ? intern(s->cx, arena_printf(s->a, "%s.%s", c->prefix, name)) : name; }
-
 static void add_modes(Sema *s, Scope *c, Stmt *st) {
     Env e = { s, c, NULL };
     Arena *a = s->a;
@@ -71,12 +69,13 @@ static double number(Sema *s, Scope *c, Expr *x) {
     X *v = type_expr(&e, x);
     return !v ? 0 : v->k == X_INT ? (double)v->u.i : v->k == X_REAL ? v->u.c.re : 0;
 }
-static void add_array(Sema *s, Scope *c, Decl *d, StmtKind k, bool entry) {
+void add_array(Sema *s, Scope *c, Decl *d, StmtKind k, bool entry) {
     Env e = { s, c, NULL };
     Space *axis[16], *target = NULL;
     int rank = d->is_map ? d->from.n : d->axis.n;
     Bind *have = NULL;
     for (int j = 0; j < c->bind.n; j++) if (c->bind.at[j].name == d->name.s) have = &c->bind.at[j];
+    if (have && have->declared == d) return;                     /* a derived space needed it earlier */
     bool ok = rank <= 8;
     if (!ok) diag_error(s->cx, D_WRONG_RANK, d->loc, "`%s` has more than 8 dimensions", d->name.s);
     for (int j = 0; j < rank && j < 8; j++) if (!(axis[j] = space_of(&e, d->is_map ? d->from.at[j] : d->axis.at[j]))) ok = false;
@@ -134,7 +133,7 @@ static void add_array(Sema *s, Scope *c, Decl *d, StmtKind k, bool entry) {
     diag_note(diag_error(s->cx, D_MISSING_ARGUMENT, c->call, "input `%s` is missing", d->name.s), d->loc, "it is declared here");
     scope_add(s, c, d->name, B_POISON);
 }
-static Def *equation_def(Sema *s, Scope *c, Name n) {
+Def *equation_def(Sema *s, Scope *c, Name n) {
     for (int k = 0; k < c->def.n; k++) if (c->def.at[k]->name == n.s && !c->def.at[k]->decl) return c->def.at[k];
     Def *d = NEW(s->a, Def);
     *d = (Def){ .name = n.s, .loc = n.loc, .scope = c };
@@ -146,7 +145,17 @@ static Def *equation_def(Sema *s, Scope *c, Name n) {
 static void add_equation(Sema *s, Scope *c, Stmt *st) {
     Expr *l = st->lhs.at[0], *r = st->rhs.n ? st->rhs.at[0] : NULL;
     Expr *base = l->kind == E_SUBSCRIPT ? l->arg.at[0] : l;
-    if (st->lhs.n > 1) { diag_error(s->cx, D_LATER_FEATURE, st->loc, "this version of the compiler has no selections and factorisations"); for (int k = 0; k < st->lhs.n; k++) { Expr *q = st->lhs.at[k]->kind == E_SUBSCRIPT ? st->lhs.at[k]->arg.at[0] : st->lhs.at[k]; if (q->kind == E_NAME) scope_add(s, c, q->name, B_POISON); } return; }
+    if (st->lhs.n > 1) {
+        for (int k = 0; k < st->lhs.n; k++) {
+            Expr *q = st->lhs.at[k]->kind == E_SUBSCRIPT ? st->lhs.at[k]->arg.at[0] : st->lhs.at[k];
+            if (q->kind != E_NAME) { diag_error(s->cx, D_BAD_DECLARATION, q->loc, "the left side of an equation names a tensor"); continue; }
+            Def *d = equation_def(s, c, q->name);
+            if (d->many || d->eq.n || d->repeat || d->iterate) { diag_note(diag_error(s->cx, D_PART_OVERLAP, q->loc, "`%s` is defined already", q->name.s), d->loc, "it is defined here"); continue; }
+            d->many = st;
+            if (st->is_output) vec_add(s->a, c->output, q->name.s);
+        }
+        return;
+    }
     if (base->kind != E_NAME) { diag_error(s->cx, D_BAD_DECLARATION, l->loc, "the left side of an equation names a tensor"); return; }
     if (st->is_output) vec_add(s->a, c->output, base->name.s);
     if (!r) return;
@@ -155,6 +164,8 @@ static void add_equation(Sema *s, Scope *c, Stmt *st) {
         Model *m = NULL;
         Expr *mn = callee->kind == E_CALL ? callee->arg.at[0] : callee;
         if (mn->kind == E_NAME) m = find_model(s, c->file, mn->name.s);
+        if (!m && mn->kind == E_NAME && callee->kind == E_CALL) m = std_model(s, mn->name.s);
+        for (int k = 0; k < c->def.n; k++) if (c->def.at[k]->name == base->name.s && c->def.at[k]->repeat) { vec_add(s->a, c->def.at[k]->eq, st); return; }
         bool named = false;
         for (int k = 0; k < r->call.n; k++) named |= r->call.at[k].name.s != NULL;
         if (callee->kind == E_CALL && !m && mn->kind == E_NAME) {
@@ -174,11 +185,44 @@ static void add_equation(Sema *s, Scope *c, Stmt *st) {
         }
     }
     Def *d = equation_def(s, c, base->name);
+    if (d->many || d->iterate) { diag_note(diag_error(s->cx, D_PART_OVERLAP, base->loc, "`%s` is defined already", d->name), d->loc, "it is defined here"); return; }
     vec_add(s->a, d->eq, st);
+}
+static const char *left_name(Stmt *st) {
+    if ((st->kind != S_EQUATION && st->kind != S_OUTPUT) || !st->lhs.n) return NULL;
+    Expr *l = st->lhs.at[0]->kind == E_SUBSCRIPT ? st->lhs.at[0]->arg.at[0] : st->lhs.at[0];
+    return l->kind == E_NAME ? l->name.s : NULL;
+}
+/* What a repeat assigns is carried from round to round if it has a value before: by an equation outside, or in the round around it. */
+static int carry(Sema *s, Scope *c, Stmt **body, int n, Stmt *r, Stmt **inside, int n_inside) {
+    int carried = 0;
+    for (int j = 0; j < n_inside; j++) {
+        if (inside[j]->kind == S_REPEAT) carried += carry(s, c, body, n, r, inside[j]->body.at, inside[j]->body.n);
+        const char *l = left_name(inside[j]);
+        bool start = false;
+        for (int k = 0; k < n && l; k++) start |= left_name(body[k]) == l;
+        Bind *up = l && c->round ? scope_find(c->up, l) : NULL;
+        if (!start && !(up && up->kind == B_DEF)) continue;
+        Expr *lhs = inside[j]->lhs.at[0];
+        Def *d = equation_def(s, c, lhs->kind == E_SUBSCRIPT ? lhs->arg.at[0]->name : lhs->name);
+        if (d->repeat && d->repeat != r) diag_note(diag_help(diag_error(s->cx, D_PART_OVERLAP, lhs->loc, "two repeats carry `%s`", l), "give what the first one leaves a name of its own"), d->repeat->loc, "it is carried here");
+        d->repeat = r, carried++;
+    }
+    return carried;
+}
+static void add_iterate(Sema *s, Scope *c, Stmt *st) {
+    for (int k = 0; k < st->lhs.n; k++) {
+        Expr *l = st->lhs.at[k]->kind == E_SUBSCRIPT ? st->lhs.at[k]->arg.at[0] : st->lhs.at[k];
+        if (l->kind != E_NAME) { diag_error(s->cx, D_BAD_ITERATE, l->loc, "an iterate carries tensors by name"); continue; }
+        Def *d = equation_def(s, c, l->name);
+        if (d->iterate || d->many || d->repeat || d->eq.n) diag_note(diag_error(s->cx, D_PART_OVERLAP, l->loc, "`%s` is defined already", d->name), d->loc, "it is defined here");
+        else d->iterate = st;
+    }
 }
 /* Names in the order of what they need: sizes, graphs, frequencies, indices, constants, arrays, equations. */
 void declare_body(Sema *s, Scope *c, Stmt **body, int n, bool entry) {
     Env e = { s, c, NULL };
+    c->body = body, c->n_body = n, c->entry = entry;
     for (int k = 0; k < n; k++) {
         Stmt *st = body[k];
         switch (st->kind) {
@@ -196,9 +240,8 @@ void declare_body(Sema *s, Scope *c, Stmt **body, int n, bool entry) {
                 b->space->boundary = st->edge == EDGE_PERIODIC ? BND_PERIODIC : st->edge == EDGE_REFLECT ? BND_REFLECT : st->edge == EDGE_REPLICATE ? BND_REPLICATE : BND_ZERO;
             }
             break;
-        case S_GRAPH: diag_error(s->cx, D_LATER_FEATURE, st->loc, "this version of the compiler has no derived graphs"); scope_add(s, c, st->name, B_POISON); break;
-        case S_SPACE: diag_error(s->cx, D_LATER_FEATURE, st->loc, "this version of the compiler has no derived spaces"); scope_add(s, c, st->name, B_POISON); break;
-        case S_ITERATE: diag_error(s->cx, D_LATER_FEATURE, st->loc, "this version of the compiler has no iterate"); break;
+        case S_GRAPH: case S_ITERATE: break;
+        case S_SPACE: { Bind *b = scope_add(s, c, st->name, B_SPACE); if (b->kind == B_SPACE && !b->space) b->let = st, b->scope = c; break; }
         case S_SCHEDULE: diag_error(s->cx, D_LATER_FEATURE, st->loc, "this version of the compiler has no schedules"); break;
         case S_STATE: diag_error(s->cx, D_LATER_FEATURE, st->loc, "state belongs to update programs, which this version of the compiler does not have"); break;
         case S_LET: { Bind *b = scope_add(s, c, st->name, B_LET); b->let = st; b->scope = c; break; }
@@ -212,6 +255,7 @@ void declare_body(Sema *s, Scope *c, Stmt **body, int n, bool entry) {
         case S_INDEX: case S_INPUT: case S_PARAM: case S_MAP: case S_OUTPUT: case S_EQUATION: case S_REPEAT: case S_MODES: break;
         }
     }
+    for (int k = 0; k < n; k++) if (body[k]->kind == S_GRAPH) derive_graph(s, c, body[k]);
     for (int k = 0; k < n; k++) if (body[k]->kind == S_MODES) add_modes(s, c, body[k]);
     for (int k = 0; k < n; k++) if (body[k]->kind == S_INDEX) {
         Space *sp = NULL;
@@ -244,22 +288,9 @@ void declare_body(Sema *s, Scope *c, Stmt **body, int n, bool entry) {
     }
     for (int k = 0; k < n; k++) if (body[k]->kind == S_REPEAT) {
         Stmt *r = body[k];
-        int carried = 0;
-        for (int j = 0; j < r->body.n; j++) {
-            Stmt *q = r->body.at[j];
-            if (q->kind != S_EQUATION || q->lhs.at[0]->kind != E_NAME || !q->rhs.n) continue;
-            if (q->rhs.at[0]->kind != E_NAME && q->rhs.at[0]->kind != E_CALL) continue;
-            Def *d = equation_def(s, c, q->lhs.at[0]->name);
-            d->repeat = r;
-            carried++;
-        }
-        if (!carried) diag_help(diag_error(s->cx, D_BAD_DECLARATION, r->loc, "this repeat carries nothing from round to round"), "assign a whole tensor in it: h = block(d)(x = h)");
+        int carried = carry(s, c, body, n, r, r->body.at, r->body.n);
+        if (!carried) diag_help(diag_error(s->cx, D_BAD_DECLARATION, r->loc, "this repeat carries nothing from round to round"), "give `h` a value outside and assign it inside: h = x; repeat l: 0..4 { h = block(d)(x = h) }");
     }
-    for (int k = 0; k < n; k++) if (body[k]->kind == S_EQUATION || body[k]->kind == S_OUTPUT) {
-        /* inside a round, what is carried is assigned by run_repeat */
-        Expr *l = body[k]->lhs.at[0];
-        bool carried = false;
-        if (l->kind == E_NAME && c->up && !c->model->is_update) for (int j = 0; j < c->up->bind.n; j++) carried |= c->up->bind.at[j].name == l->name.s && c->up->up && c->up->bind.at[0].kind == B_CONST && c->up->bind.at[0].expr->kind == E_INT && c->up->bind.at[j].kind != B_CONST && c->up->bind.at[j].kind != B_LET;
-        if (!carried) add_equation(s, c, body[k]);
-    }
+    for (int k = 0; k < n; k++) if (body[k]->kind == S_ITERATE) add_iterate(s, c, body[k]);
+    for (int k = 0; k < n; k++) if ((body[k]->kind == S_EQUATION || body[k]->kind == S_OUTPUT) && body[k]->lhs.n) add_equation(s, c, body[k]);
 }

@@ -4,7 +4,6 @@
 #include <string.h>
 
 static Env env_of(Sema *s, Scope *c) { return (Env){ s, c, NULL }; }
-static const char *dotted(Sema *s, Scope *c, const char *name) { return *c->prefix ? intern(s->cx, arena_printf(s->a, "%s.%s", c->prefix, name)) : name; }
 
 static Scope *layer_scope(Env *e, Bind *b) {
     if (b->scope || b->kind != B_LAYER) return b->scope;
@@ -13,7 +12,7 @@ static Scope *layer_scope(Env *e, Bind *b) {
     if (callee->kind == E_CALL) return b->scope = instantiate(&in, b->model, callee, call, dotted(e->s, in.scope, b->name), b->loc);
     Bind *layer = scope_find(in.scope, callee->name.s);        /* cell(x = a): the parameters are the cell's */
     if (layer && layer->kind == B_LAYER && !layer->scope)
-        return b->scope = instantiate(&in, layer->model, layer->call, call, dotted(e->s, in.scope, layer->name), b->loc);
+        return b->scope = instantiate(&in, layer->model, layer->call, call, dotted(e->s, (Scope *)layer->graph, layer->name), b->loc);
     if (b->model) diag_help(diag_error(e->s->cx, D_MISSING_ARGUMENT, b->loc, "layer `%s` is named but not called", b->name), "call it: y = %s(x = ...)", b->name);
     else unknown_name(&in, callee->name);
     b->kind = B_POISON;
@@ -41,6 +40,14 @@ static Value *layer_output(Env *e, Bind *b, const char *out, Loc at) {
     return NULL;
 }
 Value *tensor_value(Env *e, Expr *x) {
+    if (x->kind == E_WRT) { diag_error(e->s->cx, D_LATER_FEATURE, x->loc, "this version of the compiler has no derivatives (`%s`)", x->name.s); return NULL; }
+    if (x->kind == E_PRIME) {
+        Name n = { intern(e->s->cx, arena_printf(e->s->a, "%s'", x->name.s)), x->loc };
+        Bind *b = scope_find(e->scope, n.s);
+        if (b && b->kind == B_DEF) return def_value(e->s, b->def);
+        if (!b) diag_help(diag_error(e->s->cx, D_BAD_ITERATE, x->loc, "`%s` belongs into an iterate that carries `%s`", n.s, x->name.s), "iterate %s = ... until ... max ... { %s = ... }", x->name.s, n.s);
+        return NULL;
+    }
     if (x->kind != E_NAME) { diag_error(e->s->cx, D_NOT_A_TENSOR, x->loc, "`%s` is not a tensor", expr_text(e->s->cx, x)); return NULL; }
     const char *n = x->name.s;
     Bind *b = scope_find(e->scope, n);
@@ -62,10 +69,11 @@ Value *tensor_value(Env *e, Expr *x) {
 static X *settle(Env *e, X *x, const char *dtype, Loc at) {       /* the type of an equation's right side */
     if (dtype) return coerce(e, x, dtype_from_name(dtype), at);
     if ((x->k == X_INT && x->dt != DT_BOOL && !x->space)) return coerce(e, x, e->s->real, at);
-    return x;
+    if (x->space && x->k != X_INDEX && x->k != X_INT && x->k != X_EXT) return x_cast(e->s->a, x, DT_I32);      /* a map: its values are positions */
+    return as_number(e, x);
 }
 /* The index that a name on the left stands for. */
-static Index *left_index(Env *e, Expr *u, const char *tensor) {
+Index *left_index(Env *e, Expr *u, const char *tensor) {
     if (u->kind == E_NAME) {
         Bind *b = scope_find(e->scope, u->name.s);
         if (b && b->kind == B_INDEX) {
@@ -99,7 +107,7 @@ static Part part_of(Env *e, Expr *u) {
     } else p.n_lead = 0;
     return p;
 }
-static Value *define(Sema *s, Def *d) {
+Value *define(Sema *s, Def *d) {
     Stmt *first = d->eq.at[0];
     Expr *lhs = first->lhs.at[0];
     int rank = lhs->kind == E_SUBSCRIPT ? lhs->sub.n : 0, n_eq = d->eq.n;
@@ -188,8 +196,7 @@ static Value *define(Sema *s, Def *d) {
                         diag_error(s->cx, D_SPACE_MISMATCH, p->leaf[0]->loc, "dimension %d of `%s` is `%s` in one equation and `%s` in another", k + 1, d->name, axis[k]->name, leaf[0]->space->name);
                         return NULL;
                     }
-                    /* a position of the whole is none of the part until the offset is taken off, be it 0 */
-                    from[m] = leaf[0], to[m++] = leaf[0]->space != axis[k] ? x_op(a, OP_SUB, z, x_ext(a, off)) : z;
+                    from[m] = leaf[0], to[m++] = leaf[0]->space != axis[k] ? x_op(a, OP_SUB, z, x_ext(a, off)) : z;   /* a position of the part, no longer one of z's space */
                 }
                 if (c) when[q] = when[q] ? x_op(a, OP_AND, when[q], c) : c;
             }
@@ -199,19 +206,37 @@ static Value *define(Sema *s, Def *d) {
             if (!(v = coerce(&f, v, t, d->eq.at[q]->loc))) return NULL;
             value[q] = x_substitute(s->p, v, m, from, to);
         }
-        /* every part once: count the parts of the one dimension that is split */
-        int want = 1, split = -1;
-        for (int k = 0; k < rank; k++) for (int q = 0; q < n_eq; q++) if (part[q][k].kind == 3 || axis[k]->kind == SP_SUM) split = k;
-        if (split >= 0) {
-            want = part[0][split].kind == 3 ? (int)part[0][split].m : axis[split]->kind == SP_SUM ? axis[split]->n_part : 1;
-            for (int q = 0; q < n_eq; q++) for (int o = q + 1; o < n_eq; o++)
-                if (part[q][split].r == part[o][split].r && part[q][split].n_lead == part[o][split].n_lead) {
-                    diag_note(diag_error(s->cx, D_PART_OVERLAP, d->eq.at[o]->loc, "this part of `%s` is defined twice", d->name), d->eq.at[q]->loc, "it is defined here");
-                    return NULL;
-                }
+        /* every part once: the cells of the dimensions that are split; -1 stands for a whole dimension */
+        int64_t cells = 1, covered = 0;
+        int cell[16][8], want[8];
+        for (int k = 0; k < rank; k++) {
+            want[k] = 1;
+            for (int q = 0; q < n_eq; q++) {
+                Part *p = &part[q][k];
+                Bind *b = p->kind == 0 ? scope_find(d->scope, p->leaf[0]->name.s) : NULL;
+                bool whole = p->kind == 1 || (p->kind == 0 && b && b->space == axis[k]);
+                cell[q][k] = whole ? -1 : p->kind == 3 ? (int)p->r : p->n_lead;
+                if (!whole) want[k] = p->kind == 3 ? (int)p->m : axis[k]->kind == SP_SUM ? axis[k]->n_part : 1;
+                if (p->kind == 3 && (p->r < 0 || p->r >= p->m || p->m > 1024)) { diag_error(s->cx, D_OUT_OF_RANGE, d->eq.at[q]->loc, "the parts of dimension %d of `%s` are %lld*.. + 0 to %lld", k + 1, d->name, (long long)p->m, (long long)p->m - 1); return NULL; }
+            }
+            for (int q = 0; q < n_eq; q++) for (int o = 0; o < q; o++) if (part[q][k].kind == 3 && part[o][k].kind == 3 && part[q][k].m != part[o][k].m) {
+                diag_note(diag_error(s->cx, D_PART_MISSING, d->eq.at[q]->loc, "dimension %d of `%s` is split into %lld here, and otherwise elsewhere", k + 1, d->name, (long long)part[q][k].m), d->eq.at[o]->loc, "here");
+                return NULL;
+            }
+            cells *= want[k];
+            if (cells > 1 << 20) { diag_error(s->cx, D_UNSUPPORTED, first->loc, "`%s` has too many parts", d->name); return NULL; }
         }
-        if (n_eq < want) { diag_error(s->cx, D_PART_MISSING, first->loc, "`%s` has %d parts along dimension %d, and %d equation%s", d->name, want, split + 1, n_eq, n_eq == 1 ? "" : "s"); return NULL; }
-        if (n_eq > want) { diag_note(diag_error(s->cx, D_PART_OVERLAP, d->eq.at[1]->loc, "`%s` is defined already", d->name), first->loc, "it is defined here"); return NULL; }
+        for (int q = 0; q < n_eq; q++) {
+            int64_t own = 1;
+            for (int k = 0; k < rank; k++) if (cell[q][k] < 0) own *= want[k];
+            covered += own;
+            for (int o = 0; o < q; o++) {
+                bool meet = true;
+                for (int k = 0; k < rank; k++) meet &= cell[q][k] < 0 || cell[o][k] < 0 || cell[q][k] == cell[o][k];
+                if (meet) { diag_note(diag_error(s->cx, D_PART_OVERLAP, d->eq.at[q]->loc, cells > 1 ? "this part of `%s` is defined twice" : "`%s` is defined already", d->name), d->eq.at[o]->loc, "it is defined here"); return NULL; }
+            }
+        }
+        if (covered < cells) { diag_help(diag_error(s->cx, D_PART_MISSING, first->loc, "`%s` has %lld parts, and equations for %lld of them", d->name, (long long)cells, (long long)covered), "write an equation for each part"); return NULL; }
         result = value[n_eq - 1];
         for (int q = n_eq - 2; q >= 0; q--) result = x_if(a, when[q], value[q], result);
     }
@@ -219,6 +244,7 @@ static Value *define(Sema *s, Def *d) {
     node->u.compute.expr = result;
     for (int k = 0; k < rank; k++) axis[k] = idx[k]->space;
     Value *v = program_value(s->p, node, name, result->dt, rank, axis);
+    if (result->dt == DT_I32) v->target = result->space;
     vec_add(a, s->p->node, node);
     return v;
 }
@@ -260,69 +286,92 @@ static Value *define_map(Sema *s, Def *d) {
     return r;
 }
 
-/* repeat l: lo..hi { ... }: rounds in scopes of their own; what the body assigns whole is carried from round to round. */
-static Value *run_repeat(Sema *s, Def *d) {
+/* h = block(d)(x = h): the output of a call, or NULL in *is when the statement is no such thing */
+static Value *whole_call(Sema *s, Scope *c, Stmt *st, const char *name, bool *is) {
+    Expr *x = st->rhs.at[0], *callee = x->kind == E_CALL ? x->arg.at[0] : NULL;
+    *is = false;
+    if (!callee || st->lhs.at[0]->kind != E_NAME) return NULL;
+    Expr *mn = callee->kind == E_CALL ? callee->arg.at[0] : callee;
+    Bind *layer = callee->kind == E_NAME ? scope_find(c, callee->name.s) : NULL;
+    if (callee->kind != E_CALL && (!layer || layer->kind != B_LAYER)) return NULL;
+    *is = true;
+    Model *m = callee->kind == E_CALL && mn->kind == E_NAME ? find_model(s, c->file, mn->name.s) : NULL;
+    if (!m && callee->kind == E_CALL && mn->kind == E_NAME) m = std_model(s, mn->name.s);
+    if (!m && callee->kind == E_CALL) { diag_error(s->cx, D_NOT_A_MODEL, mn->loc, "`%s` is not a model", expr_text(s->cx, mn)); return NULL; }
+    Env in = env_of(s, c);
+    Bind b = { .name = name, .kind = B_LAYER, .loc = st->loc, .model = m, .call = x, .graph = (Graph *)c };
+    return layer_output(&in, &b, NULL, st->loc);
+}
+static const char *left_name(Stmt *st) {
+    if ((st->kind != S_EQUATION && st->kind != S_OUTPUT) || !st->lhs.n) return NULL;
+    Expr *l = st->lhs.at[0]->kind == E_SUBSCRIPT ? st->lhs.at[0]->arg.at[0] : st->lhs.at[0];
+    return l->kind == E_NAME ? l->name.s : NULL;
+}
+/* repeat l: lo..hi { ... }: rounds in scopes of their own; what has a value before the first round is carried from round to round. */
+static void run_repeat(Sema *s, Def *d) {
     Stmt *r = d->repeat;
-    Env e = env_of(s, d->scope);
-    Ext *lo = extent_of(&e, r->rhs.at[0]), *hi = extent_of(&e, r->count);
-    int64_t from, to;
-    if (!lo || !hi) return NULL;
-    if (!ext_is_const(lo, &from) || !ext_is_const(hi, &to) || to - from > 4096 || to < from) {
-        diag_help(diag_error(s->cx, D_DIM_UNKNOWN, r->loc, "how often this repeats must be known, and at most 4096 times"), "fix it: -D NAME=VALUE");
-        return NULL;
-    }
-    /* the values before the first round, of everything this repeat carries */
+    Scope *up = d->scope;
+    Env e = env_of(s, up);
     VEC(Def *) carried = { 0 };
-    for (int k = 0; k < d->scope->def.n; k++) if (d->scope->def.at[k]->repeat == r) vec_add(s->a, carried, d->scope->def.at[k]);
-    Value **now = NEWN(s->a, Value *, carried.n);
-    for (int k = 0; k < carried.n; k++) {
-        Def start = { .name = carried.at[k]->name, .loc = carried.at[k]->loc, .scope = d->scope };
-        start.eq.at = carried.at[k]->eq.at, start.eq.n = carried.at[k]->eq.n;
-        carried.at[k]->state = 1;
-        if (start.eq.n) now[k] = def_value(s, &start);
+    for (int k = 0; k < up->def.n; k++) if (up->def.at[k]->repeat == r) { vec_add(s->a, carried, up->def.at[k]); up->def.at[k]->state = 1; }
+    Value **now = NEWN(s->a, Value *, carried.n + 1);
+    Ext *lo = extent_of(&e, r->rhs.at[0]), *hi = extent_of(&e, r->count);
+    int64_t from = 0, to = 0;
+    bool ok = lo && hi;
+    if (ok && (!ext_is_const(lo, &from) || !ext_is_const(hi, &to) || to < from || to - from > 4096)) {
+        diag_help(diag_error(s->cx, D_DIM_UNKNOWN, r->loc, "how often this repeats must be known, and at most 4096 times"), "fix it: -D NAME=VALUE");
+        ok = false;
     }
-    for (int64_t round = from; round < to; round++) {
-        Scope *c = NEW(s->a, Scope);
-        *c = (Scope){ .up = d->scope, .model = d->scope->model, .file = d->scope->file, .prefix = d->scope->prefix, .call = r->loc };
+    for (int k = 0; k < carried.n && ok; k++) {                  /* the values before the first round */
+        Def start = { .name = carried.at[k]->name, .loc = carried.at[k]->loc, .scope = up };
+        start.eq.at = carried.at[k]->eq.at, start.eq.n = carried.at[k]->eq.n;
+        Bind *b = start.eq.n ? NULL : scope_find(up->up, start.name);
+        now[k] = start.eq.n ? def_value(s, &start) : b && b->kind == B_DEF ? def_value(s, b->def) : NULL;
+        ok = now[k] != NULL;
+    }
+    for (int64_t round = from; round < to && ok; round++) {
+        Scope *c = NEW(s->a, Scope), *body = NEW(s->a, Scope);
+        const char *text = arena_printf(s->a, up->round ? "%s.%lld" : "%s%lld", up->round ? up->round : "", (long long)round);
+        *c = (Scope){ .up = up, .model = up->model, .file = up->file, .prefix = up->prefix, .call = r->loc, .round = text };
         Expr *n = NEW(s->a, Expr);
         *n = (Expr){ .kind = E_INT, .loc = r->loc, .i = round };
-        Bind counter = { .name = r->name.s, .kind = B_CONST, .loc = r->loc, .expr = n, .scope = c };
-        vec_add(s->a, c->bind, counter);
-        Value **next = NEWN(s->a, Value *, carried.n);
+        vec_add(s->a, c->bind, (Bind){ .name = r->name.s, .kind = B_CONST, .loc = r->loc, .expr = n, .scope = c });
         for (int k = 0; k < carried.n; k++) {                   /* inside, the name is the value of the round before */
             Def *in = NEW(s->a, Def);
             *in = (Def){ .name = carried.at[k]->name, .loc = carried.at[k]->loc, .scope = c, .state = 2, .value = now[k] };
-            Bind b = { .name = in->name, .kind = now[k] || !carried.at[k]->eq.n ? B_DEF : B_POISON, .loc = in->loc, .def = in };
-            vec_add(s->a, c->bind, b);
+            vec_add(s->a, c->bind, (Bind){ .name = in->name, .kind = B_DEF, .loc = in->loc, .def = in });
         }
-        /* parameters of the round: h.0.W */
-        Scope *body = NEW(s->a, Scope);
-        *body = (Scope){ .up = c, .model = c->model, .file = c->file, .prefix = c->prefix, .call = r->loc };
-        declare_body(s, body, r->body.at, r->body.n, false);
+        *body = (Scope){ .up = c, .model = c->model, .file = c->file, .prefix = c->prefix, .call = r->loc, .round = text };
+        VEC(Stmt *) rest = { 0 };
+        Def *step = NEWN(s->a, Def, carried.n + 1);
+        for (int k = 0; k < carried.n; k++) step[k] = (Def){ .name = carried.at[k]->name, .loc = carried.at[k]->loc, .scope = body };
+        for (int j = 0; j < r->body.n; j++) {
+            const char *l = left_name(r->body.at[j]);
+            bool carry = false;
+            for (int k = 0; k < carried.n; k++) if (carried.at[k]->name == l) { vec_add(s->a, step[k].eq, r->body.at[j]); carry = true; }
+            if (!carry) vec_add(s->a, rest, r->body.at[j]);
+        }
+        declare_body(s, body, rest.at, rest.n, false);
         recur_groups(s, body);
-        for (int k = 0; k < carried.n; k++) {
-            Stmt *def = NULL;
-            for (int j = 0; j < r->body.n; j++) if (r->body.at[j]->kind == S_EQUATION && r->body.at[j]->lhs.at[0]->kind == E_NAME && r->body.at[j]->lhs.at[0]->name.s == carried.at[k]->name) def = r->body.at[j];
-            Expr *x = def->rhs.at[0];
-            Env in = env_of(s, body);
-            if (x->kind == E_CALL && x->arg.at[0]->kind == E_CALL) {
-                Model *m = find_model(s, c->file, x->arg.at[0]->arg.at[0]->name.s);
-                if (!m) { diag_error(s->cx, D_NOT_A_MODEL, x->loc, "`%s` is not a model", expr_text(s->cx, x->arg.at[0]->arg.at[0])); return NULL; }
-                const char *prefix = arena_printf(s->a, "%s.%lld", dotted(s, c, carried.at[k]->name), (long long)round);
-                Scope *inst = instantiate(&in, m, x->arg.at[0], x, prefix, def->loc);
-                Bind layer = { .name = carried.at[k]->name, .kind = B_LAYER, .loc = def->loc, .scope = inst };
-                if (inst) next[k] = layer_output(&in, &layer, NULL, def->loc);
-            } else {
-                Def step = { .name = carried.at[k]->name, .loc = def->loc, .scope = body };
-                vec_add(s->a, step.eq, def);
-                next[k] = def_value(s, &step);
+        Value **next = NEWN(s->a, Value *, carried.n + 1);
+        for (int k = 0; k < carried.n && ok; k++) {
+            Bind *inner = step[k].eq.n ? NULL : scope_find(body, step[k].name);      /* an inner repeat carries it */
+            if (step[k].eq.n) next[k] = def_value(s, &step[k]);
+            else if (inner && inner->kind == B_DEF) next[k] = def_value(s, inner->def);
+            ok = next[k] != NULL;
+            if (ok && (next[k]->rank != now[k]->rank || next[k]->dt != now[k]->dt)) {
+                diag_note(diag_error(s->cx, D_SPACE_MISMATCH, step[k].loc, "`%s` changes its %s from round to round", step[k].name, next[k]->dt != now[k]->dt ? "type" : "number of dimensions"), now[k]->loc, "it starts here");
+                ok = false;
             }
-            if (!next[k]) return NULL;
+        }
+        for (int k = 0; k < body->bind.n && ok; k++) {           /* a round has no unchecked corner either */
+            Env in = env_of(s, body);
+            if (body->bind.at[k].kind == B_DEF && body->bind.at[k].def) def_value(s, body->bind.at[k].def);
+            else if (body->bind.at[k].kind == B_LAYER) layer_check(&in, &body->bind.at[k]);
         }
         now = next;
     }
-    for (int k = 0; k < carried.n; k++) carried.at[k]->value = now[k], carried.at[k]->state = 2;
-    return d->value;
+    for (int k = 0; k < carried.n; k++) carried.at[k]->value = ok ? now[k] : NULL, carried.at[k]->state = 2;
 }
 
 Value *def_value(Sema *s, Def *d) {
@@ -336,7 +385,12 @@ Value *def_value(Sema *s, Def *d) {
     d->state = 1;
     Value *v = NULL;
     Stmt *q = d->eq.n ? d->eq.at[0] : NULL;
-    if (d->repeat) v = run_repeat(s, d);
+    bool call = false;
+    if (d->repeat) { run_repeat(s, d); return d->value; }
+    if (d->iterate) { run_iterate(s, d); return d->value; }
+    if (d->many) { d->state = 2; define_many(s, d->many, d->scope); return d->value; }
+    if (d->decl) v = define_map(s, d);
+    else if (q && q->rhs.n && d->eq.n == 1 && ((v = whole_call(s, d->scope, q, d->name, &call)) || call)) { }
     else if (d->decl) v = define_map(s, d);
     else if (q && q->lhs.at[0]->kind == E_NAME && q->rhs.n && q->rhs.at[0]->kind == E_NAME && d->eq.n == 1) {
         Env e = env_of(s, d->scope);                             /* z = h: the whole tensor */
@@ -347,6 +401,27 @@ Value *def_value(Sema *s, Def *d) {
     return d->value = v;
 }
 
+/* Sizes in front that are left out because the tensors show them: linear(d)(x = h) gives `out`, N and in follow from h. */
+static bool shown(Model *m, ModelArg *g, Expr *args) {
+    for (int k = 0; k < args->call.n; k++) for (int j = 0; j < m->body.n; j++) {
+        Stmt *st = m->body.at[j];
+        for (int q = 0; st->kind == S_INPUT && q < st->decl.n; q++) if (st->decl.at[q].name.s == args->call.at[k].name.s)
+            for (int r = 0; r < st->decl.at[q].axis.n; r++) if (st->decl.at[q].axis.at[r]->kind == E_NAME && st->decl.at[q].axis.at[r]->name.s == g->name.s) return true;
+    }
+    return false;
+}
+static int skipped(Model *m, Expr *generic, Expr *args) {
+    int n = 0, skip = 0;
+    for (int k = 0; k < generic->call.n; k++) n += !generic->call.at[k].name.s;
+    for (int k = n; k < m->arg.n; k++) {                          /* in order from the first, when the rest follows */
+        ModelArg *g = &m->arg.at[k];
+        bool named = false;
+        for (int j = 0; j < generic->call.n; j++) named |= generic->call.at[j].name.s == g->name.s;
+        if (!named && !g->value && g->kind != A_VALUE && !shown(m, g, args)) skip++;
+    }
+    for (int k = 0; k < skip; k++) if (k >= m->arg.n || m->arg.at[k].kind == A_GRAPH || m->arg.at[k].kind == A_VALUE || !shown(m, &m->arg.at[k], args)) return 0;
+    return skip;
+}
 /* ---- calls of models ------------------------------------------------------------------------------------- */
 Scope *instantiate(Env *e, Model *m, Expr *generic, Expr *args, const char *prefix, Loc at) {
     Sema *s = e->s;
@@ -363,7 +438,7 @@ Scope *instantiate(Env *e, Model *m, Expr *generic, Expr *args, const char *pref
     *c = (Scope){ .up = top, .model = m, .file = file, .prefix = prefix, .call = at };
     bool ok = true;
     Expr *given[64] = { NULL };
-    int place = 0;
+    int place = skipped(m, generic, args);
     for (int k = 0; k < generic->call.n; k++) {
         NamedArg *g = &generic->call.at[k];
         int j = place;
@@ -402,13 +477,25 @@ Scope *instantiate(Env *e, Model *m, Expr *generic, Expr *args, const char *pref
                 else if (!q || q->kind == B_LET) b->kind = B_FUNCTION, b->function = b->expr->name.s;
             }
         } else {
-            if (x) b->space = space_of(e, x);
+            if (x) { b->space = space_of(e, x); if (!b->space) { b->kind = B_POISON; ok = false; continue; } }
             else if (g->value) { Env up = env_of(s, top); b->space = space_of(&up, g->value); }
             else for (int j = 0; j < m->body.n && !b->space; j++) {
                 Stmt *st = m->body.at[j];
                 for (int q = 0; st->kind == S_INPUT && q < st->decl.n; q++) for (int w = 0; w < tensor.n; w++) if (tensor.at[w].name.s == st->decl.at[q].name.s)
                     for (int r = 0; r < st->decl.at[q].axis.n && r < tensor.at[w].v->rank; r++)
                         if (st->decl.at[q].axis.at[r]->kind == E_NAME && st->decl.at[q].axis.at[r]->name.s == g->name.s) b->space = tensor.at[w].v->axis[r];
+            }
+            if (b->space && ((g->kind == A_SEQ && b->space->kind != SP_SEQ) || (g->kind == A_GRID && b->space->kind != SP_GRID))) {
+                diag_help(diag_note(diag_error(s->cx, D_SPACE_MISMATCH, x ? x->loc : at, "`%s` of `%s` is a %s, `%s` is none", g->name.s, m->name.s, g->kind == A_SEQ ? "seq" : "grid", b->space->name), g->loc, "it is declared here"),
+                          "declare `%s` as a %s", b->space->name, g->kind == A_SEQ ? "seq" : "grid");
+                b->kind = B_POISON, ok = false;
+            } else if (b->space && g->kind == A_GRID) {
+                static const char *const word[] = { "", "zero", "periodic", "reflect", "replicate", "" };
+                Boundary want = g->edge == EDGE_PERIODIC ? BND_PERIODIC : g->edge == EDGE_REFLECT ? BND_REFLECT : g->edge == EDGE_REPLICATE ? BND_REPLICATE : BND_ZERO;
+                if (b->space->boundary != want) {
+                    diag_note(diag_error(s->cx, D_SPACE_MISMATCH, x ? x->loc : at, "grid `%s` of `%s` is %s beyond its edge, `%s` is %s", g->name.s, m->name.s, word[want], b->space->name, word[b->space->boundary]), g->loc, "it is declared here");
+                    b->kind = B_POISON, ok = false;
+                }
             }
             if (!b->space) { if (!x) diag_help(diag_error(s->cx, D_DIM_UNKNOWN, at, "`%s` of `%s` follows from no argument", g->name.s, m->name.s), "give it by name: %s = ...", g->name.s); b->kind = B_POISON; ok = false; }
         }

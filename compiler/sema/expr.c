@@ -29,6 +29,13 @@ static int rank_of(Dtype t) {
     }
     return 0;
 }
+/* An index of -1..1 counts positions 0..2 inside expressions; as a number it is its value. */
+X *as_number(Env *e, X *x) {
+    if (!x || !x->space || x->space->kind != SP_RANGE || !x->space->lo) return x;
+    X *r = x_op(e->s->a, OP_ADD, x_cast(e->s->a, x, DT_I64), x_int(e->s->a, x->space->lo, DT_I64));
+    r->loc = x->loc;
+    return r;
+}
 static X *convert(Arena *a, X *x, Dtype t) {
     if (x->dt == t) return x;
     X *r;
@@ -41,6 +48,7 @@ static X *convert(Arena *a, X *x, Dtype t) {
     return r;
 }
 X *coerce(Env *e, X *x, Dtype want, Loc at) {
+    x = as_number(e, x);
     if (x->dt == want) return x;
     bool ok = rank_of(x->dt) && rank_of(want) && (rank_of(x->dt) <= rank_of(want) || (literal(x) && dtype_is_float(x->dt) && dtype_is_float(want)) ||
               (x->k == X_INT && dtype_is_int(want)) || (dtype_is_int(x->dt) && dtype_is_float(want)) || (dtype_is_int(x->dt) && dtype_is_int(want) && x->space));
@@ -76,6 +84,7 @@ static X *scalar_call(Env *e, ScalarOp op, X **arg, int n, Loc at) {
         diag_error(e->s->cx, D_WRONG_ARITY, at, "`%s` takes %d argument%s, not %d", f->name, f->arity, f->arity == 1 ? "" : "s", n);
         return NULL;
     }
+    if (n != 2 || f->class_ != CMP || arg[0]->space != arg[1]->space) for (int k = 0; k < n; k++) arg[k] = as_number(e, arg[k]);
     if (f->class_ == FLOAT || f->class_ == REAL) for (int k = 0; k < n; k++) arg[k] = to_float(e, arg[k]);
     if (n == 2 && !unify(e, &arg[0], &arg[1], at)) return NULL;
     Dtype t = arg[0]->dt;
@@ -140,7 +149,9 @@ static X *type_call(Env *e, Expr *x) {
     if (!strcmp(f, "size") || !strcmp(f, "step")) {
         Space *v = x->call.n == 1 ? space_of(e, x->call.at[0].value) : NULL;
         if (!v) return NULL;
-        return f[1] == 'i' ? x_ext(s->a, v->extent) : x_op(s->a, OP_DIV, x_real(s->a, 1, s->real), convert(s->a, x_ext(s->a, v->extent), s->real));
+        if (f[1] == 'i') return x_ext(s->a, v->extent);
+        int64_t every = coarse_step(s, &v);
+        return x_op(s->a, OP_DIV, x_real(s->a, (double)every, s->real), convert(s->a, x_ext(s->a, v->extent), s->real));
     }
     if (!strcmp(f, "bitcast") && x->call.n == 2 && x->call.at[0].value->kind == E_NAME) {
         Dtype t = dtype_from_name(x->call.at[0].value->name.s);
@@ -157,6 +168,7 @@ static X *type_call(Env *e, Expr *x) {
         else if (!(arg[k] = type_expr(e, x->call.at[k].value))) ok = false;
     }
     if (!ok) return NULL;
+    if (!b && (!strcmp(f, "stop") || !strcmp(f, "checkpoint"))) { diag_error(s->cx, D_LATER_FEATURE, x->loc, "this version of the compiler has no derivatives (`%s`)", f); return NULL; }
     /* maps: of graphs and declared ones */
     Value *map = NULL;
     static const char *const role[] = { "src", "dst", "etype", "ntype" };
@@ -200,13 +212,17 @@ static X *type_call(Env *e, Expr *x) {
     }
     if (n == 1 && !strcmp(f, "freq")) return frequency(e, arg[0], x->loc);
     if (n == 1 && !strcmp(f, "coord")) {
-        if (!arg[0]->space) { diag_error(s->cx, D_TYPE_MISMATCH, x->loc, "coord takes an index of a grid"); return NULL; }
-        return x_op(s->a, OP_DIV, convert(s->a, arg[0], s->real), convert(s->a, x_ext(s->a, arg[0]->space->extent), s->real));
+        Space *g = arg[0]->space;
+        if (!g) { diag_error(s->cx, D_TYPE_MISMATCH, x->loc, "coord takes an index of a grid"); return NULL; }
+        int64_t every = coarse_step(s, &g);
+        X *at = convert(s->a, arg[0], s->real);
+        if (every > 1) at = x_op(s->a, OP_MUL, x_real(s->a, (double)every, s->real), at);
+        return x_op(s->a, OP_DIV, at, convert(s->a, x_ext(s->a, g->extent), s->real));
     }
     Dtype t = !strcmp(f, "int") ? DT_I64 : !strcmp(f, "real") ? s->real : dtype_from_name(f);
     if (t != DT_NONE && n == 1) {
         if (dtype_is_complex(arg[0]->dt) && !dtype_is_complex(t)) { diag_help(diag_error(s->cx, D_TYPE_MISMATCH, x->loc, "a complex number does not become %s by itself", dtype_name(t)), "take re(..), im(..) or abs(..)"); return NULL; }
-        X *r = convert(s->a, arg[0], t);
+        X *r = convert(s->a, as_number(e, arg[0]), t);
         if (r == arg[0] && r->space) { r = x_op(s->a, OP_ADD, r, x_int(s->a, 0, DT_I64)); }
         return r;
     }
@@ -263,10 +279,7 @@ X *type_expr(Env *e, Expr *x) {
     case E_NAME: return type_name(e, x);
     case E_SUBSCRIPT: {
         Value *v = tensor_value(e, x->arg.at[0]);
-        if (!v) {
-            for (int k = 0; k < x->sub.n; k++) (void)0;
-            return NULL;
-        }
+        if (!v) return NULL;
         return read_tensor(e, v, x, x->sub.at, x->sub.n, expr_text(s->cx, x->arg.at[0]));
     }
     case E_CALL: return type_call(e, x);
@@ -282,6 +295,7 @@ X *type_expr(Env *e, Expr *x) {
         X *c = type_expr(e, x->arg.at[0]), *t = type_expr(e, x->arg.at[1]), *o = type_expr(e, x->arg.at[2]);
         if (!c || !t || !o) return NULL;
         if (c->dt != DT_BOOL) { diag_help(diag_error(s->cx, D_TYPE_MISMATCH, x->arg.at[0]->loc, "a condition is true or false, this is %s", dtype_name(c->dt)), "compare it: ... > 0"); return NULL; }
+        if (t->space != o->space) t = as_number(e, t), o = as_number(e, o);
         if (!unify(e, &t, &o, x->loc)) return NULL;
         r = x_if(s->a, c, t, o);
         break;
@@ -290,13 +304,18 @@ X *type_expr(Env *e, Expr *x) {
     case E_SOFTMAX: return type_softmax(e, x);
     case E_TRANSFORM: return type_transform(e, x);
     case E_SELECT: return type_scan(e, x);
-    case E_FACTOR:
-        diag_error(s->cx, D_LATER_FEATURE, x->loc, "this version of the compiler has no factorisations (`%s`)", x->name.s);
-        return NULL;
+    case E_FACTOR: return type_factor(e, x);
     case E_WRT:
         diag_error(s->cx, D_LATER_FEATURE, x->loc, "this version of the compiler has no derivatives (`%s`)", x->name.s);
         return NULL;
-    case E_STRING: case E_TUPLE: case E_RANGE: case E_PRIME:
+    case E_PRIME: {
+        Value *v = tensor_value(e, x);
+        if (!v) return NULL;
+        if (v->rank) { diag_error(s->cx, D_WRONG_RANK, x->loc, "`%s'` has %d dimension%s: give %s subscripts", x->name.s, v->rank, v->rank == 1 ? "" : "s", v->rank == 1 ? "it" : "them"); return NULL; }
+        r = x_read(s->a, v, NULL, NULL, NULL);
+        break;
+    }
+    case E_STRING: case E_TUPLE: case E_RANGE:
         diag_error(s->cx, D_TYPE_MISMATCH, x->loc, "`%s` is not a number", expr_text(s->cx, x));
         return NULL;
     }
@@ -321,9 +340,24 @@ int free_indices(Env *e, X *x, Index **out, int max) {
     for (int k = 1; k < f.n; k++) for (int j = k; j > 0 && out[j - 1]->id > out[j]->id; j--) { Index *t = out[j]; out[j] = out[j - 1], out[j - 1] = t; }
     return f.n;
 }
-/* A tensor over idx with the value of x; the indices are renewed. */
+typedef struct Step { Node *n; bool found; } Step;
+static bool step_read(X *x, void *d) {
+    Step *s = d;
+    if (x->k == X_READ && x->u.read.v->node == s->n) s->found = true;
+    return !s->found;
+}
+/* What becomes a tensor of its own can't depend on the state of the recurrence that is being typed. */
+bool in_step(Env *e, X *x, Loc loc) {
+    Step s = { e->s->recur, false };
+    if (s.n) x_walk(x, step_read, &s);
+    if (s.found) diag_help(diag_error(e->s->cx, D_BAD_RECURRENCE, loc, "this is made for all elements at once, but depends on the state of the recurrence"), "write it by plain reductions over the state");
+    return s.found;
+}
+/* A tensor over idx with the value of x; the indices are renewed. NULL after a diagnostic: there are too many. */
 Value *materialise(Env *e, X *x, Index **idx, int n, const char *name, Loc loc) {
     Program *p = e->s->p;
+    if (n > 8) { diag_help(diag_error(p->cx, D_UNSUPPORTED, loc, "what is made here depends on %d indices; a tensor has at most 8", n), "name a part of it by an equation of its own"); return NULL; }
+    if (in_step(e, x, loc)) return NULL;
     Node *node = program_node(p, N_COMPUTE, loc);
     Space **axis = NEWN(e->s->a, Space *, n + 1);
     X **to = NEWN(e->s->a, X *, n + 1);

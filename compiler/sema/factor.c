@@ -28,7 +28,7 @@ static bool open_factor(Env *outer, Expr *x, Factor *f) {
         diag_error(s->cx, D_BAD_FACTOR, x->loc, "`%s` takes square matrices, but `%s` ranges over `%s` and `%s` over `%s`", x->name.s, f->i->name, f->i->space->name, f->j->name, f->j->space->name);
         return false;
     }
-    X *body[2];
+    X *body[2] = { NULL, NULL };
     Index *free_[2][16];
     int n[2] = { 0, 0 };
     for (int k = 0; k < f->kind->n_in; k++) {

@@ -46,6 +46,61 @@ void recur_groups(Sema *s, Scope *c) {
     for (int k = 0; k < c->def.n; k++) if (!c->def.at[k]->mark && !c->def.at[k]->repeat) visit(&w, c->def.at[k]);
 }
 
+/* The way round, as a person follows it: a -> b -> a, with each equation that takes a step of it. */
+static void cycle_error(Sema *s, Scope *c, Def **member, int n, bool one_step, const char *time) {
+    Def *way[65], *d = member[0];
+    int m = 0, from = 0;
+    for (bool again = false; !again && m < 64; ) {
+        way[m++] = d;
+        Def *next = NULL;
+        for (int q = 0; q < d->eq.n && !next; q++) {
+            if (!d->eq.at[q]->rhs.n) continue;
+            Reads r = { .c = c, .a = s->a };
+            reads(d->eq.at[q]->rhs.at[0], &r);
+            for (int k = 0; k < r.d.n && !next; k++) for (int j = 0; j < n; j++) if (r.d.at[k] == member[j]) next = member[j];
+        }
+        if (!next) break;
+        d = next;
+        for (int k = 0; k < m; k++) if (way[k] == d) from = k, again = true;
+    }
+    const char *text = "";
+    for (int k = from; k < m; k++) text = arena_printf(s->a, "%s`%s` -> ", text, way[k]->name);
+    text = arena_printf(s->a, "%s`%s`", text, way[from]->name);
+    Diag *g = one_step ? diag_error(s->cx, D_CYCLE, way[from]->loc, "within one step of `%s`: %s", time, text)
+                       : diag_error(s->cx, D_CYCLE, way[from]->loc, m - from == 1 ? "`%s` depends on itself: %s" : "`%s` is needed for itself: %s", way[from]->name, text);
+    for (int k = from + 1; k < m; k++) diag_note(g, way[k]->loc, "`%s` is read by `%s`, and defined here", way[k]->name, way[k - 1]->name);
+    diag_help(g, "a circle is allowed only through the previous element: %s[.., t-1, ..]", way[from]->name);
+}
+/* Whether x is `t - c` (reversed: `t + c`) with c > 0 surely, or t itself. */
+static bool earlier(const X *x, const Index *t, bool reverse) {
+    if (x->k == X_INDEX) return x->u.index == t;
+    if (x->k != X_OP || x->u.op.n != 2 || x->u.op.arg[0]->k != X_INDEX || x->u.op.arg[0]->u.index != t) return false;
+    const X *c = x->u.op.arg[1];
+    bool sub = x->u.op.op == OP_SUB;
+    if (!sub && x->u.op.op != OP_ADD) return false;
+    if (c->k == X_INT) return sub != reverse ? c->u.i > 0 : c->u.i < 0;
+    /* a range index: it is written as position + lo */
+    if (sub == reverse || c->k != X_OP || c->u.op.op != OP_ADD || c->u.op.arg[1]->k != X_INT || c->u.op.arg[1]->u.i < 1) return false;
+    return c->u.op.arg[0]->k == X_INDEX && c->u.op.arg[0]->u.index->space->kind == SP_RANGE;
+}
+typedef struct Places { Sema *s; Node *node; bool bad; } Places;
+static bool check_place(X *x, void *d) {
+    Places *p = d;
+    if (x->k != X_READ || x->u.read.v->node != p->node || p->bad) return true;
+    Node *n = p->node;
+    Member *m = &n->u.recur.member.at[x->u.read.v->result];
+    Boundary b = x->u.read.bnd[m->time_axis];
+    if (!earlier(x->u.read.idx[m->time_axis], n->u.recur.time, n->u.recur.reverse)) {
+        diag_help(diag_error(p->s->cx, D_BAD_RECURRENCE, x->loc, "this does not read `%s` at an earlier element", m->value->name),
+                  n->u.recur.reverse ? "the recurrence runs from the last element: it reads `%s+1`, `%s+2`, or `%s+d` with d from 1 on" : "it reads `%s-1`, `%s-2`, or `%s-d` with d from 1 on",
+                  n->u.recur.time->name, n->u.recur.time->name, n->u.recur.time->name);
+        p->bad = true;
+    } else if (b == BND_PERIODIC || b == BND_REFLECT || b == BND_REPLICATE) {
+        diag_error(p->s->cx, D_BAD_RECURRENCE, x->loc, "what lies before the first element of a recurrence is 0, or what an equation for it says");
+        p->bad = true;
+    }
+    return true;
+}
 /* `t - c`, `t + c`: the index name and the sign */
 static const char *shifted(Expr *x, int *sign) {
     if (x->kind != E_BINARY || (x->op != B_ADD && x->op != B_SUB) || x->arg.at[0]->kind != E_NAME) return NULL;
@@ -94,13 +149,16 @@ bool recur_elaborate(Sema *s, Def *d) {
     int n = 0;
     for (int k = 0; k < c->def.n && n < 64; k++) if (c->def.at[k]->group == d->group) member[n++] = c->def.at[k];
     for (int k = 0; k < n; k++) member[k]->state = 1;
+    Node *outer = s->recur;
     Shift f = { .c = c, .group = d->group };
     for (int k = 0; k < n; k++) for (int q = 0; q < member[k]->eq.n; q++) if (member[k]->eq.at[q]->rhs.n) find_shift(member[k]->eq.at[q]->rhs.at[0], &f);
     Bind *tb = f.name ? scope_find(c, f.name) : NULL;
     if (!tb) {
-        const char *way = member[0]->name;
-        for (int k = 1; k < n; k++) way = arena_printf(a, "%s, %s", way, member[k]->name);
-        diag_help(diag_error(s->cx, D_CYCLE, d->loc, n == 1 ? "`%s` depends on itself" : "`%s` depend on each other", way), "a circle is allowed only through the previous element: %s[.., t-1, ..]", d->name);
+        cycle_error(s, c, member, n, false, NULL);
+        goto failed;
+    }
+    if (tb->space && tb->space->kind != SP_SEQ) {
+        diag_help(diag_error(s->cx, D_BAD_RECURRENCE, f.loc, "`%s` ranges over `%s`, which has no order to run along", f.name, tb->space->name), "declare the space as an ordered one: seq, or T: seq as an argument");
         goto failed;
     }
     /* order inside one step: a member reads others of the same step only if they precede it */
@@ -118,9 +176,10 @@ bool recur_elaborate(Sema *s, Def *d) {
             if (ready) placed[k] = true, order[done++] = member[k];
         }
         if (done == before) {
-            const char *way = "";
-            for (int k = 0; k < n; k++) if (!placed[k]) way = arena_printf(a, "%s%s`%s`", way, *way ? ", " : "", member[k]->name);
-            diag_help(diag_error(s->cx, D_CYCLE, d->loc, "%s depend on each other within one step", way), "each way round must go through %s-1", f.name);
+            Def *left[64];
+            int m = 0;
+            for (int k = 0; k < n; k++) if (!placed[k]) left[m++] = member[k];
+            cycle_error(s, c, left, m, true, f.name);
             goto failed;
         }
     }
@@ -153,11 +212,15 @@ bool recur_elaborate(Sema *s, Def *d) {
         }
         if (w.time_axis < 0) { diag_note(diag_error(s->cx, D_BAD_RECURRENCE, l->loc, "`%s` is part of a recurrence along `%s` but has no such subscript", m->name, f.name), f.loc, "the recurrence is here"); goto failed; }
         Dtype dt = main->dtype ? dtype_from_name(main->dtype) : s->real;
-        const char *name = *c->prefix ? intern(s->cx, arena_printf(a, "%s.%s", c->prefix, m->name)) : m->name;
+        if (l->sub.n > 8) { diag_error(s->cx, D_WRONG_RANK, l->loc, "`%s` has more than 8 dimensions", m->name); goto failed; }
+        const char *name = dotted(s, c, m->name);
         m->value = w.value = program_value(s->p, node, name, dt, l->sub.n, axis);
         w.value->loc = m->loc;
         vec_add(a, node->u.recur.member, w);
     }
+    int tries = 0;
+retype:
+    for (int k = 0; k < n; k++) node->u.recur.member.at[k].before.n = 0;
     for (int k = 0; k < n; k++) {
         Def *m = order[k];
         for (int q = 0; q < m->eq.n; q++) {
@@ -165,10 +228,20 @@ bool recur_elaborate(Sema *s, Def *d) {
             Expr *l = st->lhs.at[0];
             bool last = false;
             int64_t off = 0;
+            if (l->kind != E_SUBSCRIPT || l->sub.n != node->u.recur.member.at[k].value->rank) { diag_error(s->cx, D_WRONG_RANK, l->loc, "`%s` has %d subscripts here, and %d elsewhere", m->name, l->sub.n, node->u.recur.member.at[k].value->rank); goto failed; }
             for (int j = 0; j < l->sub.n; j++) { int64_t o = before_first(c, l->sub.at[j].e, &last); if (o) off = o; }
             Member *w = &node->u.recur.member.at[k];
             if (!off) {
-                X *x = type_expr(&env[k], st->rhs.at[0]);
+                s->recur = node;
+                X *x = as_number(&env[k], type_expr(&env[k], st->rhs.at[0]));
+                s->recur = outer;
+                if (x && !st->dtype && x->dt != w->value->dt && (x->dt == DT_BOOL || dtype_is_complex(x->dt)) && tries++ < 2 * n) {
+                    w->value->dt = x->dt;                        /* its readers see the type only now */
+                    goto retype;
+                }
+                Places places = { s, node, false };
+                if (x) x_walk(x, check_place, &places);
+                if (places.bad) goto failed;
                 if (!x || !(x = coerce(&env[k], x, w->value->dt, st->loc))) goto failed;
                 w->expr = x;
                 continue;
@@ -184,7 +257,7 @@ bool recur_elaborate(Sema *s, Def *d) {
                 b.idx[j] = program_index(s->p, u->name.s, ub->space);
                 push_index(&e, u->name.s, b.idx[j]);
             }
-            X *x = type_expr(&e, st->rhs.at[0]);
+            X *x = as_number(&e, type_expr(&e, st->rhs.at[0]));
             if (!x || !(x = coerce(&e, x, w->value->dt, st->loc))) goto failed;
             b.expr = x;
             vec_add(a, w->before, b);
@@ -195,6 +268,7 @@ bool recur_elaborate(Sema *s, Def *d) {
     vec_add(a, s->p->node, node);
     return true;
 failed:
+    s->recur = outer;
     for (int k = 0; k < n; k++) member[k]->state = 2, member[k]->value = NULL;
     return false;
 }

@@ -3,7 +3,7 @@
 #include <string.h>
 
 /* The declared index `n`, as a fresh one, in scope from here on. */
-static Index *bind_index(Env *e, Name n) {
+Index *bind_index(Env *e, Name n) {
     Bind *b = scope_find(e->scope, n.s);
     if (!b || b->kind != B_INDEX) {
         if (!b) unknown_name(e, n);
@@ -14,7 +14,7 @@ static Index *bind_index(Env *e, Name n) {
     push_index(e, n.s, i);
     return i;
 }
-static void conjunction(X *x, X **out, int *n, int max) {
+void conjunction(X *x, X **out, int *n, int max) {
     if (x->k == X_OP && x->u.op.op == OP_AND) { conjunction(x->u.op.arg[0], out, n, max); conjunction(x->u.op.arg[1], out, n, max); }
     else if (*n < max) out[(*n)++] = x;
 }
@@ -81,8 +81,13 @@ X *type_reduce(Env *outer, Expr *x) {
         r->loc = x->loc;
         return r;
     }
-    X *body = type_expr(e, x->arg.at[0]);
+    X *body = as_number(e, type_expr(e, x->arg.at[0]));
     if (!body) return NULL;
+    for (int k = 0; k < n; k++) {
+        bool used = x_uses_index(body, idx[k]);
+        for (int j = 0; j < n_cond; j++) used |= x_uses_index(cond[j], idx[k]);
+        if (!used) diag_help(diag_warning(s->cx, D_UNUSED_INDEX, x->bind.at[k].index.loc, "`%s` binds `%s`, but nothing in it depends on `%s`", w, idx[k]->name, idx[k]->name), "leave `%s` out, or write size(..) * ...", idx[k]->name);
+    }
     static const struct { const char *w; ReduceOp op; } op[] = { { "sum", R_SUM }, { "prod", R_PROD }, { "min", R_MIN }, { "max", R_MAX }, { "any", R_ANY }, { "all", R_ALL },
         { "logsumexp", R_LOGSUMEXP }, { "argmin", R_ARGMIN }, { "argmax", R_ARGMAX }, { "mean", R_SUM } };
     ReduceOp o = R_SUM;
@@ -98,6 +103,7 @@ X *type_reduce(Env *outer, Expr *x) {
     bool extreme = o == R_MIN || o == R_MAX || o == R_ARGMIN || o == R_ARGMAX;
     if (x->other) {
         if (!(other = type_expr(outer, x->other))) return NULL;
+        if (o != R_ARGMIN && o != R_ARGMAX) other = as_number(e, other);
         if (!(other = coerce(e, other, o == R_ARGMIN || o == R_ARGMAX ? DT_I64 : body->dt, x->other->loc))) return NULL;
     } else if (extreme && !never_empty(e, idx, n, cond, n_cond)) {
         diag_help(diag_note(diag_error(s->cx, D_EMPTY_FIBRE, x->loc, "`%s` may have nothing to choose from", w), idx[0]->space->loc, "`%s` ranges over `%s`%s", idx[0]->name, idx[0]->space->name,
@@ -106,6 +112,7 @@ X *type_reduce(Env *outer, Expr *x) {
     }
     r = x_reduce(s->a, o, n, idx, n_cond, cond, body, other, acc);
     r->loc = x->loc;
+    if (other && other->space != r->space) r->space = NULL;
     if (strcmp(w, "mean")) return r;
     X *c = count_of(e, idx, n, cond, n_cond), *zero = x_int(s->a, 0, DT_I64);
     X *q = x_op(s->a, OP_DIV, r, x_cast(s->a, c, body->dt));
@@ -129,7 +136,7 @@ X *type_softmax(Env *e, Expr *x) {
         diag_help(diag_error(s->cx, D_UNBOUND_INDEX, name.loc, "softmax gives the weight at the current `%s`, but `%s` is not on the left", name.s, name.s), "y[.., %s] = softmax(%s) ...", name.s, name.s);
         return NULL;
     }
-    X *body = type_expr(e, x->arg.at[0]), *cond[16], *key[8];
+    X *body = as_number(e, type_expr(e, x->arg.at[0])), *cond[16], *key[8];
     int n_cond = 0, n_key = 0;
     if (!body) return NULL;
     if (dtype_is_int(body->dt) && !(body = coerce(e, body, s->real, x->loc))) return NULL;
@@ -146,6 +153,22 @@ X *type_softmax(Env *e, Expr *x) {
         if (!q->space || q->k != X_READ) { diag_error(s->cx, D_NOT_A_MAP, x->arg.at[k]->loc, "softmax is grouped by maps of `%s`", name.s); return NULL; }
         key[n_key++] = q;
     }
+    if (n_key > 1) {                                            /* one row per combination of keys that occurs, when that is known beforehand */
+        Value *map[8];
+        bool known = true;
+        for (int k = 0; k < n_key && known; k++) {
+            Index *own[2];
+            known = is_structural(key[k]) && free_indices(e, key[k], own, 2) == 1 && own[0] == i;
+            if (!known) break;
+            bool plain = key[k]->u.read.v->rank == 1 && key[k]->u.read.idx[0]->k == X_INDEX;
+            if (plain) map[k] = key[k]->u.read.v;
+            else if ((map[k] = materialise(e, x_cast(a, key[k], DT_I32), &i, 1, NULL, x->loc))) map[k]->target = key[k]->space;
+            else return NULL;
+        }
+        Value *pair = known ? unique_pair(e, map, n_key, x->loc) : NULL;
+        X *at = x_index(a, i);
+        if (pair) key[0] = x_read(a, pair, &at, NULL, NULL), n_key = 1;
+    }
     /* everything that score or conditions depend on; the softmax index is among them */
     X *all = x_op(a, OP_ADD, body, x_cast(a, x_index(a, i), body->dt));
     for (int k = 0; k < n_cond; k++) all = x_op(a, OP_ADD, all, x_cast(a, x_cast(a, cond[k], DT_I64), body->dt));
@@ -153,6 +176,7 @@ X *type_softmax(Env *e, Expr *x) {
     int n = free_indices(e, all, idx, 16), m = 0;
     for (int k = 0; k < n; k++) if (idx[k] != i) rest[m++] = idx[k];
     Value *score = materialise(e, body, idx, n, NULL, x->loc);
+    if (!score) return NULL;
     Index *j = program_index(s->p, i->name, i->space);
     X *xj = x_index(a, j), *sub[24];
     int n_mx = m, n_c2 = 0;
@@ -167,18 +191,21 @@ X *type_softmax(Env *e, Expr *x) {
     X *zero = x_real(a, 0, body->dt);
     X *mx = x_reduce(a, R_MAX, 1, &j, n_c2, c2, read_at(e, score, idx, n, i, xj), zero, body->dt);
     Value *vm = materialise(e, mx, mx_idx, n_mx, NULL, x->loc);
+    if (!vm) return NULL;
     for (int k = 0; k < m; k++) sub[k] = x_index(a, rest[k]);
     for (int k = 0; k < n_key; k++) sub[m + k] = key[k];
     X *here = x_op(a, OP_SUB, read_at(e, score, idx, n, i, x_index(a, i)), x_read(a, vm, sub, NULL, NULL));
     X *ex = x_op(a, OP_EXP, here, NULL);
     for (int k = n_cond - 1; k >= 0; k--) ex = x_if(a, cond[k], ex, zero);
     Value *ve = materialise(e, ex, idx, n, NULL, x->loc);
+    if (!ve) return NULL;
     Index *j2 = program_index(s->p, i->name, i->space);
     X *xj2 = x_index(a, j2);
     X *c3[24];
     for (int k = 0; k < n_c2; k++) c3[k] = x_substitute(s->p, c2[k], 1, &j, &xj2);
     X *den = x_reduce(a, R_SUM, 1, &j2, n_c2, c3, read_at(e, ve, idx, n, i, xj2), NULL, body->dt);
     Value *vd = materialise(e, den, mx_idx, n_mx, NULL, x->loc);
+    if (!vd) return NULL;
     X *d = x_read(a, vd, sub, NULL, NULL), *r;
     if (!strcmp(x->name.s, "log_softmax")) r = x_op(a, OP_SUB, here, x_op(a, OP_LOG, d, NULL));
     else r = x_op(a, OP_DIV, read_at(e, ve, idx, n, i, x_index(a, i)), d);
@@ -192,14 +219,20 @@ X *type_scan(Env *e, Expr *x) {
     Sema *s = e->s;
     Arena *a = s->a;
     bool sum = !strcmp(x->name.s, "cumsum"), prod = !strcmp(x->name.s, "cumprod");
-    if (!sum && !prod && strcmp(x->name.s, "cummax")) { diag_error(s->cx, D_LATER_FEATURE, x->loc, "this version of the compiler has no selections (`%s`)", x->name.s); return NULL; }
+    if (!sum && !prod && strcmp(x->name.s, "cummax")) {
+        diag_help(diag_error(s->cx, D_BAD_SELECTION, x->loc, "`%s` gives places and values, so it is the whole right side of an equation with two left sides", x->name.s), "p[.., r], y[.., r] = %s(m) ...", x->name.s);
+        return NULL;
+    }
     Index *t = x->bind.n == 1 ? local_index(e, x->bind.at[0].index.s) : NULL;
     if (!t) { diag_error(s->cx, D_UNBOUND_INDEX, x->loc, "`%s` takes one index of the left side", x->name.s); return NULL; }
     X *body = type_expr(e, x->arg.at[0]);
     if (!body) return NULL;
+    if (in_step(e, body, x->loc)) return NULL;
+    body = as_number(e, body);
     if (body->dt == DT_BOOL || (dtype_is_complex(body->dt) && !sum && !prod)) { diag_error(s->cx, D_TYPE_MISMATCH, x->loc, "`%s` does not take %s", x->name.s, dtype_name(body->dt)); return NULL; }
     Index *idx[16], *own[16];
     int n = free_indices(e, x_op(a, OP_EQ, x_cast(a, body, DT_C128), x_cast(a, x_index(a, t), DT_C128)), idx, 16), ta = 0;
+    if (n > 8) { diag_error(s->cx, D_UNSUPPORTED, x->loc, "`%s` depends on %d indices; a tensor has at most 8", x->name.s, n); return NULL; }
     Node *node = program_node(s->p, N_RECUR, x->loc);
     Space *axis[16];
     X *to[16], *back[16], *now[16];
@@ -252,6 +285,7 @@ X *type_transform(Env *e, Expr *x) {
     }
     X *body = type_expr(&in, x->arg.at[0]);
     if (!body) return NULL;
+    if (body->dt == DT_BOOL) { diag_error(s->cx, D_TYPE_MISMATCH, x->arg.at[0]->loc, "`%s` takes numbers, this is bool", w); return NULL; }
     if (dtype_is_int(body->dt) && !(body = coerce(e, body, s->real, x->loc))) return NULL;
     bool table = cosine || sine, cin = table ? false : inverse ? true : !half;
     if (!cin && dtype_is_complex(body->dt)) { diag_error(s->cx, D_TYPE_MISMATCH, x->loc, "`%s` along a %s axis takes reals", w, table ? "cosine or sine" : "half"); return NULL; }
@@ -262,6 +296,7 @@ X *type_transform(Env *e, Expr *x) {
     for (int k = 0; k < free_n; k++) { bool own = false; for (int j = 0; j < n; j++) own |= idx[k] == from[j]; if (!own) idx[m++] = idx[k]; }
     for (int k = 0; k < n; k++) idx[m + k] = from[k];
     Value *v = materialise(&in, body, idx, m + n, NULL, x->loc);
+    if (!v) return NULL;
     Node *node = program_node(s->p, N_TRANSFORM, x->loc);
     node->u.transform.kind = inverse ? TR_INVERSE : TR_FORWARD;
     node->u.transform.in = v, node->u.transform.n = n;

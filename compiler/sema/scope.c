@@ -1,5 +1,6 @@
 /* scope.c - names, and expressions that stand for spaces and sizes. Spaces are shared: equal expressions over equal parts are one Space. */
 #include "sema/scope.h"
+#include <stdlib.h>
 #include <string.h>
 
 Bind *scope_find(Scope *s, const char *name) {
@@ -25,7 +26,7 @@ void unknown_name(Env *e, Name n) {
     Diag *d = diag_error(e->s->cx, D_UNKNOWN_NAME, n.loc, "nothing here is named `%s`", n.s);
     if (near) diag_help(d, "did you mean `%s`?", near);
 }
-static Space *shared(Sema *s, SpaceKind k, const char *name, Ext *extent, Space **part, int n) {
+Space *shared_space(Sema *s, SpaceKind k, const char *name, Ext *extent, Space **part, int n) {
     for (int j = 0; j < s->p->space.n; j++) {
         Space *o = s->p->space.at[j];
         if (o->kind != k || o->n_part != n || strcmp(o->name, name)) continue;
@@ -45,13 +46,30 @@ static Space *composed(Sema *s, SpaceKind k, Space **part, int n, const char *se
         name = arena_printf(s->a, "%s%s%s", name, j ? sep : "", part[j]->name);
         x = x ? ext_op(s->a, op, x, part[j]->extent) : part[j]->extent;
     }
-    return shared(s, k, k == SP_PRODUCT ? arena_printf(s->a, "%s)", name) : name, x, part, n);
+    return shared_space(s, k, k == SP_PRODUCT ? arena_printf(s->a, "%s)", name) : name, x, part, n);
 }
 Space *space_sum(Sema *s, Space **part, int n) { return composed(s, SP_SUM, part, n, " + ", EXT_ADD); }
 Space *space_product(Sema *s, Space **part, int n) { return composed(s, SP_PRODUCT, part, n, ", ", EXT_MUL); }
+int64_t coarse_step(Sema *s, Space **g) {
+    int64_t every = 1;
+    for (bool found = true; found && (*g)->kind == SP_GRID && (*g)->n_part == 1; ) {
+        found = false;
+        Space *up = (*g)->part[0];
+        Ext *e = (*g)->extent;
+        const char *slash = strrchr((*g)->name, '/');
+        int64_t den = slash ? strtoll(slash + 1, NULL, 10) : 0;
+        if (den > 1 && den < 1 << 20 && ext_equal(e, ext_op(s->a, EXT_CEILDIV, up->extent, ext_const(s->a, den)))) found = true, every *= den, *g = up;
+        if (every > 1 << 20) break;
+    }
+    return every;
+}
 Space *space_scaled(Sema *s, Space *g, int num, int den) {
+    if (den == 1 && g->kind == SP_GRID) {                      /* twice X/2 is X again */
+        Space *up = g;
+        if (g->n_part == 1 && coarse_step(s, &up) == num) return up;
+    }
     Ext *x = ext_op(s->a, EXT_CEILDIV, ext_op(s->a, EXT_MUL, g->extent, ext_const(s->a, num)), ext_const(s->a, den));
-    Space *r = shared(s, g->kind == SP_GRID ? SP_GRID : SP_DIM, den > 1 ? arena_printf(s->a, "%s/%d", g->name, den) : arena_printf(s->a, "%d*%s", num, g->name), x, &g, 1);
+    Space *r = shared_space(s, g->kind == SP_GRID ? SP_GRID : SP_DIM, den > 1 ? arena_printf(s->a, "%s/%d", g->name, den) : arena_printf(s->a, "%d*%s", num, g->name), x, &g, 1);
     r->boundary = g->boundary;
     return r;
 }
@@ -63,13 +81,16 @@ Ext *extent_of(Env *e, Expr *x) {
     if (x->kind == E_BINARY && (x->op <= B_MOD)) {
         static const ExtOp op[] = { EXT_ADD, EXT_SUB, EXT_MUL, EXT_FLOORDIV, EXT_FLOORDIV, EXT_MOD };
         Ext *l = extent_of(e, x->arg.at[0]), *r = extent_of(e, x->arg.at[1]);
-        return l && r ? ext_op(a, op[x->op], l, r) : NULL;
+        Bind *g = x->op == B_DIV && x->arg.at[0]->kind == E_NAME ? scope_find(e->scope, x->arg.at[0]->name.s) : NULL;
+        bool grid = g && g->kind == B_SPACE && g->space && g->space->kind == SP_GRID;      /* the points 0, 2, 4, ... of a grid */
+        return l && r ? ext_op(a, grid ? EXT_CEILDIV : op[x->op], l, r) : NULL;
     }
     if (x->kind == E_NAME) {
         Bind *b = scope_find(e->scope, x->name.s);
         if (b && b->kind == B_CONST) { Env up = { e->s, b->scope, NULL }; return extent_of(&up, b->expr); }
     }
-    if (x->kind != E_NAME && x->kind != E_TUPLE && x->kind != E_RANGE) {
+    bool call = x->kind == E_CALL && x->arg.at[0]->kind == E_NAME && (!strcmp(x->arg.at[0]->name.s, "pad") || !strcmp(x->arg.at[0]->name.s, "crop"));
+    if (x->kind != E_NAME && x->kind != E_TUPLE && x->kind != E_RANGE && !call) {
         diag_error(e->s->cx, D_NOT_A_SPACE, x->loc, "this is no size");
         return NULL;
     }
@@ -80,10 +101,10 @@ Space *space_of(Env *e, Expr *x) {
     Sema *s = e->s;
     if (x->kind == E_NAME) {
         Bind *b = scope_find(e->scope, x->name.s);
-        if (b && b->kind == B_SPACE) return b->space;
+        if (b && b->kind == B_SPACE) return b->space || !b->let ? b->space : derive_space(s, b);
         if (b && b->kind == B_INDEX) return b->space;                    /* modes k: the name is the space's too */
         if (b && b->kind == B_POISON) return NULL;
-        if (b && b->kind == B_CONST) { Ext *v = extent_of(e, x); return v ? shared(s, SP_DIM, ext_text(s->a, v), v, NULL, 0) : NULL; }
+        if (b && b->kind == B_CONST) { Ext *v = extent_of(e, x); return v ? shared_space(s, SP_DIM, ext_text(s->a, v), v, NULL, 0) : NULL; }
         const char *dot = strrchr(x->name.s, '.');
         if (dot) {
             Bind *g = scope_find(e->scope, intern_n(s->cx, x->name.s, (size_t)(dot - x->name.s)));
@@ -115,7 +136,7 @@ Space *space_of(Env *e, Expr *x) {
         if (!ext_is_const(lo, &l)) { diag_error(s->cx, D_NOT_A_SPACE, x->loc, "the first end of a range is a constant"); return NULL; }
         if (ext_is_const(hi, &h) && h < l) { diag_error(s->cx, D_NOT_A_SPACE, x->loc, "the range %lld..%lld is empty", (long long)l, (long long)h); return NULL; }
         Ext *n = ext_op(s->a, EXT_ADD, ext_op(s->a, EXT_SUB, hi, lo), ext_const(s->a, 1));
-        Space *r = shared(s, SP_RANGE, arena_printf(s->a, "%lld..%s", (long long)l, ext_text(s->a, hi)), n, NULL, 0);
+        Space *r = shared_space(s, SP_RANGE, arena_printf(s->a, "%lld..%s", (long long)l, ext_text(s->a, hi)), n, NULL, 0);
         r->lo = l;
         return r;
     }
@@ -130,21 +151,39 @@ Space *space_of(Env *e, Expr *x) {
     }
     if (x->kind == E_BINARY && x->op == B_DIV && x->arg.at[1]->kind == E_INT && x->arg.at[1]->i > 0) {
         Space *g = space_of(e, x->arg.at[0]);
-        return g ? space_scaled(s, g, 1, (int)x->arg.at[1]->i) : NULL;
+        if (!g || g->kind == SP_GRID) return g && x->arg.at[1]->i < 1 << 20 ? space_scaled(s, g, 1, (int)x->arg.at[1]->i) : NULL;
     }
-    if (x->kind == E_BINARY && x->op == B_MUL && x->arg.at[0]->kind == E_INT && x->arg.at[0]->i > 0) {
+    if (x->kind == E_BINARY && x->op == B_MUL && x->arg.at[0]->kind == E_INT && x->arg.at[0]->i > 0 && x->arg.at[0]->i < 1 << 20) {
         Space *g = space_of(e, x->arg.at[1]);
         return g ? space_scaled(s, g, (int)x->arg.at[0]->i, 1) : NULL;
+    }
+    if (x->kind == E_CALL && x->arg.at[0]->kind == E_NAME && x->call.n == 3 && (!strcmp(x->arg.at[0]->name.s, "pad") || !strcmp(x->arg.at[0]->name.s, "crop"))) {
+        bool pad = x->arg.at[0]->name.s[0] == 'p';             /* a and b points more, or fewer, at the two ends */
+        Space *g = space_of(e, x->call.at[0].value);
+        Ext *lo = extent_of(e, x->call.at[1].value), *hi = extent_of(e, x->call.at[2].value);
+        if (!g || !lo || !hi) return NULL;
+        Ext *n = ext_op(s->a, pad ? EXT_ADD : EXT_SUB, g->extent, ext_op(s->a, EXT_ADD, lo, hi));
+        int64_t v;
+        if (ext_is_const(n, &v) && v < 1) { diag_error(s->cx, D_DIM_OVERFLOW, x->loc, "nothing is left of `%s`", g->name); return NULL; }
+        if (!ext_is_const(n, NULL)) vec_add(s->a, s->p->check, (Check){ ext_const(s->a, 1), 'L', n, arena_printf(s->a, "nothing is left of `%s`", g->name), x->loc });
+        Space *r = shared_space(s, g->kind == SP_GRID ? SP_GRID : SP_DIM, arena_printf(s->a, "%s(%s, %s, %s)", pad ? "pad" : "crop", g->name, ext_text(s->a, lo), ext_text(s->a, hi)), n, &g, 1);
+        r->boundary = g->boundary;
+        return r;
     }
     if (x->kind == E_INT || (x->kind == E_BINARY && x->op <= B_MOD)) {
         Ext *v = extent_of(e, x);
         int64_t n;
         if (!v) return NULL;
         if (ext_is_const(v, &n) && (n < 1 || n >= INT32_MAX)) { diag_error(s->cx, D_DIM_OVERFLOW, x->loc, "a size of %lld is not between 1 and 2147483646", (long long)n); return NULL; }
-        return shared(s, SP_DIM, ext_text(s->a, v), v, NULL, 0);
+        return shared_space(s, SP_DIM, ext_text(s->a, v), v, NULL, 0);
     }
     diag_error(s->cx, D_NOT_A_SPACE, x->loc, "this is not a space");
     return NULL;
+}
+const char *dotted(Sema *s, Scope *c, const char *name) {
+    if (*c->prefix) name = arena_printf(s->a, "%s.%s", c->prefix, name);
+    if (c->round) name = arena_printf(s->a, "%s.%s", name, c->round);
+    return intern(s->cx, name);
 }
 Model *find_model(Sema *s, File *f, const char *name) {
     for (int k = 0; k < f->model.n; k++) if (f->model.at[k]->name.s == name) return f->model.at[k];

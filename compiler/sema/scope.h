@@ -11,6 +11,8 @@ typedef struct Def {                 /* a tensor: an input or parameter (value s
     const char *name; Loc loc; Scope *scope;
     VEC(Stmt *) eq;                  /* equations; whole-tensor assignment or call: one with lhs a name */
     Stmt *repeat;                    /* the repeat that carries it; its start value is in eq */
+    Stmt *iterate;                   /* the iterate that carries it */
+    Stmt *many;                      /* the equation with several left sides that gives it */
     Decl *decl;                      /* computed map */
     int state;                       /* 0 not begun, 1 under way, 2 done */
     Value *value;                    /* NULL after an error */
@@ -20,19 +22,26 @@ typedef struct Bind {
     const char *name; BindKind kind; Loc loc;
     Space *space; Graph *graph; Def *def; Stmt *let; Expr *expr; Scope *scope;     /* by kind; LAYER: scope of the instance (NULL: not called yet) */
     Model *model; Expr *call; const char *function;
+    Decl *declared;                  /* a map that a derived space needed before its turn */
 } Bind;
 struct Scope {
     Scope *up; Model *model; File *file; const char *prefix; int depth;
+    const char *round;               /* inside a repeat: "0", "0.1", ...; names of layers get it */
+    Stmt **body; int n_body; bool entry;
     VEC(Bind) bind;
     VEC(Def *) def;
     VEC(const char *) output;
     Loc call;
 };
 typedef struct Local { const char *name; Index *index; X *x; struct Local *up; } Local;     /* an index in scope, or an argument of a let */
+typedef struct Unique { int n; Value *key[8]; Value *pair; } Unique;
 typedef struct Sema {
     Context *cx; Arena *a; Program *p; Dtype real; const Fixed *fixed; int n_fixed; bool *fixed_used;
     VEC(File *) file; VEC(const char *) file_path; File *prelude; int counter; Bind *none;
     VEC(Model *) active;
+    Scope *top;                      /* names that every model sees */
+    Node *recur;                     /* the recurrence whose members are being typed */
+    VEC(struct Unique) unique;       /* spaces that softmax over several keys has made */
 } Sema;
 typedef struct Env { Sema *s; Scope *scope; Local *local; } Env;
 
@@ -45,11 +54,15 @@ Ext *extent_of(Env *e, Expr *x);
 Space *space_sum(Sema *s, Space **part, int n);
 Space *space_product(Sema *s, Space **part, int n);
 Space *space_scaled(Sema *s, Space *g, int num, int den);
+int64_t coarse_step(Sema *s, Space **g);           /* of X/2: 2, and *g becomes X; 1 for others */
+Space *shared_space(Sema *s, SpaceKind k, const char *name, Ext *extent, Space **part, int n);
 Model *find_model(Sema *s, File *f, const char *name);
 /* expr.c */
 X *type_expr(Env *e, Expr *x);                     /* NULL after a diagnostic */
 X *coerce(Env *e, X *x, Dtype want, Loc at);       /* implicit promotion, or NULL after a diagnostic */
 Value *materialise(Env *e, X *x, Index **idx, int n, const char *name, Loc loc);
+bool in_step(Env *e, X *x, Loc loc);
+X *as_number(Env *e, X *x);                        /* an index as the number it stands for */
 int free_indices(Env *e, X *x, Index **out, int max);
 Index *local_index(Env *e, const char *name);
 void push_index(Env *e, const char *name, Index *i);
@@ -61,11 +74,31 @@ X *type_reduce(Env *e, Expr *x);
 X *type_softmax(Env *e, Expr *x);
 X *type_transform(Env *e, Expr *x);
 X *type_scan(Env *e, Expr *x);
+Index *bind_index(Env *e, Name n);
+void conjunction(X *x, X **out, int *n, int max);
+/* factor.c */
+X *type_factor(Env *e, Expr *x);
+bool define_many(Sema *s, Stmt *st, Scope *c);     /* the tensors of an equation with several left sides */
+/* derive.c */
+Space *derive_space(Sema *s, Bind *b);             /* unique, join, filter: made when first named */
+void derive_graph(Sema *s, Scope *c, Stmt *st);
+Value *unique_pair(Env *e, Value **key, int n, Loc at);
+bool is_structural(X *x);
+/* iterate.c */
+void run_iterate(Sema *s, Def *d);
+/* build.c */
+void add_graph(Sema *s, Scope *c, ModelArg *m);
+Model *std_model(Sema *s, const char *name);
 /* equation.c */
 Value *def_value(Sema *s, Def *d);
 Value *tensor_value(Env *e, Expr *x);              /* a whole tensor by name: x, h1, h1.y */
 void layer_check(Env *e, Bind *b);                   /* elaborates a called layer that nothing has read */
 Scope *instantiate(Env *e, Model *m, Expr *generic, Expr *args, const char *prefix, Loc at);
+Value *define(Sema *s, Def *d);
+Index *left_index(Env *e, Expr *u, const char *tensor);
+const char *dotted(Sema *s, Scope *c, const char *name);
+Def *equation_def(Sema *s, Scope *c, Name n);
+void add_array(Sema *s, Scope *c, Decl *d, StmtKind k, bool entry);
 void declare_body(Sema *s, Scope *c, Stmt **body, int n, bool entry);
 void recur_groups(Sema *s, Scope *c);
 bool recur_elaborate(Sema *s, Def *d);

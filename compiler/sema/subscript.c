@@ -86,7 +86,7 @@ static X *position(Env *e, Space *axis, Expr *x, const Subscript *u, int k, cons
             return x_int(a, v, DT_I64);
         }
     }
-    q = x_cast(a, q, DT_I64);
+    q = x_cast(a, as_number(e, q), DT_I64);
     if (axis->kind == SP_RANGE && axis->lo) q = x_op(a, OP_SUB, q, x_int(a, axis->lo, DT_I64));
     if (edge == EDGE_PERIODIC && u->other) {
         Ext *m = extent_of(e, u->other);
@@ -95,7 +95,7 @@ static X *position(Env *e, Space *axis, Expr *x, const Subscript *u, int k, cons
     }
     *bnd = edge != EDGE_DEFAULT ? rule(edge) : axis->kind == SP_GRID ? axis->boundary : axis->kind == SP_SEQ ? BND_ZERO : BND_NONE;
     if (edge == EDGE_ELSE) {
-        *other = type_expr(e, u->other);
+        *other = as_number(e, type_expr(e, u->other));
         return *other ? q : NULL;
     }
     if (*bnd == BND_NONE) {
@@ -117,10 +117,28 @@ X *read_tensor(Env *e, Value *v, Expr *at, Subscript *sub, int n, const char *na
     for (int k = 0; k < n && k < 16; k++) {
         if (!(idx[k] = position(e, v->axis[k], sub[k].e, &sub[k], k, name, &bnd[k], &other[k]))) ok = false;
         else if (other[k] && !(other[k] = coerce(e, other[k], v->dt, sub[k].loc))) ok = false;
-        /* inside its own group a recurrence says itself what lies before the first element */
-        if (ok && v->node->kind == N_RECUR && bnd[k] == BND_ZERO && v->axis[k]->kind == SP_SEQ) bnd[k] = BND_ZERO;
     }
     if (!ok) return NULL;
+    /* outside its group, what lies before the first element is what the equation for T.first-1 says */
+    if (v->node->kind == N_RECUR && v->node != s->recur && v->result < v->node->u.recur.member.n) {
+        Member *m = &v->node->u.recur.member.at[v->result];
+        int t = m->time_axis;
+        if (m->before.n && bnd[t] == BND_ZERO && sub[t].edge == EDGE_DEFAULT) {
+            X *val = NULL, *last = v->node->u.recur.reverse ? x_ext(s->a, ext_op(s->a, EXT_SUB, v->axis[t]->extent, ext_const(s->a, 1))) : NULL;
+            for (int b = 0; b < m->before.n; b++) {
+                Index *from[8];
+                X *to[8];
+                int c = 0;
+                for (int k = 0; k < n; k++) if (k != t) from[c] = m->before.at[b].idx[k], to[c++] = idx[k];
+                X *at_b = x_substitute(s->p, m->before.at[b].expr, c, from, to);
+                X *where = x_int(s->a, last ? -m->before.at[b].offset : m->before.at[b].offset, DT_I64);
+                if (last) where = x_op(s->a, OP_ADD, last, where);
+                if (!val) val = v->dt == DT_BOOL || dtype_is_int(v->dt) ? x_int(s->a, 0, v->dt) : dtype_is_complex(v->dt) ? x_complex(s->a, 0, 0, v->dt) : x_real(s->a, 0, v->dt);
+                val = x_if(s->a, x_op(s->a, OP_EQ, idx[t], where), at_b, val);
+            }
+            bnd[t] = BND_ELSE, other[t] = val;
+        }
+    }
     X *r = x_read(s->a, v, idx, bnd, other);
     r->loc = at->loc;
     return r;

@@ -299,7 +299,7 @@ bool data_load(Options *o, Program *p, RunData *d) {
     bool *done = NEWN(a, bool, p->input.n + p->param.n + 1);
     for (int k = 0; k < p->input.n; k++) done[k] = from_file(&l, p->input.at[k], &d->input[k]);
     for (int k = 0; k < p->param.n; k++) done[p->input.n + k] = from_file(&l, p->param.at[k], &d->param[k]);
-    if (!l.bad) for (int k = 0; k < p->sym.n; k++) if (d->size[k] < 0) {
+    if (!l.bad) for (int k = 0; k < p->sym.n; k++) if (p->sym.at[k]->kind != SYM_DATA && d->size[k] < 0) {
         diag_help(diag_error(o->cx, D_DIM_UNKNOWN, p->sym.at[k]->loc, "size `%s` follows from no array", p->sym.at[k]->name), "-D %s=VALUE", p->sym.at[k]->name);
         l.bad = true;
     }
