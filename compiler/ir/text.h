@@ -1,4 +1,4 @@
-/* text.h - the words that print.c, read.c and verify.c share; private to ir/.
+/* text.h - the words that print.c, read.c and verify.c share.
  *
  *     (program linear
  *       (sym in dim) (sym out dim)
@@ -9,7 +9,7 @@
  *         (reduce sum f32 (idx (i in)) (mul (read x v i) (read W i j))))
  *       (inputs x) (params W) (output y y))
  *
- * Names that could be taken for something else are "quoted". A name bound twice gets ~2, ~3, .. where it must differ. */
+ * loop/ uses names, sizes and words from here too. Names that could be taken for something else are "quoted". A name bound twice gets ~2, ~3, .. where it must differ. */
 #ifndef PIGEON_IR_TEXT_H
 #define PIGEON_IR_TEXT_H
 #include "ir/ir.h"

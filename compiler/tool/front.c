@@ -88,7 +88,7 @@ int command_fmt(Options *o) {
         writer_init(&w, o->cx->arena);
         format_file(o->cx, f, &w);
         const Source *s = &o->cx->source.at[f->source];
-        bool same = s->length == w.n && !memcmp(s->text, w.at, w.n);
+        bool same = s->length == w.n && (!w.n || !memcmp(s->text, w.at, w.n));
         if (o->check_only) {
             if (!same) { printf("%s\n", o->file.at[k]); code = EXIT_DIAGNOSED; }
         } else if (o->output || !strcmp(o->file.at[k], "-")) {

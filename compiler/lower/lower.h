@@ -1,0 +1,125 @@
+/* lower.h - from equations to loops: what the files of this folder share.
+ *
+ * lower.c gives every stored value a buffer and lowers nodes on demand, so that each is computed after what it reads. A kernel is
+ * made by a Build: a stack of open Levels (item, loops, conditions), each a block that statements are appended to.  Expressions
+ * become pure LX; whatever is worth naming (loads, functions, reductions) becomes a statement of the outermost level that knows its
+ * indices, remembered there, so that nothing is computed in a loop that does not depend on it.  Only lower_program() is called from
+ * outside (loop/loop.h). */
+#ifndef PIGEON_LOWER_H
+#define PIGEON_LOWER_H
+#include "loop/loop.h"
+
+/* Where a value lives. ring > 0: only that many elements of axis `time` are kept, element t at place t mod ring. */
+typedef struct Place { Buf *buf; HostBlock *made_in; int time; int64_t ring; } Place;
+/* Rows of a fibre: the positions of a space grouped by a chain of maps f(g(e)); map[0] is the outermost. */
+typedef struct Rows { int n; Value *map[8]; Buf *start, *items; } Rows;
+
+typedef struct Lower {
+    Program *p;
+    Unit *u;
+    Context *cx;
+    Arena *a;
+    Place *place;                       /* by value id */
+    int8_t *state;                      /* by node id: 1 being lowered, 2 done */
+    Node **pulled_into;                 /* by node id: the recurrence that computes this node as well */
+    bool *direct;                       /* by value id: an output that is computed in the caller's buffer */
+    VEC(Rows) rows;
+    HostBlock *host;                    /* where steps go now */
+} Lower;
+
+/* ---- one kernel (build.c) ---------------------------------------------------------------------------------- */
+typedef struct Pair { LX *re, *im; } Pair;                 /* im: complex only */
+typedef struct BoundIndex { Index *index; LX *at; } BoundIndex;
+typedef struct Path { struct Path *up; X *cond; bool taken; LX *lx; struct Level *at; } Path;    /* inside which branches of `if`s */
+typedef struct Memo { X *x; Path *path; Pair value; } Memo;
+typedef enum LevelKind { LV_ITEM, LV_TIME, LV_SERIAL, LV_LANE, LV_LOOP /* of a reduction */, LV_IF } LevelKind;
+typedef struct Level {
+    struct Level *up;
+    int depth;
+    LevelKind kind;
+    Block block;
+    VEC(BoundIndex) bound;
+    VEC(Memo) memo;
+} Level;
+/* A recurrence while its kernel is made. */
+typedef struct GroupMember {
+    Value *value; Index **idx; int time_axis; X *expr;
+    Member *given;                      /* NULL: a consumer that is computed along */
+    int class_of[8];                    /* per axis: the class of axes that all members share, or -1 */
+    Node *node;
+} GroupMember;
+typedef struct Group { Node *node; Index *time; bool reverse; VEC(GroupMember) member; } Group;
+typedef struct Build {
+    Lower *l;
+    Kernel *k;
+    Level *level;
+    Path *path;
+    Group *group;
+    bool blocked;                       /* reductions at item level may use the lanes */
+} Build;
+
+Kernel *kernel_new(Lower *l, const char *name, const char *what, Ext *extent, Loc loc);
+Build build_start(Lower *l, Kernel *k);
+void kernel_add(Lower *l, Build *b, KernelMap map);        /* closes the item level; the kernel and its launch */
+Level *level_push(Build *b, LevelKind k);
+void level_bind(Level *v, Arena *a, Index *i, LX *at);
+LX *level_find(Build *b, const Index *i);
+LS *level_pop_for(Build *b, Var *var, LX *lo, LX *hi, LoopKind k);
+LS *level_pop_if(Build *b, LX *cond);
+Level *home_of(Build *b, X *x);                            /* the outermost open level that knows the indices of x */
+int depth_of(Build *b, X *x);
+Var *var_new(Build *b, const char *name, Dtype dt, bool is_mutable);
+LS *stmt(Build *b, LSKind k);
+LX *let(Build *b, LX *x, const char *name);                /* names x unless it is a name or a number */
+Pair let_pair(Build *b, Pair p, const char *name);
+void set(Build *b, Var *v, LX *x);
+Var *mutable_var(Build *b, const char *name, LX *init);
+void store(Build *b, Buf *to, LX *at, LX *x);
+void store_pair(Build *b, Buf *to, LX *at, Pair x);        /* element `at` of a value */
+LX *bind_axes(Build *b, int n, Index **idx, LX *flat);     /* the indices of a flat row-major position, bound at the current level */
+int64_t work_of(const Block *b);
+
+/* short forms of the constructors */
+#define I64(v) lx_int(b->l->a, (v))
+LX *lop(Build *b, ScalarOp op, LX *p, LX *q);
+LX *land(Build *b, LX *p, LX *q);                          /* either may be NULL: true */
+
+/* ---- expressions (expr.c, complex.c, reduce.c) --------------------------------------------------------------- */
+Pair lower_expr(Build *b, X *x);
+LX *lower_real(Build *b, X *x);                            /* no complex */
+LX *lower_i64(Build *b, X *x);
+Pair zero_pair(Build *b, Dtype dt);
+Pair convert(Build *b, Pair p, Dtype from, Dtype to);
+LX *wrap_small(Build *b, LX *x, Dtype dt);                 /* i8, u8 in an i32 register */
+Pair complex_op(Build *b, ScalarOp op, Dtype dt, Pair x, Pair y);
+Pair lower_reduce(Build *b, X *x);
+bool is_safe(X *x);                                        /* all its reads are in range whatever `if`s it stands in */
+bool has_reduce(X *x);
+LX *path_guard(Build *b);
+LX *flat_position(Build *b, Value *v, LX *const *at, const Place *pl);
+
+/* ---- nodes ----------------------------------------------------------------------------------------------------- */
+bool need_value(Lower *l, Value *v);                       /* its node is lowered; false after a diagnostic */
+bool need_expr(Lower *l, X *x);
+bool in_bind(const Value *v);
+Buf *buf_new(Lower *l, const char *name, Dtype dt, Ext *count, BufRole role, Loc loc);
+Buf *value_buf(Lower *l, Value *v);                        /* makes its buffer (output, plan or work) */
+Ext *count_of(Lower *l, const Value *v);                   /* elements, complex ones counted once */
+Ext *product_of(Lower *l, Space *const *axis, int from, int to);
+LH *host_add(Lower *l, LHKind k, Loc loc);
+LH *host_call(Lower *l, RtCall c, Loc loc, int n, Ext *const *arg);
+void host_copy(Lower *l, Buf *dst, Buf *src, Loc loc);
+void host_alloc(Lower *l, Buf *b);                         /* only for plan buffers */
+void each_use(Node *n, void (*f)(Value *v, void *data), void *data);
+bool lower_compute(Lower *l, Node *n);
+bool lower_equation(Lower *l, Value *v, Index **idx, X *expr, Loc loc);
+bool lower_recur(Lower *l, Node *n);
+bool lower_transform(Lower *l, Node *n);
+bool lower_select(Lower *l, Node *n);
+bool lower_factor(Lower *l, Node *n);
+bool lower_iterate(Lower *l, Node *n);
+bool lower_derive(Lower *l, Node *n);
+Rows *rows_of(Lower *l, int n, Value *const *map);         /* built in bind when the maps are known then, else before the kernel that asks */
+const char *equation_text(Lower *l, const Value *v, Index **idx, X *expr);
+const char *plain_name(Lower *l, const char *name);        /* "%12" -> "t12" */
+#endif

@@ -1,0 +1,115 @@
+/* emit.h - private to target/llvm: the state of one module and of one function being printed.
+ *
+ * A Val is a value of the loop IR inside a lane loop of `width` lanes (width 1: ordinary scalar code).  It is a vector (lanes ==
+ * width), or a scalar that stands for all lanes: lane number l then has  v + stride * l .  So the index  base + lane  stays one
+ * scalar with stride 1, and a load at it is one vector load. */
+#ifndef PIGEON_TARGET_LLVM_EMIT_H
+#define PIGEON_TARGET_LLVM_EMIT_H
+#include <llvm-c/Core.h>
+#include <llvm-c/DebugInfo.h>
+#include <llvm-c/TargetMachine.h>
+#include "target/llvm/llvm.h"
+
+typedef LLVMValueRef LV;
+typedef LLVMTypeRef LT;
+
+/* ---- machine.c: what the code is made for ----------------------------------------------------------------- */
+typedef struct Machine {
+    LLVMTargetMachineRef tm;
+    LLVMTargetDataRef layout;
+    char *triple;                      /* LLVM's to dispose */
+    int vector_bits;                   /* of one register; 0: no vectors */
+    int n_vector_registers;
+    bool masked_memory;                /* masked loads and stores of 32- and 64-bit elements are single instructions */
+    bool masked_bytes;                 /* of 8- and 16-bit elements too */
+    bool half;                         /* f16 conversions are instructions */
+} Machine;
+bool machine_open(Context *cx, const LlvmOptions *o, bool for_jit, Machine *m);      /* false after a diagnostic */
+void machine_close(Machine *m);
+/* Verifies, optimises and prints.  *out is LLVM's memory buffer. */
+bool machine_emit(Context *cx, Machine *m, LLVMModuleRef mod, int opt, LlvmOutput kind, LLVMMemoryBufferRef *out);
+
+/* ---- a map from the loop IR's nodes to what was made of them; never iterated, so addresses don't order anything --- */
+typedef struct MapEntry { const void *key; int epoch; union { void *p; int64_t i; } u; int64_t extra; int lanes; } MapEntry;
+typedef struct Map { Arena *a; MapEntry *at; size_t n, cap; } Map;
+MapEntry *map_find(Map *m, const void *key);                 /* NULL when absent */
+MapEntry *map_add(Map *m, const void *key);                  /* found or new */
+
+/* ---- module.c ---------------------------------------------------------------------------------------------- */
+typedef struct Mod {
+    Context *cx; Arena *a;
+    const LlvmOptions *o; const Machine *machine;
+    LLVMContextRef c; LLVMModuleRef mod; LLVMBuilderRef b;
+    LT i1, i8, i16, i32, i64, f32, f64, f16, ptr, void_;
+    LV zero_cell;                      /* eight zero bytes: where a load with a false guard reads */
+    LV *const_data;                    /* per buffer of the unit being emitted: its global, or NULL */
+    Unit *u;
+    LLVMDIBuilderRef di; LLVMMetadataRef *di_file; LLVMMetadataRef di_unit;      /* debug only */
+    unsigned md_scope, md_noalias, md_loop;
+} Mod;
+/* The module of all units; NULL after a diagnostic. */
+LLVMModuleRef module_of(Context *cx, Unit **units, int n, const LlvmOptions *o, const Machine *m, LLVMContextRef c);
+void module_model(Mod *m, LV *kernels);                      /* record.c: the pgn_model of m->u */
+LT memory_type(Mod *m, Dtype dt);                            /* element in a buffer */
+LT register_llvm(Mod *m, Dtype dt);                          /* i1 for bool */
+LV int64_of(Mod *m, int64_t v);
+void add_attribute(Mod *m, LV fn, const char *name);
+/* Value of an extent; size(data, symbol) gives symbols. *bad collects "overflowed" as an i1 unless bad is NULL. */
+LV extent_value(Mod *m, const Ext *e, LV (*size)(void *data, int symbol), void *data, LV *bad);
+
+/* ---- host.c: bind, run, extent, count ----------------------------------------------------------------------- */
+LV host_procedure(Mod *m, const char *name, HostBlock *block, LV *kernels);
+LV host_extent(Mod *m, const char *name);
+LV host_count(Mod *m, const char *name);
+
+/* ---- kernel.c ------------------------------------------------------------------------------------------------ */
+typedef struct Val { LV v; int lanes; int64_t stride; } Val;
+typedef struct Slot {                  /* a variable of the kernel */
+    bool memory;                       /* v is an alloca of `type` */
+    Val val; LT type;
+    bool outer;                        /* a lane loop's reduction: assignments in the masked tail must respect the tail mask */
+} Slot;
+typedef struct Gen {
+    Mod *m; Kernel *k;
+    LV fn, env, size_table; LLVMBasicBlockRef entry; LLVMBuilderRef entry_b;
+    LV *buffer;                        /* per buffer id: its pointer, or NULL */
+    LLVMMetadataRef *own, *others;     /* per buffer id: alias scope lists */
+    LV *size;                          /* per symbol id */
+    VEC(struct { const Ext *e; LV v; }) extent;
+    Map slot, memo, known; int epoch;
+    int width; LV tail, cond;          /* masks <width x i1>, NULL: all lanes */
+    Map varying; int varying_epoch;    /* lane.c's findings for the lane loop being emitted */
+    LLVMMetadataRef scope;             /* debug */
+} Gen;
+LV kernel_function(Mod *m, Kernel *k);
+Slot *slot_of(Gen *g, const Var *v);
+LV entry_alloca(Gen *g, LT t, const char *name);
+LV mask_of(Gen *g);                                          /* tail and cond; NULL: all lanes */
+LLVMBasicBlockRef new_block(Gen *g, const char *name);
+void gen_block(Gen *g, const Block *b);
+void gen_loc(Gen *g, Loc loc);
+
+/* ---- lane.c: lane loops ---------------------------------------------------------------------------------------- */
+/* Emits `for var in lo..hi` as vectors; false (and nothing emitted) when its body can't be.  red may be NULL. */
+bool gen_lanes(Gen *g, Var *var, LV lo, LV hi, int64_t constant /* extent, or -1 */, const Block *body, const LaneReduce *red, int n_red);
+
+/* ---- expr.c ---------------------------------------------------------------------------------------------------- */
+Val gen_expr(Gen *g, const LX *e);
+LV gen_scalar(Gen *g, const LX *e);                          /* a uniform expression */
+LV spread(Gen *g, Val v);                                    /* as a vector of g->width lanes (width 1: the scalar) */
+void gen_store(Gen *g, const LS *s);
+bool known_nonnegative(Gen *g, const LX *e);
+
+/* ---- scalar.c, math.c: operations on scalars or vectors of one type ------------------------------------------------ */
+LV scalar_op(Mod *m, ScalarOp op, Dtype dt, LV a, LV b, bool nonneg);
+LV scalar_cast(Mod *m, LV v, Dtype from, Dtype to);
+LV widen(Mod *m, LV v, Dtype memory);                        /* element as loaded -> register */
+LV narrow(Mod *m, LV v, Dtype memory);
+LV fused(Mod *m, LV a, LV b, LV c);                          /* a * b + c, fused where the machine does */
+LV call_intrinsic(Mod *m, const char *name, LT overload, LV *arg, int n);
+LV math_op(Mod *m, ScalarOp op, Dtype dt, LV x);             /* own vector functions; NULL: none for this op and type */
+LV like_int(Mod *m, LV shape, LT element, int64_t v);        /* constant of the shape of a value */
+LV like_real(LV shape, double v);
+LT like_type(LV shape, LT element);
+LV splat(Mod *m, LV scalar, int lanes);
+#endif

@@ -1,0 +1,152 @@
+/* module.c - one LLVM module for a list of units: types, names, debug information, and the order in which its parts are made. */
+#include "target/llvm/emit.h"
+#include <string.h>
+
+/* ---- maps -------------------------------------------------------------------------------------------------- */
+static MapEntry *place(MapEntry *at, size_t cap, const void *key) {
+    uint64_t h = (uint64_t)(uintptr_t)key;
+    h = (h ^ h >> 33) * 0xff51afd7ed558ccdu;
+    size_t p = (h ^ h >> 29) & (cap - 1);
+    while (at[p].key && at[p].key != key) p = (p + 1) & (cap - 1);
+    return &at[p];
+}
+MapEntry *map_find(Map *m, const void *key) {
+    if (!m->cap) return NULL;
+    MapEntry *e = place(m->at, m->cap, key);
+    return e->key ? e : NULL;
+}
+MapEntry *map_add(Map *m, const void *key) {
+    if (2 * (m->n + 1) > m->cap) {
+        Map old = *m;
+        m->cap = old.cap ? 2 * old.cap : 64;
+        m->at = NEWN(m->a, MapEntry, m->cap);
+        for (size_t k = 0; k < old.cap; k++) if (old.at[k].key) *place(m->at, m->cap, old.at[k].key) = old.at[k];
+    }
+    MapEntry *e = place(m->at, m->cap, key);
+    if (!e->key) e->key = key, m->n++;
+    return e;
+}
+
+/* ---- types and small things ----------------------------------------------------------------------------------- */
+LT memory_type(Mod *m, Dtype dt) {
+    switch (dt) {
+    case DT_F64: return m->f64;
+    case DT_F32: return m->f32;
+    case DT_F16: case DT_BF16: return m->i16;
+    case DT_I64: return m->i64;
+    case DT_I32: return m->i32;
+    case DT_I8: case DT_U8: case DT_BOOL: return m->i8;
+    case DT_C64: case DT_C128: case DT_NONE: break;
+    }
+    return m->i8;
+}
+LT register_llvm(Mod *m, Dtype dt) {
+    switch (register_type(dt)) {
+    case DT_F64: return m->f64;
+    case DT_F32: return m->f32;
+    case DT_I64: return m->i64;
+    case DT_BOOL: return m->i1;
+    case DT_I32: case DT_I8: case DT_U8: case DT_F16: case DT_BF16: case DT_C64: case DT_C128: case DT_NONE: break;
+    }
+    return m->i32;
+}
+LV int64_of(Mod *m, int64_t v) { return LLVMConstInt(m->i64, (uint64_t)v, true); }
+void add_attribute(Mod *m, LV fn, const char *name) {
+    unsigned kind = LLVMGetEnumAttributeKindForName(name, strlen(name));
+    if (kind) LLVMAddAttributeAtIndex(fn, (LLVMAttributeIndex)LLVMAttributeFunctionIndex, LLVMCreateEnumAttribute(m->c, kind, 0));
+}
+LV call_intrinsic(Mod *m, const char *name, LT overload, LV *arg, int n) {
+    unsigned id = LLVMLookupIntrinsicID(name, strlen(name));
+    LV f = LLVMGetIntrinsicDeclaration(m->mod, id, &overload, 1);
+    return LLVMBuildCall2(m->b, LLVMGlobalGetValueType(f), f, arg, (unsigned)n, "");
+}
+
+/* a // b rounding down; b is not 0 */
+static LV floor_div(Mod *m, LV a, LV b) {
+    LV q = LLVMBuildSDiv(m->b, a, b, ""), r = LLVMBuildSRem(m->b, a, b, "");
+    LV off = LLVMBuildAnd(m->b, LLVMBuildICmp(m->b, LLVMIntNE, r, int64_of(m, 0), ""),
+                          LLVMBuildICmp(m->b, LLVMIntSLT, LLVMBuildXor(m->b, r, b, ""), int64_of(m, 0), ""), "");
+    return LLVMBuildAdd(m->b, q, LLVMBuildSExt(m->b, off, m->i64, ""), "");
+}
+static LV checked(Mod *m, const char *name, LV a, LV b, LV *bad) {
+    LV arg[2] = { a, b }, r = call_intrinsic(m, name, m->i64, arg, 2);
+    *bad = LLVMBuildOr(m->b, *bad, LLVMBuildExtractValue(m->b, r, 1, ""), "");
+    return LLVMBuildExtractValue(m->b, r, 0, "");
+}
+LV extent_value(Mod *m, const Ext *e, LV (*size)(void *data, int symbol), void *data, LV *bad) {
+    if (e->op == EXT_CONST) return int64_of(m, e->value);
+    if (e->op == EXT_SYM) return e->sym->fixed >= 0 ? int64_of(m, e->sym->fixed) : size(data, e->sym->id);
+    LV a = extent_value(m, e->a, size, data, bad), b = extent_value(m, e->b, size, data, bad), zero = int64_of(m, 0), one = int64_of(m, 1);
+    switch (e->op) {
+    case EXT_ADD: return bad ? checked(m, "llvm.sadd.with.overflow", a, b, bad) : LLVMBuildAdd(m->b, a, b, "");
+    case EXT_SUB: return bad ? checked(m, "llvm.ssub.with.overflow", a, b, bad) : LLVMBuildSub(m->b, a, b, "");
+    case EXT_MUL: return bad ? checked(m, "llvm.smul.with.overflow", a, b, bad) : LLVMBuildMul(m->b, a, b, "");
+    case EXT_MIN: return LLVMBuildSelect(m->b, LLVMBuildICmp(m->b, LLVMIntSLT, a, b, ""), a, b, "");
+    case EXT_MAX: return LLVMBuildSelect(m->b, LLVMBuildICmp(m->b, LLVMIntSGT, a, b, ""), a, b, "");
+    case EXT_FLOORDIV: case EXT_CEILDIV: case EXT_MOD: {
+        LV none = LLVMBuildICmp(m->b, LLVMIntEQ, b, zero, "");
+        if (bad) *bad = LLVMBuildOr(m->b, *bad, none, "");
+        b = LLVMBuildSelect(m->b, none, one, b, "");
+        if (e->op == EXT_CEILDIV) return LLVMBuildSub(m->b, zero, floor_div(m, LLVMBuildSub(m->b, zero, a, ""), b), "");
+        LV q = floor_div(m, a, b);
+        return e->op == EXT_FLOORDIV ? q : LLVMBuildSub(m->b, a, LLVMBuildMul(m->b, q, b, ""), "");
+    }
+    case EXT_CONST: case EXT_SYM: break;
+    }
+    return zero;
+}
+
+/* ---- debug information: a compile unit, the files, (kernel.c) a subprogram per kernel ------------------------------ */
+static void debug_open(Mod *m) {
+    m->di = LLVMCreateDIBuilder(m->mod);
+    m->di_file = NEWN(m->a, LLVMMetadataRef, m->cx->source.n + 1);
+    for (int k = 0; k <= m->cx->source.n; k++) {
+        const char *path = k < m->cx->source.n ? m->cx->source.at[k].path : "model.pgn";
+        const char *slash = strrchr(path, '/');
+        const char *file = slash ? slash + 1 : path;
+        m->di_file[k] = LLVMDIBuilderCreateFile(m->di, file, strlen(file), slash ? path : ".", slash ? (size_t)(slash - path) : 1);
+    }
+    m->di_unit = LLVMDIBuilderCreateCompileUnit(m->di, LLVMDWARFSourceLanguageC99, m->di_file[0], "pigeonc", 7, m->o->opt > 0, "", 0, 0, "", 0,
+                                                LLVMDWARFEmissionLineTablesOnly, 0, false, false, "", 0, "", 0);
+    LV three = LLVMConstInt(m->i32, 3, false), four = LLVMConstInt(m->i32, 4, false);       /* version of the metadata; DWARF 4 */
+    LLVMAddModuleFlag(m->mod, LLVMModuleFlagBehaviorWarning, "Debug Info Version", 18, LLVMValueAsMetadata(three));
+    LLVMAddModuleFlag(m->mod, LLVMModuleFlagBehaviorWarning, "Dwarf Version", 13, LLVMValueAsMetadata(four));
+}
+
+LLVMModuleRef module_of(Context *cx, Unit **units, int n, const LlvmOptions *o, const Machine *machine, LLVMContextRef c) {
+    Mod m = { .cx = cx, .a = arena_new(), .o = o, .machine = machine, .c = c };
+    int errors = cx->n_errors;
+    m.mod = LLVMModuleCreateWithNameInContext(n ? units[0]->name : "model", c);
+    LLVMSetTarget(m.mod, machine->triple);
+    LLVMSetModuleDataLayout(m.mod, machine->layout);
+    m.b = LLVMCreateBuilderInContext(c);
+    m.i1 = LLVMInt1TypeInContext(c), m.i8 = LLVMInt8TypeInContext(c), m.i16 = LLVMInt16TypeInContext(c);
+    m.i32 = LLVMInt32TypeInContext(c), m.i64 = LLVMInt64TypeInContext(c), m.f16 = LLVMHalfTypeInContext(c);
+    m.f32 = LLVMFloatTypeInContext(c), m.f64 = LLVMDoubleTypeInContext(c), m.ptr = LLVMPointerTypeInContext(c, 0);
+    m.void_ = LLVMVoidTypeInContext(c);
+    m.md_scope = LLVMGetMDKindIDInContext(c, "alias.scope", 11), m.md_noalias = LLVMGetMDKindIDInContext(c, "noalias", 7);
+    m.md_loop = LLVMGetMDKindIDInContext(c, "llvm.loop", 9);
+    m.zero_cell = LLVMAddGlobal(m.mod, m.i64, "zero");
+    LLVMSetInitializer(m.zero_cell, LLVMConstInt(m.i64, 0, false));
+    LLVMSetGlobalConstant(m.zero_cell, true);
+    LLVMSetLinkage(m.zero_cell, LLVMPrivateLinkage);
+    if (o->pic) LLVMAddModuleFlag(m.mod, LLVMModuleFlagBehaviorWarning, "PIC Level", 9, LLVMValueAsMetadata(LLVMConstInt(m.i32, 2, false)));
+    if (o->debug) debug_open(&m);
+    for (int k = 0; k < n; k++) {
+        m.u = units[k];
+        m.const_data = NEWN(m.a, LV, m.u->buf.n + 1);
+        LV *kernels = NEWN(m.a, LV, m.u->kernel.n + 1);
+        module_model(&m, kernels);
+    }
+    if (m.di) {
+        LLVMDIBuilderFinalize(m.di);
+        LLVMDisposeDIBuilder(m.di);
+    }
+    LLVMDisposeBuilder(m.b);
+    arena_free(m.a);
+    if (cx->n_errors != errors) {
+        LLVMDisposeModule(m.mod);
+        return NULL;
+    }
+    return m.mod;
+}
