@@ -40,9 +40,9 @@ static void print_launch(Printer *p, const LH *h) {
     put(w, "PGN_LAUNCH(%s, %d, pgn_cuda_blocks(items, %d), %d, env->stream,\n", kernel_name(p, k, true), q.meets[kernel_at(p->u, k)], k->map == MAP_FLAT ? threads : 1, threads);
     put(w, "           PGN_SIZE(items)");
     for (int j = 0; j < k->buf.n; j++)
-        put(w, ", PGN_BUF(%s%s, %d)", k->writes.at[j] ? "" : "const ", c_memory_type(k->buf.at[j]->dt), k->buf.at[j]->id);
+        put(w, ",%sPGN_BUF(%s%s, %d)", j % 4 ? " " : "\n           ", k->writes.at[j] ? "" : "const ", c_memory_type(k->buf.at[j]->dt), k->buf.at[j]->id);
     for (int j = 0; j < q.size.n; j++) {
-        put(w, ", PGN_SIZE(");
+        put(w, ",%sPGN_SIZE(", j % 4 ? " " : "\n           ");
         put_ext(p, q.size.at[j].size, 0);
         put(w, ")");
     }

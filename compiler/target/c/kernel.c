@@ -40,19 +40,23 @@ static size_t buffers(const Printer *p) {
 static void forget(Printer *p) {
     memset(p->read, 0, buffers(p));
     memset(p->written, 0, buffers(p));
+    memset(p->by_first, 0, buffers(p));
 }
 static void barrier(Printer *p) {
     put(p->w, "__syncthreads();\n");
     p->meets[kernel_at(p->u, p->kernel)] = true;
     forget(p);
 }
-static void meet_before(Printer *p, const bool *read, const bool *written) {
+/* `scalar`: the writes are thread 0's, which is not in its own way. */
+static void meet_before(Printer *p, const bool *read, const bool *written, bool scalar) {
     bool clash = false;
-    for (size_t k = 0; k < buffers(p); k++) clash |= (read[k] && p->written[k]) || (written[k] && (p->read[k] || p->written[k]));
+    for (size_t k = 0; k < buffers(p); k++)
+        clash |= (read[k] && (p->written[k] || p->by_first[k])) || (written[k] && (p->read[k] || p->written[k] || (p->by_first[k] && !scalar)));
     if (clash) barrier(p);
 }
-static void remember(Printer *p, const bool *read, const bool *written) {
-    for (size_t k = 0; k < buffers(p); k++) p->read[k] |= read[k], p->written[k] |= written[k];
+static void remember(Printer *p, const bool *read, const bool *written, bool scalar) {
+    bool *w = scalar ? p->by_first : p->written;
+    for (size_t k = 0; k < buffers(p); k++) p->read[k] |= read[k], w[k] |= written[k];
 }
 
 /* ---- sizes a kernel uses ---------------------------------------------------------------------------------------------- */
@@ -249,6 +253,27 @@ static void print_lanes(Printer *p, const LS *s) {
 }
 static bool *copy(Printer *p, const bool *from) { bool *r = NEWN(p->arena, bool, buffers(p)); memcpy(r, from, buffers(p)); return r; }
 
+static void print_branches(Printer *p, const LS *s) {
+    bool *r0 = copy(p, p->read), *w0 = copy(p, p->written), *f0 = copy(p, p->by_first), *none = NEWN(p->arena, bool, buffers(p));
+    put(p->w, "if (");
+    put_expr(p, s->x, 0);
+    put(p->w, ") {\n");
+    p->w->indent++;
+    print_level(p, &s->body);
+    bool *r1 = copy(p, p->read), *w1 = copy(p, p->written), *f1 = copy(p, p->by_first);
+    memcpy(p->read, r0, buffers(p));
+    memcpy(p->written, w0, buffers(p));
+    memcpy(p->by_first, f0, buffers(p));
+    if (s->other.n) {
+        p->w->indent--;
+        put(p->w, "} else {\n");
+        p->w->indent++;
+        print_level(p, &s->other);
+    }
+    end_braces(p);
+    remember(p, r1, w1, false);
+    remember(p, none, f1, true);
+}
 static void print_level(Printer *p, const Block *b) {
     for (int k = 0; k < b->n; k++) {
         const LS *s = b->at[k];
@@ -256,47 +281,24 @@ static void print_level(Printer *p, const Block *b) {
         head_touches(s, read, written);
         switch (s->k) {
         case LS_FOR:
-            if (s->loop == LOOP_LANE) {
-                block_touches(&s->body, read, written);
-                meet_before(p, read, written);
-                remember(p, read, written);
-                print_lanes(p, s);
-                break;
-            }
-            meet_before(p, read, written);
             block_touches(&s->body, read, written);
-            remember(p, read, written);                     /* the round before has touched all of it */
+            meet_before(p, read, written, false);
+            remember(p, read, written, false);              /* SERIAL: the round before has touched all of it */
+            if (s->loop == LOOP_LANE) { print_lanes(p, s); break; }
             print_for_head(p, s, false);
             print_level(p, &s->body);
             end_braces(p);
-            remember(p, read, written);
+            remember(p, read, written, false);
             break;
-        case LS_IF: {
-            meet_before(p, read, written);
-            remember(p, read, written);
-            bool *r0 = copy(p, p->read), *w0 = copy(p, p->written);
-            put(p->w, "if (");
-            put_expr(p, s->x, 0);
-            put(p->w, ") {\n");
-            p->w->indent++;
-            print_level(p, &s->body);
-            bool *r1 = copy(p, p->read), *w1 = copy(p, p->written);
-            memcpy(p->read, r0, buffers(p));
-            memcpy(p->written, w0, buffers(p));
-            if (s->other.n) {
-                p->w->indent--;
-                put(p->w, "} else {\n");
-                p->w->indent++;
-                print_level(p, &s->other);
-            }
-            end_braces(p);
-            remember(p, r1, w1);
+        case LS_IF:
+            meet_before(p, read, written, false);
+            remember(p, read, written, false);
+            print_branches(p, s);
             break;
-        }
         case LS_BARRIER: barrier(p); break;
         case LS_LET: case LS_VAR: case LS_SET: case LS_STORE: case LS_BREAK_IF: case LS_COMMENT:
-            meet_before(p, read, written);
-            remember(p, read, written);
+            meet_before(p, read, written, true);
+            remember(p, read, written, true);
             print_simple(p, s, true);
             break;
         }
@@ -340,9 +342,11 @@ void print_kernel(Printer *p, const Kernel *k, bool on_device) {
     put(w, "\n");
     print_doc(p, k);
     put(w, on_device ? "static __global__ void %s(int64_t items_" : "static void %s(const pgn_env *env, int64_t lo, int64_t hi", kernel_name(p, k, on_device));
+    w->indent += 4;
     for (int j = 0; on_device && j < k->buf.n; j++)
-        put(w, ", %s%s *%s %s", k->writes.at[j] ? "" : "const ", c_memory_type(k->buf.at[j]->dt), d->restrict_, c_name(p->arena, k->buf.at[j]->name));
-    for (int j = 0; on_device && j < p->size.n; j++) put(w, ", int64_t %s", p->size.at[j].name);
+        put(w, ",%s%s%s *%s %s", j % 3 ? " " : "\n", k->writes.at[j] ? "" : "const ", c_memory_type(k->buf.at[j]->dt), d->restrict_, c_name(p->arena, k->buf.at[j]->name));
+    for (int j = 0; on_device && j < p->size.n; j++) put(w, ",%sint64_t %s", j % 5 ? " " : "\n", p->size.at[j].name);
+    w->indent -= 4;
     put(w, ") {\n");
     w->indent++;
     for (int j = 0; !on_device && j < k->buf.n; j++) {
@@ -368,6 +372,7 @@ void print_kernel(Printer *p, const Kernel *k, bool on_device) {
     if (on_device && k->map == MAP_BLOCKED) {
         p->read = NEWN(p->arena, bool, buffers(p));
         p->written = NEWN(p->arena, bool, buffers(p));
+        p->by_first = NEWN(p->arena, bool, buffers(p));
         print_level(p, &k->body);
     } else print_block(p, &k->body);
     end_braces(p);

@@ -4,5 +4,5 @@ pigeoninclude_HEADERS += runtime/include/pigeon/kernel.h runtime/include/pigeon/
 check_PROGRAMS += tests/unit/target_c_test
 tests_unit_target_c_test_SOURCES = tests/unit/target_c_test.c
 tests_unit_target_c_test_CPPFLAGS = $(AM_CPPFLAGS) -DTEST_INCLUDE='"$(abs_srcdir)/runtime/include"'
-tests_unit_target_c_test_LDADD = libpigeonc.a $(LLVM_LIBS) -ldl -lm
+tests_unit_target_c_test_LDADD = libpigeonc.a libpigeon.a $(LLVM_LIBS) $(LAPACK_LIBS) $(ZLIB_LIBS) -ldl -lpthread -lm
 tests_unit_target_c_test_LDFLAGS = $(AM_LDFLAGS) -export-dynamic

@@ -23,7 +23,8 @@ typedef struct Printer {
     const Kernel *kernel;
     VEC(VarFact) fact;
     VEC(SizeName) size;             /* sizes the kernel uses and their local names */
-    bool *read, *written;           /* block level of a BLOCKED kernel: touched since the last barrier, by buffer id */
+    bool *read, *written, *by_first;   /* block level of a BLOCKED kernel: what was touched since the last barrier, by buffer id;
+                                     * by_first: written by thread 0 */
     bool *meets;                    /* by place in u->kernel: its threads meet at barriers */
 } Printer;
 

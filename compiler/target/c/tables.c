@@ -212,9 +212,10 @@ void print_tables(Printer *p) {
     struct { const char *name; int n; } table[] = { { "symbols", u->sym.n }, { "buffers", u->buf.n }, { "graphs", u->graph.n },
                                                     { "inputs", u->input.n }, { "params", u->param.n }, { "outputs", u->output.n } };
     for (int k = 0; k < 6; k++) {
-        if (table[k].n) put(w, "%s_%s, ", name, table[k].name); else put(w, "NULL, ");
+        if (table[k].n) put(w, "%s_%s,", name, table[k].name); else put(w, "NULL,");
+        put(w, k < 5 ? " " : "\n");
     }
-    put(w, "\n%s_extent, %s_count, %s_bind, %s_run,\n%s\n", name, name, name, name, p->d->cuda ? "1, &pgn_cuda_device" : "0, NULL");
+    put(w, "%s_extent, %s_count, %s_bind, %s_run,\n%s\n", name, name, name, name, p->d->cuda ? "1, &pgn_cuda_device" : "0, NULL");
     w->indent--;
     put(w, "};\n");
 }

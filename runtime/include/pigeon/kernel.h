@@ -128,7 +128,6 @@ PGN_FN uint16_t pgn_to_f16(float x) {
 
 /* ---- sizes: an overflow or a division by zero gives PGN_NO_SIZE, which stays through everything and reads -1 at the end --- */
 #define PGN_NO_SIZE INT64_MIN
-#ifndef __CUDA_ARCH__
 static inline int64_t pgn_size_add(int64_t a, int64_t b) {
     int64_t r;
     return a == PGN_NO_SIZE || b == PGN_NO_SIZE || __builtin_add_overflow(a, b, &r) ? PGN_NO_SIZE : r;
@@ -148,5 +147,4 @@ static inline int64_t pgn_size_min(int64_t a, int64_t b) { return a < b ? a : b;
 static inline int64_t pgn_size_max(int64_t a, int64_t b) { return a == PGN_NO_SIZE || b == PGN_NO_SIZE ? PGN_NO_SIZE : a > b ? a : b; }
 static inline int64_t pgn_size_known(int64_t n) { return n == PGN_NO_SIZE ? -1 : n; }
 static inline void pgn_copy(void *to, const void *from, int64_t bytes) { if (bytes > 0) memcpy(to, from, (size_t)bytes); }
-#endif
 #endif
