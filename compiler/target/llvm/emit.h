@@ -12,6 +12,7 @@
 
 typedef LLVMValueRef LV;
 typedef LLVMTypeRef LT;
+#define MAX_LANES 256                 /* four 512-bit registers of the smallest elements */
 
 /* ---- machine.c: what the code is made for ----------------------------------------------------------------- */
 typedef struct Machine {
@@ -69,13 +70,14 @@ typedef struct Slot {                  /* a variable of the kernel */
     Val val; LT type;
     bool outer;                        /* a lane loop's reduction: assignments in the masked tail must respect the tail mask */
 } Slot;
+typedef struct Computed { const Ext *e; LV v; } Computed;
 typedef struct Gen {
     Mod *m; Kernel *k;
     LV fn, env, size_table; LLVMBasicBlockRef entry; LLVMBuilderRef entry_b;
     LV *buffer;                        /* per buffer id: its pointer, or NULL */
     LLVMMetadataRef *own, *others;     /* per buffer id: alias scope lists */
     LV *size;                          /* per symbol id */
-    VEC(struct { const Ext *e; LV v; }) extent;
+    VEC(Computed) extent;
     Map slot, memo, known; int epoch;
     int width; LV tail, cond;          /* masks <width x i1>, NULL: all lanes */
     Map varying; int varying_epoch;    /* lane.c's findings for the lane loop being emitted */
@@ -87,7 +89,6 @@ LV entry_alloca(Gen *g, LT t, const char *name);
 LV mask_of(Gen *g);                                          /* tail and cond; NULL: all lanes */
 LLVMBasicBlockRef new_block(Gen *g, const char *name);
 void gen_block(Gen *g, const Block *b);
-void gen_loc(Gen *g, Loc loc);
 
 /* ---- lane.c: lane loops ---------------------------------------------------------------------------------------- */
 /* Emits `for var in lo..hi` as vectors; false (and nothing emitted) when its body can't be.  red may be NULL. */

@@ -18,7 +18,7 @@ LT like_type(LV shape, LT element) {
 static LV constant_like(LV shape, LV c) {
     unsigned n = lanes_of(shape);
     if (LLVMGetTypeKind(LLVMTypeOf(shape)) != LLVMVectorTypeKind) return c;
-    LV all[1024];
+    LV all[MAX_LANES];
     for (unsigned k = 0; k < n; k++) all[k] = c;
     return LLVMConstVector(all, n);
 }
@@ -68,9 +68,9 @@ static LV libm(Mod *m, const char *name, Dtype dt, LV a, LV b) {
 static bool constant_int(LV v, int64_t *c) {
     if (LLVMIsAConstantInt(v)) { *c = LLVMConstIntGetSExtValue(v); return true; }
     if (!LLVMIsConstant(v) || LLVMGetTypeKind(LLVMTypeOf(v)) != LLVMVectorTypeKind) return false;
-    LV e = LLVMIsAConstantDataVector(v) ? LLVMGetElementAsConstant(v, 0) : NULL;      /* our constants are splats */
+    LV e = LLVMIsAConstantDataVector(v) ? LLVMGetAggregateElement(v, 0) : NULL;      /* our constants are splats */
     if (!e || !LLVMIsAConstantInt(e)) return false;
-    for (unsigned k = 1; k < lanes_of(v); k++) if (LLVMGetElementAsConstant(v, k) != e) return false;
+    for (unsigned k = 1; k < lanes_of(v); k++) if (LLVMGetAggregateElement(v, k) != e) return false;
     *c = LLVMConstIntGetSExtValue(e);
     return true;
 }

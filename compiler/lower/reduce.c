@@ -1,0 +1,243 @@
+/* reduce.c - a reduction becomes accumulators and loops around its body, at the outermost level that knows its free indices.
+ *
+ * min and max start at the ends of their type, with a flag when the value over nothing is given; argmin and argmax keep the best value
+ * and its position, only strictly better ones replace it; logsumexp runs twice: the largest, then the sum of exponentials. */
+#include "lower/reduce.h"
+#include <math.h>
+
+typedef struct Run {
+    Build *b; X *x; Order order;
+    Dtype acc;                          /* in which it accumulates */
+    Var *re, *im, *found, *at, *max;
+    bool second;                        /* logsumexp: the sum */
+} Run;
+
+static LX *limit(Build *b, Dtype t, bool low) {
+    Arena *a = b->l->a;
+    Dtype r = register_type(t);
+    if (dtype_is_float(t)) return lx_real(a, low ? -INFINITY : INFINITY, r);
+    int64_t v = t == DT_I64 ? (low ? INT64_MIN : INT64_MAX) : t == DT_I8 ? (low ? -128 : 127) : t == DT_U8 ? (low ? 0 : 255) : t == DT_BOOL ? !low : low ? INT32_MIN : INT32_MAX;
+    return lx_cast(a, lx_int(a, v), r);
+}
+static Pair body_value(Run *r) {
+    X *body = r->x->u.reduce.body;
+    return convert(r->b, lower_expr(r->b, body), body->dt, r->acc);
+}
+static void accumulate(Run *r) {
+    Build *b = r->b;
+    Arena *a = b->l->a;
+    ReduceOp op = r->x->u.reduce.op;
+    Pair v = body_value(r);
+    switch (op) {
+    case R_SUM:
+        set(b, r->re, wrap_small(b, lop(b, OP_ADD, lx_var(a, r->re), v.re), r->acc));
+        if (r->im) set(b, r->im, lop(b, OP_ADD, lx_var(a, r->im), v.im));
+        return;
+    case R_PROD:
+        if (r->im) {
+            v = let_pair(b, complex_op(b, OP_MUL, r->acc, (Pair){ lx_var(a, r->re), lx_var(a, r->im) }, v), "z");
+            set(b, r->re, v.re);
+            set(b, r->im, v.im);
+        } else set(b, r->re, wrap_small(b, lop(b, OP_MUL, lx_var(a, r->re), v.re), r->acc));
+        return;
+    case R_MIN: case R_MAX:
+        set(b, r->re, lop(b, op == R_MIN ? OP_MIN : OP_MAX, lx_var(a, r->re), v.re));
+        if (r->found) set(b, r->found, lx_bool(a, true));
+        return;
+    case R_ANY: case R_ALL: set(b, r->re, lop(b, op == R_ANY ? OP_OR : OP_AND, lx_var(a, r->re), v.re)); return;
+    case R_LOGSUMEXP:
+        if (!r->second) { set(b, r->re, lop(b, OP_MAX, lx_var(a, r->re), v.re)); return; }
+        set(b, r->re, lop(b, OP_ADD, lx_var(a, r->re), lx_op(a, OP_EXP, lop(b, OP_SUB, v.re, lx_var(a, r->max)), NULL)));
+        return;
+    case R_ARGMIN: case R_ARGMAX: {
+        LX *x = let(b, v.re, "x"), *best = lx_var(a, r->re);
+        LX *better = lop(b, OP_OR, lop(b, OP_LT, lx_var(a, r->at), I64(0)), lop(b, op == R_ARGMIN ? OP_LT : OP_GT, x, best));
+        if (dtype_is_float(r->acc)) better = lop(b, OP_OR, better, lop(b, OP_AND, lop(b, OP_NE, best, best), lop(b, OP_EQ, x, x)));    /* a number beats NaN */
+        better = let(b, better, "better");
+        LX *here = level_find(b, r->x->u.reduce.idx[0]);
+        set(b, r->re, lx_select(a, better, x, best));
+        set(b, r->at, lx_select(a, better, here, lx_var(a, r->at)));
+        return;
+    }
+    }
+}
+
+/* ---- loops ----------------------------------------------------------------------------------------------------- */
+static void nest(Run *r, int k);
+/* Everything below a place where conditions hold. */
+static void guarded(Run *r, int n, X *const *guard, int next) {
+    Build *b = r->b;
+    LX *c = NULL;
+    for (int k = 0; k < n; k++) c = land(b, c, lower_real(b, guard[k]));
+    if (!c || (c->k == LX_INT && c->i)) { nest(r, next); return; }
+    if (c->k == LX_INT) return;
+    c = let(b, c, "cond");
+    level_push(b, LV_IF);
+    nest(r, next);
+    level_pop_if(b, c);
+}
+static LX *ceil_or_floor(Build *b, LX *x, int64_t c, bool up) {
+    if (c == 1) return x;
+    if (up) x = lop(b, OP_ADD, x, I64(c - 1));
+    return lop(b, OP_FLOORDIV, x, I64(c));
+}
+static void loop_all(Run *r, Axis *ax, int k, bool lanes) {
+    Build *b = r->b;
+    Arena *a = b->l->a;
+    LX *lo = I64(0), *hi = lx_size(a, ax->index->space->extent);
+    for (int j = 0; j < ax->bound.n; j++) {
+        AxisBound *q = &ax->bound.at[j];
+        LX *at = lower_i64(b, q->at);
+        if (q->upper) hi = lop(b, OP_MIN, hi, lop(b, OP_ADD, ceil_or_floor(b, at, q->coef, false), I64(1)));
+        else lo = lop(b, OP_MAX, lo, ceil_or_floor(b, at, q->coef, true));
+    }
+    lo = let(b, lo, "first");
+    hi = let(b, hi, "last");
+    Var *i = var_new(b, ax->index->name, DT_I64, false);
+    level_push(b, lanes ? LV_LANE : LV_LOOP);
+    level_bind(b->level, a, ax->index, lx_var(a, i));
+    guarded(r, ax->guard.n, ax->guard.at, k + 1);
+    LS *s = level_pop_for(b, i, lo, hi, lanes ? LOOP_LANE : LOOP_SERIAL);
+    if (!lanes) return;
+    ReduceOp op = r->x->u.reduce.op;
+    ScalarOp how = op == R_SUM || r->second ? OP_ADD : op == R_PROD ? OP_MUL : op == R_MIN ? OP_MIN : op == R_ANY ? OP_OR : op == R_ALL ? OP_AND : OP_MAX;
+    vec_add(a, s->red, (LaneReduce){ r->re, how });
+    if (r->im) vec_add(a, s->red, (LaneReduce){ r->im, how });
+    if (r->found) vec_add(a, s->red, (LaneReduce){ r->found, OP_OR });
+}
+static void loop_rows(Run *r, Axis *ax, int k) {
+    Build *b = r->b;
+    Arena *a = b->l->a;
+    Space *target = ax->rows->map[0]->target;
+    LX *key = let(b, lower_i64(b, ax->key), "row"), *guard = NULL;
+    if (ax->key->space != target) guard = let(b, lop(b, OP_AND, lop(b, OP_GE, key, I64(0)), lop(b, OP_LT, key, lx_size(a, target->extent))), "inside");
+    LX *lo = let(b, lx_load(a, ax->rows->start, key, guard), "first"), *hi = let(b, lx_load(a, ax->rows->start, lop(b, OP_ADD, key, I64(1)), guard), "last");
+    Var *at = var_new(b, arena_printf(a, "%s_at", ax->index->name), DT_I64, false);
+    level_push(b, LV_LOOP);
+    LX *i = let(b, lx_cast(a, lx_load(a, ax->rows->items, lx_var(a, at), NULL), DT_I64), ax->index->name);
+    level_bind(b->level, a, ax->index, i);
+    guarded(r, ax->guard.n, ax->guard.at, k + 1);
+    level_pop_for(b, at, lo, hi, LOOP_SERIAL);
+}
+static void loop_solve(Run *r, Axis *ax, int k) {
+    Build *b = r->b;
+    Arena *a = b->l->a;
+    LX *at = let(b, lower_i64(b, ax->equals), "at"), *c = NULL;
+    if (ax->coef != 1) {
+        c = lop(b, OP_EQ, lop(b, OP_MOD, at, I64(ax->coef)), I64(0));
+        at = let(b, lop(b, OP_FLOORDIV, at, I64(ax->coef)), ax->index->name);
+    }
+    if (ax->coef != 1 || ax->equals->space != ax->index->space)
+        c = land(b, c, lop(b, OP_AND, lop(b, OP_GE, at, I64(0)), lop(b, OP_LT, at, lx_size(a, ax->index->space->extent))));
+    level_push(b, LV_IF);
+    level_bind(b->level, a, ax->index, at);
+    guarded(r, ax->guard.n, ax->guard.at, k + 1);
+    if (c) { level_pop_if(b, c); return; }
+    Block in = b->level->block;
+    b->level = b->level->up;
+    for (int j = 0; j < in.n; j++) vec_add(a, b->level->block, in.at[j]);
+}
+/* Outside all lanes, the outermost loop may use them. */
+static bool can_lane(Run *r, int k) {
+    Build *b = r->b;
+    ReduceOp op = r->x->u.reduce.op;
+    if (!b->blocked || k || op == R_ARGMIN || op == R_ARGMAX || (op == R_PROD && r->im) || r->acc == DT_I8 || r->acc == DT_U8) return false;
+    for (Level *v = b->level; v; v = v->up) if (v->kind == LV_LANE || v->kind == LV_LOOP) return false;
+    return true;
+}
+static void nest(Run *r, int k) {
+    if (k == r->order.n) { accumulate(r); return; }
+    Axis *ax = &r->order.axis[k];
+    switch (ax->mode) {
+    case AX_ALL: loop_all(r, ax, k, can_lane(r, k)); return;
+    case AX_ROWS: loop_rows(r, ax, k); return;
+    case AX_SOLVE: loop_solve(r, ax, k); return;
+    }
+}
+
+/* ---- the whole -------------------------------------------------------------------------------------------------- */
+static void open_accumulators(Run *r) {
+    Build *b = r->b;
+    Arena *a = b->l->a;
+    ReduceOp op = r->x->u.reduce.op;
+    Dtype t = register_type(r->acc);
+    bool cplx = dtype_is_complex(r->acc);
+    LX *zero = zero_pair(b, r->acc).re, *one = dtype_is_float(t) ? lx_real(a, 1, t) : lx_cast(a, lx_int(a, 1), t);
+    switch (op) {
+    case R_SUM: r->re = mutable_var(b, "sum", zero); if (cplx) r->im = mutable_var(b, "sum_im", zero); return;
+    case R_PROD: r->re = mutable_var(b, "prod", one); if (cplx) r->im = mutable_var(b, "prod_im", zero); return;
+    case R_ANY: case R_ALL: r->re = mutable_var(b, reduce_name[op], lx_bool(a, op == R_ALL)); return;
+    case R_MIN: case R_MAX:
+        r->re = mutable_var(b, reduce_name[op], limit(b, r->acc, op == R_MAX));
+        if (r->x->u.reduce.other) r->found = mutable_var(b, "found", lx_bool(a, false));
+        return;
+    case R_LOGSUMEXP:
+        if (!r->second) { r->re = mutable_var(b, "max", limit(b, r->acc, true)); return; }
+        r->max = r->re;
+        r->re = mutable_var(b, "sum", zero);
+        return;
+    case R_ARGMIN: case R_ARGMAX:
+        r->re = mutable_var(b, "best", limit(b, r->acc, op == R_ARGMAX));
+        r->at = mutable_var(b, "at", I64(-1));
+        return;
+    }
+}
+static Pair result_of(Run *r) {
+    Build *b = r->b;
+    Arena *a = b->l->a;
+    X *x = r->x, *other = x->u.reduce.other;
+    ReduceOp op = x->u.reduce.op;
+    if (op == R_LOGSUMEXP) {
+        LX *m = lx_var(a, r->max), *flat = lop(b, OP_EQ, lx_op(a, OP_ABS, m, NULL), lx_real(a, INFINITY, m->dt));
+        LX *v = lx_select(a, flat, m, lop(b, OP_ADD, m, lx_op(a, OP_LOG, lx_var(a, r->re), NULL)));
+        return convert(b, (Pair){ let(b, v, "logsumexp"), NULL }, r->acc, x->dt);
+    }
+    if (op == R_ARGMIN || op == R_ARGMAX) {
+        LX *at = lx_var(a, r->at);
+        if (!other) return (Pair){ at, NULL };
+        LX *o = convert(b, lower_expr(b, other), other->dt, DT_I64).re;
+        return (Pair){ let(b, lx_select(a, lop(b, OP_GE, at, I64(0)), at, o), "at"), NULL };
+    }
+    Pair v = { lx_var(a, r->re), r->im ? lx_var(a, r->im) : NULL };
+    v = convert(b, v, r->acc, x->dt);
+    if (!other || !r->found) return v;
+    Pair o = convert(b, lower_expr(b, other), other->dt, x->dt);
+    return (Pair){ let(b, lx_select(a, lx_var(a, r->found), v.re, o.re), reduce_name[op]), NULL };
+}
+
+Pair lower_reduce(Build *b, X *x) {
+    Arena *a = b->l->a;
+    for (Level *v = b->level; v; v = v->up)
+        for (int k = 0; k < v->memo.n; k++) if ((!v->memo.at[k].path || v->memo.at[k].path == b->path) && x_equal(v->memo.at[k].x, x)) return v->memo.at[k].value;
+    Run r = { .b = b, .x = x };
+    ReduceOp op = x->u.reduce.op;
+    r.acc = op == R_ANY || op == R_ALL ? DT_BOOL : op == R_ARGMIN || op == R_ARGMAX || x->u.reduce.acc == DT_NONE ? x->u.reduce.body->dt : x->u.reduce.acc;
+    if (dtype_is_complex(x->u.reduce.body->dt) && !dtype_is_complex(r.acc)) r.acc = dtype_complex_of(r.acc);
+    if (!reduce_order(b->l, x, &r.order)) return zero_pair(b, x->dt);
+    Level *save = b->level, *home = home_of(b, x);
+    Path *path = b->path;
+    if (path && !is_safe(x)) home = save;
+    /* out of a branch: under those of its conditions that are known there */
+    LX *guard = NULL;
+    b->level = home;
+    for (Path *p = path; p; p = p->up) {
+        if (depth_of(b, p->cond) > home->depth || (home->depth < p->at->depth && !is_safe(p->cond))) continue;
+        Path one = *p;
+        one.up = NULL;
+        b->path = &one;
+        guard = land(b, path_guard(b), guard);
+    }
+    b->path = NULL;                     /* all of it holds inside, or nothing inside needs it */
+    open_accumulators(&r);
+    for (int pass = 0; pass < (op == R_LOGSUMEXP ? 2 : 1); pass++) {
+        if (pass) { r.second = true; open_accumulators(&r); }
+        if (guard) level_push(b, LV_IF);
+        guarded(&r, r.order.first.n, r.order.first.at, 0);
+        if (guard) level_pop_if(b, guard);
+    }
+    if (home == save) b->path = path;
+    Pair v = result_of(&r);
+    vec_add(a, home->memo, (Memo){ x, guard ? path : NULL, v });
+    b->level = save, b->path = path;
+    return v;
+}

@@ -1,0 +1,160 @@
+/* lane.c - lane loops as vectors.
+ *
+ * The body is studied first (study.c).  Then it is emitted up to three times: for several registers at once (unroll-and-jam: a
+ * uniform load serves them all, and reductions get independent accumulators), for one register, and for the rest - masked where
+ * the machine has masked memory access, scalar otherwise.  Reductions are combined in an order that depends only on the widths. */
+#include "target/llvm/emit.h"
+#include "target/llvm/study.h"
+#include <math.h>
+
+typedef struct Lanes { Gen *g; Var *var; const Block *body; Study *s; Slot *outer; LV *acc; LV pos; } Lanes;
+
+static LV neutral(Mod *m, ScalarOp op, Dtype dt) {
+    LT t = register_llvm(m, dt);
+    bool real = dtype_is_float(dt);
+    int64_t max = dt == DT_I32 ? INT32_MAX : INT64_MAX;
+    switch (op) {
+    case OP_MUL: return real ? LLVMConstReal(t, 1) : LLVMConstInt(t, 1, true);
+    case OP_MIN: return real ? LLVMConstReal(t, NAN) : LLVMConstInt(t, (uint64_t)max, true);          /* min(NaN, x) is x */
+    case OP_MAX: return real ? LLVMConstReal(t, NAN) : LLVMConstInt(t, (uint64_t)(-max - 1), true);
+    case OP_AND: return LLVMConstInt(t, 1, false);
+    case OP_BITAND: return LLVMConstAllOnes(t);
+    default: return LLVMConstNull(t);  /* ADD OR BITOR BITXOR */
+    }
+}
+static LV half_of(Mod *m, LV v, int lanes, int which) {
+    LV at[MAX_LANES];
+    for (int k = 0; k < lanes / 2; k++) at[k] = LLVMConstInt(m->i32, (uint64_t)(which * lanes / 2 + k), false);
+    return LLVMBuildShuffleVector(m->b, v, LLVMGetPoison(LLVMTypeOf(v)), LLVMConstVector(at, (unsigned)(lanes / 2)), "");
+}
+static LV fold(Mod *m, ScalarOp op, Dtype dt, LV v, int from, int to) {
+    for (; from > to; from /= 2) {
+        LV lo = half_of(m, v, from, 0), hi = half_of(m, v, from, 1);
+        v = scalar_op(m, op, dt, lo, hi, false);
+    }
+    return v;
+}
+static void body_at(Lanes *l, LV base, int width, LV tail) {
+    Gen *g = l->g;
+    Mod *m = g->m;
+    int n_red = l->s->n_red;
+    for (int k = 0; k < n_red; k++) {
+        Var *v = l->s->red[k].var;
+        *slot_of(g, v) = width == 1 ? l->outer[k] :
+            (Slot){ .memory = true, .outer = true, .type = LLVMVectorType(register_llvm(m, v->dt), (unsigned)width), .val = { l->acc[k], width, 0 } };
+    }
+    g->width = width, g->tail = tail, g->varies = width > 1 ? &l->s->varies : NULL, g->nested = true;
+    g->epoch++;
+    *slot_of(g, l->var) = (Slot){ .val = { register_type(l->var->dt) == DT_I32 ? LLVMBuildTrunc(m->b, base, m->i32, "") : base, 1, width > 1 } };
+    gen_block(g, l->body);
+    g->width = 1, g->tail = NULL, g->varies = NULL, g->nested = false;
+    g->epoch++;
+    for (int k = 0; k < n_red; k++) *slot_of(g, l->s->red[k].var) = l->outer[k];
+}
+static void loop_at(Lanes *l, LV end, int width, bool once) {
+    Gen *g = l->g;
+    Mod *m = g->m;
+    LLVMBasicBlockRef head = NULL, done = NULL, outer = g->leave;
+    if (!once) {
+        head = new_block(g, "lanes"), done = new_block(g, "lanes.done");
+        LLVMBuildBr(m->b, head);
+        LLVMPositionBuilderAtEnd(m->b, head);
+    }
+    LV base = LLVMBuildLoad2(m->b, m->i64, l->pos, l->var->name);
+    if (!once) {
+        LLVMBasicBlockRef inside = new_block(g, "lanes.body");
+        LLVMBuildCondBr(m->b, LLVMBuildICmp(m->b, LLVMIntSLT, base, end, ""), inside, done);
+        LLVMPositionBuilderAtEnd(m->b, inside);
+        g->leave = done;
+    }
+    body_at(l, base, width, NULL);
+    g->leave = outer;
+    LLVMBuildStore(m->b, LLVMBuildNSWAdd(m->b, base, int64_of(m, width), ""), l->pos);
+    if (once) return;
+    LLVMBuildBr(m->b, head);
+    LLVMPositionBuilderAtEnd(m->b, done);
+}
+/* Accumulators of `width` lanes; the wider ones before them are folded in. */
+static void start_accumulators(Lanes *l, int width) {
+    Gen *g = l->g;
+    Mod *m = g->m;
+    for (int k = 0; k < l->s->n_red; k++) {
+        const LaneReduce *r = &l->s->red[k];
+        Dtype dt = register_type(r->var->dt);
+        LV now = entry_alloca(g, LLVMVectorType(register_llvm(m, dt), (unsigned)width), r->var->name), old = l->acc[k], v;
+        if (old) {
+            LT was = LLVMGetAllocatedType(old);
+            v = fold(m, r->op, dt, LLVMBuildLoad2(m->b, was, old, ""), (int)LLVMGetVectorSize(was), width);
+        } else v = splat(m, neutral(m, r->op, dt), width);
+        LLVMBuildStore(m->b, v, now);
+        l->acc[k] = now;
+    }
+}
+static void finish_accumulators(Lanes *l, int width) {
+    Mod *m = l->g->m;
+    for (int k = 0; k < l->s->n_red; k++) {
+        const LaneReduce *r = &l->s->red[k];
+        Dtype dt = register_type(r->var->dt);
+        LV v = fold(m, r->op, dt, LLVMBuildLoad2(m->b, LLVMGetAllocatedType(l->acc[k]), l->acc[k], ""), width, 1);
+        v = LLVMBuildExtractElement(m->b, v, int64_of(m, 0), "");
+        LV old = LLVMBuildLoad2(m->b, l->outer[k].type, l->outer[k].val.v, "");
+        LLVMBuildStore(m->b, scalar_op(m, r->op, dt, old, v, false), l->outer[k].val.v);
+    }
+}
+static LV whole(Gen *g, LV lo, LV hi, int width) {           /* end of the part that `width` divides; below lo when hi is */
+    Mod *m = g->m;
+    return LLVMBuildAdd(m->b, lo, LLVMBuildAnd(m->b, LLVMBuildSub(m->b, hi, lo, ""), int64_of(m, -width), ""), "");
+}
+static void masked_rest(Lanes *l, LV hi, int width) {
+    Gen *g = l->g;
+    Mod *m = g->m;
+    LLVMBasicBlockRef some = new_block(g, "rest"), done = new_block(g, "rest.done"), outer = g->leave;
+    LV base = LLVMBuildLoad2(m->b, m->i64, l->pos, "");
+    LLVMBuildCondBr(m->b, LLVMBuildICmp(m->b, LLVMIntSLT, base, hi, ""), some, done);
+    LLVMPositionBuilderAtEnd(m->b, some);
+    LV number[MAX_LANES];
+    for (int k = 0; k < width; k++) number[k] = LLVMConstInt(m->i32, (uint64_t)k, false);
+    LV left = LLVMBuildTrunc(m->b, LLVMBuildSub(m->b, hi, base, ""), m->i32, "");
+    LV mask = LLVMBuildICmp(m->b, LLVMIntULT, LLVMConstVector(number, (unsigned)width), splat(m, left, width), "");
+    g->leave = done;
+    body_at(l, base, width, mask);
+    g->leave = outer;
+    LLVMBuildBr(m->b, done);
+    LLVMPositionBuilderAtEnd(m->b, done);
+}
+bool gen_lanes(Gen *g, Var *var, LV lo, LV hi, int64_t n, const Block *body, const LaneReduce *red, int n_red) {
+    Mod *m = g->m;
+    const Machine *mc = m->machine;
+    Study s = { .a = m->a, .varies = { .a = m->a }, .seen = { .a = m->a }, .lane = var, .red = red, .n_red = n_red };
+    if (!mc->vector_bits || m->o->opt <= 0 || !study_lanes(&s, body)) return false;
+    if ((s.guarded && !mc->masked_memory) || (s.narrow_guarded && !mc->masked_bytes)) return false;
+    for (int k = 0; k < n_red; k++) if (!slot_of(g, red[k].var)->memory) return false;
+    int width = mc->vector_bits / 8 / s.widest, jam = 1;
+    bool masked = mc->masked_memory && (!s.narrow || mc->masked_bytes) && !s.n_slow;
+    if (!s.n_slow && !s.n_math && (s.n_inner || n_red)) {    /* half of the registers for what lives through the body */
+        int variables = s.n_vectors ? s.n_vectors : 1;
+        while (jam < 4 && 2 * jam * variables <= mc->n_vector_registers / 2) jam *= 2;
+    }
+    if (n >= 0) {
+        while (jam > 1 && jam * width > n) jam /= 2;
+        while (width > 1 && (masked ? width / 2 >= n : width > n)) width /= 2;
+    }
+    if (width < 2) return false;
+    Lanes l = { .g = g, .var = var, .body = body, .s = &s, .outer = NEWN(m->a, Slot, n_red + 1), .acc = NEWN(m->a, LV, n_red + 1) };
+    for (int k = 0; k < n_red; k++) l.outer[k] = *slot_of(g, red[k].var);
+    l.pos = entry_alloca(g, m->i64, var->name);
+    LLVMBuildStore(m->b, lo, l.pos);
+    int wide = jam * width;
+    int64_t after = n < 0 ? n : n % wide;
+    if (jam > 1) {
+        start_accumulators(&l, wide);
+        loop_at(&l, whole(g, lo, hi, wide), wide, n >= 0 && n / wide == 1);
+    }
+    start_accumulators(&l, width);
+    if (n < 0 || after >= width) loop_at(&l, whole(g, lo, hi, width), width, after >= 0 && after / width == 1);
+    bool rest = n < 0 || after % width;
+    if (rest && masked) masked_rest(&l, hi, width);
+    finish_accumulators(&l, width);
+    if (rest && !masked) loop_at(&l, hi, 1, false);
+    return true;
+}
