@@ -1,4 +1,4 @@
-check_PROGRAMS = tests/unit/runtime_test tests/unit/interp_test tests/unit/ir_roundtrip_test
+check_PROGRAMS = tests/unit/runtime_test tests/unit/interp_test tests/unit/ir_roundtrip_test tests/unit/target_c_test
 tests_unit_ir_roundtrip_test_SOURCES = tests/unit/ir_roundtrip_test.c
 tests_unit_ir_roundtrip_test_LDADD = libpigeonc.a
 tests_unit_interp_test_SOURCES = tests/unit/interp_test.c tests/unit/check.h
@@ -7,6 +7,11 @@ tests_unit_interp_test_LDADD = libpigeonc.a
 tests_unit_runtime_test_SOURCES = tests/unit/runtime_test.c tests/unit/check.h
 tests_unit_runtime_test_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tests/unit
 tests_unit_runtime_test_LDADD = libpigeon.a $(LAPACK_LIBS) $(ZLIB_LIBS)
+# loads what it has compiled, which calls back into the runtime
+tests_unit_target_c_test_SOURCES = tests/unit/target_c_test.c
+tests_unit_target_c_test_CPPFLAGS = $(AM_CPPFLAGS) -DTEST_INCLUDE='"$(abs_srcdir)/runtime/include"'
+tests_unit_target_c_test_LDADD = libpigeonc.a libpigeon.a $(LAPACK_LIBS) $(ZLIB_LIBS)
+tests_unit_target_c_test_LDFLAGS = $(AM_LDFLAGS) -Wl,--export-dynamic
 EXTRA_DIST += tests/run.py tests/reference.py
 check-local: pigeonc $(check_PROGRAMS)
 	$(PYTHON) $(srcdir)/tests/run.py $(abs_builddir)
