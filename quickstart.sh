@@ -9,12 +9,13 @@ what=${1:-demo}
 case $what in demo|check) ;; *) echo "usage: sh quickstart.sh demo|check" >&2; exit 2 ;; esac
 
 packages="autoconf automake flex bison zlib1g-dev liblapack-dev wordnet-base gcc libc6-dev make python3"
+[ "$what" = demo ] || packages="$packages pkg-config cmake"
 missing=
 for p in $packages; do
     dpkg-query -W -f='${Status}' "$p" 2>/dev/null | grep -q 'install ok installed' || missing="$missing $p"
 done
 # a compiler or python that did not come from a package is as good
-for pair in gcc:gcc make:make python3:python3; do
+for pair in gcc:gcc make:make python3:python3 pkg-config:pkg-config cmake:cmake; do
     command -v "${pair%%:*}" >/dev/null 2>&1 && missing=$(echo " $missing " | sed "s/ ${pair##*:} / /")
 done
 missing=$(echo $missing)

@@ -2,3 +2,22 @@ libpigeon_a_SOURCES += runtime/status.c runtime/plan.c runtime/parallel.c runtim
 	runtime/npy.c runtime/triples.c runtime/internal.h runtime/fft.h
 pigeoninclude_HEADERS = runtime/include/pigeon/model.h runtime/include/pigeon/io.h runtime/include/pigeon/kernel.h \
 	runtime/include/pigeon/cuda_kernel.h runtime/include/pigeon/cuda_shim.h
+# Position-independent, so that the objects of the archive are those of the shared library too.
+libpigeon_a_CFLAGS = $(AM_CFLAGS) -fPIC
+
+# libpigeon.so.VERSION, by one call of the linker (configure has tried that it works)
+EXTRA_DIST += runtime/libpigeon.map
+if SHARED
+SHARED_LIB = libpigeon.so.$(VERSION)
+noinst_DATA = $(SHARED_LIB)
+CLEANFILES += $(SHARED_LIB)
+libpigeon.so.$(VERSION): $(libpigeon_a_OBJECTS) $(srcdir)/runtime/libpigeon.map
+	$(AM_V_CCLD)$(CC) -shared $(CFLAGS) $(SANITIZE) $(LDFLAGS) $(NO_UNDEFINED) -Wl,-soname,$(SONAME) -Wl,--version-script,$(srcdir)/runtime/libpigeon.map \
+		-o $@ $(libpigeon_a_OBJECTS) $(LAPACK_LIBS) $(ZLIB_LIBS) $(LIBS)
+install-exec-local: $(SHARED_LIB)
+	$(MKDIR_P) $(DESTDIR)$(libdir)
+	$(INSTALL_PROGRAM) $(SHARED_LIB) $(DESTDIR)$(libdir)/$(SHARED_LIB)
+	cd $(DESTDIR)$(libdir) && ln -sf $(SHARED_LIB) $(SONAME) && ln -sf $(SHARED_LIB) libpigeon.so
+endif
+uninstall-shared:
+	rm -f $(DESTDIR)$(libdir)/libpigeon.so.$(VERSION) $(DESTDIR)$(libdir)/$(SONAME) $(DESTDIR)$(libdir)/libpigeon.so

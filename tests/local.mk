@@ -12,8 +12,9 @@ tests_unit_target_c_test_SOURCES = tests/unit/target_c_test.c
 tests_unit_target_c_test_CPPFLAGS = $(AM_CPPFLAGS) -DTEST_INCLUDE='"$(abs_srcdir)/runtime/include"'
 tests_unit_target_c_test_LDADD = libpigeonc.a libpigeon.a $(LAPACK_LIBS) $(ZLIB_LIBS)
 tests_unit_target_c_test_LDFLAGS = $(AM_LDFLAGS) -Wl,--export-dynamic
-EXTRA_DIST += tests/run.py tests/reference.py
+EXTRA_DIST += tests/run.py tests/reference.py tests/diag tests/fuzz tests/input tests/install tests/syntax tests/values
 check-local: pigeonc $(check_PROGRAMS)
-	$(PYTHON) $(srcdir)/tests/run.py $(abs_builddir)
+	@test "$(PYTHON)" != no || { echo "the tests need Python 3. On Debian: apt-get install python3" >&2; exit 1; }
+	SANITIZED="$(SANITIZE)" $(PYTHON) $(srcdir)/tests/run.py $(abs_builddir)
 check-all: check-local
 .PHONY: check-all

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The test runner: the folder is the mode.  Prints what failed and, last, `N passed, N failed, N skipped`.
 
-    run.py BUILD [--only WORD]
+    run.py BUILD [--only MODE,MODE]
 
 check      every model of the standard library and the examples passes `pigeonc check`
 diag       `pigeonc check FILE` (or the command of a `# run:` line) prints exactly FILE.expect
@@ -12,7 +12,8 @@ syntax     files of odd layout: formatting twice gives the same text
 unit       the C test programs; each prints `N passed, N failed`
 ir         the printed IR of every model reads back, passes the verifier and prints the same bytes
 reference  published models computed a second time in plain Python (reference.py)
-input      shell scripts that show how bad input is met; each prints `ok ..` or `not ok ..` lines
+input      shell scripts that show how bad input is met; each prints `ok ..`, `not ok ..` or `skipped NAME: REASON` lines
+install    the same for the library, installed into a fresh prefix, with clients of several build systems
 explain    every diagnostic id is documented and provoked by a test
 layering   includes point one way
 docs       fenced pgn blocks of README.md and docs/*.md pass `pigeonc check`
@@ -148,7 +149,7 @@ def test_reference(name, case):
 
 def test_script(path):
     with tempfile.TemporaryDirectory() as tmp:
-        code, out, error = run(["sh", path], env=dict(os.environ, PIGEONC=PIGEONC, ROOT=ROOT, LC_ALL="C.UTF-8"), cwd=tmp)
+        code, out, error = run(["sh", path], env=dict(os.environ, PIGEONC=PIGEONC, ROOT=ROOT, BUILD=BUILD, LC_ALL="C.UTF-8"), cwd=tmp)
     with lock:
         provoked.update(re.findall(r"\[([a-z0-9-]+)\]$", out, re.M))
     for line in out.splitlines():
@@ -156,6 +157,8 @@ def test_script(path):
             report("passed", line)
         elif line.startswith("not ok "):
             report("failed", relative(path), line)
+        elif line.startswith("skipped "):
+            report("skipped", *line[len("skipped "):].split(": ", 1))
     if code:
         report("failed", relative(path), "exit code %d\n%s%s" % (code, out[-800:], error[-800:]))
 
@@ -198,40 +201,46 @@ def test_explain():
 
 
 def main():
-    only = sys.argv[sys.argv.index("--only") + 1] if "--only" in sys.argv else ""
+    chosen = sys.argv[sys.argv.index("--only") + 1].split(",") if "--only" in sys.argv else []
+
+    def wanted(mode):
+        return not chosen or mode in chosen
+
     sys.path.insert(0, HERE)
     import reference
     jobs = []
     examples = sorted(glob.glob(HERE + "/values/*.pgn")) + sorted(glob.glob(ROOT + "/examples/*/*.pgn"))
-    if only in ("", "check"):
+    if wanted("check"):
         jobs += [(test_check, p) for p in sorted(glob.glob(ROOT + "/lib/std/*.pgn")) + examples]
-    if only in ("", "format"):
+    if wanted("format"):
         jobs += [(test_format, p) for p in sorted(glob.glob(ROOT + "/lib/std/*.pgn")) + examples]
-    if only in ("", "syntax"):
+    if wanted("syntax"):
         jobs += [(test_syntax, p) for p in sorted(glob.glob(HERE + "/syntax/*.pgn"))]
-    if only in ("", "unit"):
+    if wanted("unit"):
         jobs += [(test_unit, p) for p in sorted(glob.glob(BUILD + "/tests/unit/*_test"))]
-    if only in ("", "ir"):
+    if wanted("ir"):
         for p in sorted(glob.glob(ROOT + "/lib/std/*.pgn")) + examples:
             with open(p) as f:
                 jobs += [(test_ir, p, m) for m in re.findall(r"^model (\w+)", f.read(), re.M)]
-    if only in ("", "diag"):
+    if wanted("diag"):
         jobs += [(test_diag, p) for p in sorted(glob.glob(HERE + "/diag/*.pgn"))]
-    if only in ("", "examples"):
+    if wanted("examples"):
         jobs += [(test_example, p, line) for p in examples for line in lines_of(p, "run")]
-    if only in ("", "reference"):
+    if wanted("reference"):
         jobs += [(test_reference, name, case) for name, case in reference.cases()]
-    if only in ("", "input"):
+    if wanted("input"):
         jobs += [(test_script, p) for p in sorted(glob.glob(HERE + "/input/*.sh"))]
-    if only in ("", "layering"):
+    if wanted("install"):
+        jobs += [(test_script, p) for p in sorted(glob.glob(HERE + "/install/*.sh"))]
+    if wanted("layering"):
         jobs.append((test_layering,))
-    if only in ("", "docs"):
+    if wanted("docs"):
         jobs += [(test_docs, p) for p in [ROOT + "/README.md"] + sorted(glob.glob(ROOT + "/docs/*.md")) if os.path.exists(p)]
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         for job in concurrent.futures.as_completed([pool.submit(*j) for j in jobs]):
             if job.exception():
                 report("failed", "the runner", repr(job.exception()))
-    if only in ("", "explain"):
+    if wanted("explain"):
         test_explain()
     print("%(passed)d passed, %(failed)d failed, %(skipped)d skipped" % counts)
     return 1 if counts["failed"] or not counts["passed"] else 0

@@ -1,0 +1,58 @@
+# Installs into a fresh prefix and builds clients with what lies there: pkg-config with the shared and the static library, C++.
+# $BUILD: the build folder, $ROOT: the sources.
+ok() { echo "ok $1"; }
+bad() { echo "not ok $1"; }
+check() { name=$1; shift; if "$@" >log 2>&1; then ok "$name"; else bad "$name: $(tail -n 5 log | tr '\n' ' ')"; fi; }
+have() { command -v "$1" >/dev/null 2>&1; }
+unset MAKEFLAGS MFLAGS MAKELEVEL
+P=$PWD/prefix
+CC=${CC:-gcc}
+
+check "make install into a fresh prefix" make -s -C "$BUILD" install prefix="$P"
+for f in bin/pigeonc lib/libpigeon.a lib/pkgconfig/pigeon.pc lib/cmake/pigeon/pigeonConfig.cmake share/aclocal/pigeon.m4 share/pigeon/pigeon.mk \
+         share/pigeon/std/nn.pgn include/pigeon/model.h; do
+    test -f "$P/$f" || bad "$f is not installed"
+done
+check "headers compile alone as C11, without warnings" sh -c "for h in model io kernel; do echo \"#include <pigeon/\$h.h>\" | $CC -std=c11 -Wall -Wextra -Wpedantic -Werror -I'$P/include' -fsyntax-only -xc - || exit 1; done"
+if have g++; then
+    check "headers compile as C++" sh -c "for h in model io kernel; do echo \"#include <pigeon/\$h.h>\" | g++ -Wall -Wextra -Werror -I'$P/include' -fsyntax-only -xc++ - || exit 1; done"
+else echo "skipped headers as C++: no g++"; fi
+
+if test -f "$P/lib/libpigeon.so"; then
+    nm -D --defined-only "$P/lib/libpigeon.so" | awk '$2 != "A" { print $3 }' | sed 's/@.*//' >exported
+    if grep -v '^pgn_' exported >stray; then bad "libpigeon.so exports $(head -n 3 stray | tr '\n' ' ')"; else ok "libpigeon.so exports pgn_ names only"; fi
+fi
+# of every object: data that can change (constants with addresses in them are .data.rel.ro)
+size -A "$P/lib/libpigeon.a" | awk '/\(ex / { o = $1 } /^\.(data|bss|tdata|tbss)(\.| )/ && !/^\.data\.rel\.ro/ && $2 > 0 { print o, $1, $2 }' >state
+if test -n "$SANITIZED"; then echo "skipped no variables in libpigeon: sanitizers add their own"
+elif test -s state; then bad "libpigeon has global variables: $(cat state)"; else ok "libpigeon keeps no global state"; fi
+cat >client.c <<'END'
+#include <pigeon/io.h>
+#include <stdio.h>
+int main(void) {
+    pgn_graph g;
+    pgn_error e;
+    FILE *f = fopen("g.tsv", "w");
+    fputs("a\tx\tb\nb\ty\tc\n", f);
+    fclose(f);
+    if (pgn_triples_read("g.tsv", true, &g, &e)) { puts(e.message); return 1; }
+    int ok = g.nodes == 3 && g.edges == 4 && g.etypes == 4;
+    pgn_graph_free(&g);
+    if (pgn_triples_read("absent.tsv", false, &g, &e) != PGN_E_IO) ok = 0;
+    return !ok;
+}
+END
+if test -n "$SANITIZED"; then echo "skipped clients by pkg-config: the library is built with sanitizers"
+elif have pkg-config; then
+    export PKG_CONFIG_PATH="$P/lib/pkgconfig"
+    if test -f "$P/lib/libpigeon.so"; then
+        check "client by pkg-config, shared library" $CC client.c -o shared $(pkg-config --cflags --libs pigeon)
+        check "it runs" env LD_LIBRARY_PATH="$P/lib" ./shared
+    fi
+    mkdir -p archive && cp "$P/lib/libpigeon.a" archive
+    check "client by pkg-config, static library" $CC client.c -o static -Larchive $(pkg-config --cflags --libs --static pigeon)
+    check "it runs without libpigeon.so" env LD_LIBRARY_PATH= ./static
+else echo "skipped clients by pkg-config: no pkg-config"; fi
+check "make uninstall" make -s -C "$BUILD" uninstall prefix="$P"
+left=$(find "$P" -type f -o -type l)
+if test -n "$left"; then bad "make uninstall leaves $left"; else ok "make uninstall leaves no file"; fi
