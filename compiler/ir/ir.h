@@ -253,4 +253,6 @@ bool compute_is_contraction(const Node *n);                          /* sum of a
 /* Reads of `v` in a node's expressions (members, iterate bodies included). */
 bool node_reads(const Node *n, const Value *v);
 void node_each_expr(Node *n, void (*f)(X *e, void *data), void *data);
+/* Every value that a node reads: operands, reads in expressions; of an iterate also what its body reads. */
+void node_each_use(const Node *n, void (*f)(Value *v, void *data), void *data);
 #endif

@@ -12,7 +12,7 @@
 /* Where a value lives. ring > 0: only that many elements of axis `time` are kept, element t at place t mod ring. */
 typedef struct Place { Buf *buf; HostBlock *made_in; int time; int64_t ring; } Place;
 /* Rows of a fibre: the positions of a space grouped by a chain of maps f(g(e)); map[0] is the outermost. */
-typedef struct Rows { int n; Value *map[8]; Buf *start, *items; } Rows;
+typedef struct Rows { int n; Value *map[8]; Buf *start, *items; HostBlock *made_in; } Rows;
 
 typedef struct Lower {
     Program *p;
@@ -23,7 +23,7 @@ typedef struct Lower {
     int8_t *state;                      /* by node id: 1 being lowered, 2 done */
     Node **pulled_into;                 /* by node id: the recurrence that computes this node as well */
     bool *direct;                       /* by value id: an output that is computed in the caller's buffer */
-    VEC(Rows) rows;
+    VEC(Rows *) rows;
     HostBlock *host;                    /* where steps go now */
 } Lower;
 
@@ -110,9 +110,12 @@ LH *host_add(Lower *l, LHKind k, Loc loc);
 LH *host_call(Lower *l, RtCall c, Loc loc, int n, Ext *const *arg);
 void host_copy(Lower *l, Buf *dst, Buf *src, Loc loc);
 void host_alloc(Lower *l, Buf *b);                         /* only for plan buffers */
-void each_use(Node *n, void (*f)(Value *v, void *data), void *data);
+bool lower_interface(Lower *l);                            /* interface.c */
+bool lower_source(Lower *l, Node *n);
+IfaceItem iface_item(Lower *l, const char *name, const Value *v);
+const char *source_line(Lower *l, Loc loc, const char *otherwise);
 bool lower_compute(Lower *l, Node *n);
-bool lower_equation(Lower *l, Value *v, Index **idx, X *expr, Loc loc);
+bool few(const Space *s);                                  /* known to have so few elements that lanes do not pay */
 bool lower_recur(Lower *l, Node *n);
 bool lower_transform(Lower *l, Node *n);
 bool lower_select(Lower *l, Node *n);
@@ -120,6 +123,5 @@ bool lower_factor(Lower *l, Node *n);
 bool lower_iterate(Lower *l, Node *n);
 bool lower_derive(Lower *l, Node *n);
 Rows *rows_of(Lower *l, int n, Value *const *map);         /* built in bind when the maps are known then, else before the kernel that asks */
-const char *equation_text(Lower *l, const Value *v, Index **idx, X *expr);
 const char *plain_name(Lower *l, const char *name);        /* "%12" -> "t12" */
 #endif

@@ -141,6 +141,8 @@ static void loop_solve(Run *r, Axis *ax, int k) {
 static bool can_lane(Run *r, int k) {
     Build *b = r->b;
     ReduceOp op = r->x->u.reduce.op;
+    int64_t n;
+    if (r->order.axis[k].mode != AX_ALL || (ext_is_const(r->order.axis[k].index->space->extent, &n) && n < 16)) return false;   /* too short to share */
     if (!b->blocked || k || op == R_ARGMIN || op == R_ARGMAX || (op == R_PROD && r->im) || r->acc == DT_I8 || r->acc == DT_U8) return false;
     for (Level *v = b->level; v; v = v->up) if (v->kind == LV_LANE || v->kind == LV_LOOP) return false;
     return true;

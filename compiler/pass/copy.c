@@ -178,32 +178,3 @@ Program *program_rewrite(Program *p, const Rewrite *how) {
     for (int k = 0; k < p->output.n; k++) vec_add(a, to->output, (Output){ p->output.at[k].name, new_use(c, p->output.at[k].value) });
     return to;
 }
-
-typedef struct Uses { void (*f)(Value *, void *); void *data; } Uses;
-static bool use(X *e, void *data) {
-    Uses *u = data;
-    if (e->k == X_READ) u->f(e->u.read.v, u->data);
-    return true;
-}
-static void use_expr(X *e, void *data) { x_walk(e, use, data); }
-void node_each_use(const Node *n, void (*f)(Value *v, void *data), void *data) {
-    Uses u = { f, data };
-    switch (n->kind) {
-    case N_INPUT: case N_PARAM: case N_CONST: return;
-    case N_COMPUTE: case N_RECUR: node_each_expr((Node *)n, use_expr, &u); return;
-    case N_TRANSFORM: f(n->u.transform.in, data); return;
-    case N_SELECT: f(n->u.select.in, data); return;
-    case N_FACTOR: for (int k = 0; k < n->u.factor.n_in; k++) f(n->u.factor.in[k], data); return;
-    case N_ITERATE:
-        for (int k = 0; k < n->u.iterate.n; k++) f(n->u.iterate.init[k], data), f(n->u.iterate.next[k], data);
-        f(n->u.iterate.until, data);
-        for (int k = 0; k < n->u.iterate.body.n; k++) node_each_use(n->u.iterate.body.at[k], f, data);
-        return;
-    case N_DERIVE:
-        for (int k = 0; k < n->u.derive.n; k++) {
-            f(n->u.derive.key[k], data);
-            if (n->u.derive.kind == DV_JOIN) f(n->u.derive.key2[k], data);
-        }
-        return;
-    }
-}

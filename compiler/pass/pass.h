@@ -26,6 +26,4 @@ typedef struct Rewrite {
     const bool *structural;                                  /* by old value id; NULL: as they are */
 } Rewrite;
 Program *program_rewrite(Program *p, const Rewrite *how);
-/* Every value that a node reads: operands, reads in expressions; of an iterate also what its body reads. */
-void node_each_use(const Node *n, void (*f)(Value *v, void *data), void *data);
 #endif

@@ -1,0 +1,81 @@
+/* compute.c - one equation becomes one kernel: which axes are its items, which are lanes.
+ *
+ *     y[v, j] = sum(e: dst(e) = v, i) ..     ->   item v; lanes j, each with its sums          (reductions stay inside a lane)
+ *     s[e] = sum(j) a[e, j] * b[j]           ->   item e; lanes over the sum
+ *     y[n] = exp(x[n])                       ->   items are pieces of PIECE elements; lanes over a piece
+ *     d[x] = sum(k: -1..1) u[x + k]          ->   item x, no lanes: one thread each */
+#include "lower/lower.h"
+
+enum { PIECE = 512, FEW = 4 };
+
+static bool long_space(const Space *s) {
+    int64_t n;
+    if (ext_is_const(s->extent, &n)) return n > PIECE;
+    return s->kind != SP_DIM && s->kind != SP_RANGE;
+}
+bool few(const Space *s) { int64_t n; return ext_is_const(s->extent, &n) && n < FEW; }
+
+static void finish(Build *b, Value *v, Index **idx, X *expr) {
+    LX *at[8];
+    for (int k = 0; k < v->rank; k++) at[k] = level_find(b, idx[k]);
+    Pair x = convert(b, lower_expr(b, expr), expr->dt, v->dt);
+    store_pair(b, value_buf(b->l, v), flat_position(b, v, at, &b->l->place[v->id]), x);
+}
+/* All axes but the last are items, the last is lanes. */
+static void lanes_last(Build *b, Value *v, Index **idx, X *expr) {
+    Arena *a = b->l->a;
+    int r = v->rank - 1;
+    Var *j = var_new(b, idx[r]->name, DT_I64, false);
+    bind_axes(b, r, idx, lx_var(a, b->k->item));
+    level_push(b, LV_LANE);
+    level_bind(b->level, a, idx[r], lx_var(a, j));
+    finish(b, v, idx, expr);
+    level_pop_for(b, j, I64(0), lx_size(a, idx[r]->space->extent), LOOP_LANE);
+}
+/* As above, but the last axis is cut in pieces, which are items too. */
+static void lanes_in_pieces(Build *b, Value *v, Index **idx, X *expr) {
+    Arena *a = b->l->a;
+    int r = v->rank - 1;
+    LX *n = lx_size(a, idx[r]->space->extent), *pieces = lx_size(a, ext_op(a, EXT_CEILDIV, idx[r]->space->extent, ext_const(a, PIECE)));
+    LX *item = lx_var(a, b->k->item), *piece = r ? let(b, lop(b, OP_MOD, item, pieces), "piece") : item;
+    if (r) bind_axes(b, r, idx, let(b, lop(b, OP_FLOORDIV, item, pieces), "rest"));
+    LX *lo = let(b, lop(b, OP_MUL, piece, I64(PIECE)), "first");
+    LX *hi = let(b, lop(b, OP_MIN, n, lop(b, OP_ADD, lo, I64(PIECE))), "last");
+    Var *j = var_new(b, idx[r]->name, DT_I64, false);
+    level_push(b, LV_LANE);
+    level_bind(b->level, a, idx[r], lx_var(a, j));
+    finish(b, v, idx, expr);
+    level_pop_for(b, j, lo, hi, LOOP_LANE);
+}
+static void items_only(Build *b, Value *v, Index **idx, X *expr) {
+    if (v->rank) bind_axes(b, v->rank, idx, lx_var(b->l->a, b->k->item));
+    finish(b, v, idx, expr);
+}
+
+bool lower_compute(Lower *l, Node *n) {
+    Value *v = n->result[0];
+    Index **idx = n->u.compute.idx;
+    X *expr = n->u.compute.expr;
+    if (!need_expr(l, expr)) return false;
+    if (l->pulled_into[n->id]) return true;                  /* a recurrence among its operands has computed it along */
+    Arena *a = l->a;
+    Ext *all = count_of(l, v), *but_last = v->rank ? product_of(l, v->axis, 0, v->rank - 1) : NULL;
+    Kernel *k = kernel_new(l, v->name, source_line(l, n->loc, v->name), all, n->loc);
+    Build b = build_start(l, k);
+    b.blocked = true;
+    bool sums = has_reduce(expr);
+    Space *last = v->rank ? v->axis[v->rank - 1] : NULL;
+    if (!sums && last && long_space(last)) {
+        k->extent = ext_op(a, EXT_MUL, but_last, ext_op(a, EXT_CEILDIV, last->extent, ext_const(a, PIECE)));
+        lanes_in_pieces(&b, v, idx, expr);
+    } else if (v->rank > (sums ? 1 : 0) && !few(last)) {
+        k->extent = but_last;
+        lanes_last(&b, v, idx, expr);
+    } else items_only(&b, v, idx, expr);
+    kernel_add(l, &b, MAP_BLOCKED);
+    if (!n->u.compute.check_range) return true;
+    Buf *to = l->place[v->id].buf;
+    LH *h = host_call(l, RT_CHECK_RANGE, n->loc, 3, (Ext *[]){ all, v->target->extent, ext_const(a, to->id) });
+    vec_add(a, h->buf, to);
+    return !l->cx->n_errors;
+}

@@ -1,0 +1,60 @@
+/* rows.c - the positions of a space grouped by a map, as the fibres of reductions need them: start (one more than there are groups) and
+ * items. A chain f(g(e)) is first written out as one map. Made once when all maps are structural, else before each run of the kernel
+ * that asks; shared by everything that asks for the same chain. */
+#include "lower/lower.h"
+
+/* f(g(e)) for every e */
+static Buf *composed(Lower *l, int n, Value *const *map, bool bind) {
+    Value *inner = map[n - 1];
+    if (n == 1) return l->place[inner->id].buf;
+    const char *name = "rows_of";
+    for (int k = 0; k < n; k++) name = arena_printf(l->a, "%s_%s", name, map[k]->name);
+    Ext *count = count_of(l, inner);
+    Buf *to = buf_new(l, name, DT_I32, count, bind ? BUF_PLAN : BUF_WORK, inner->loc);
+    if (bind) host_alloc(l, to);
+    Kernel *k = kernel_new(l, name, name, count, inner->loc);
+    Build b = build_start(l, k);
+    LX *at = lx_var(l->a, k->item);
+    for (int j = n - 1; j >= 0; j--) at = let(&b, lx_cast(l->a, lx_load(l->a, l->place[map[j]->id].buf, at, NULL), DT_I64), map[j]->name);
+    store(&b, to, lx_var(l->a, k->item), lx_cast(l->a, at, DT_I32));
+    kernel_add(l, &b, MAP_FLAT);
+    return to;
+}
+static Rows *find(Lower *l, int n, Value *const *map) {
+    for (int k = 0; k < l->rows.n; k++) {
+        Rows *r = l->rows.at[k];
+        bool same = r->n == n && (r->made_in == &l->u->bind || r->made_in == &l->u->run || r->made_in == l->host);
+        for (int j = 0; j < n && same; j++) same = r->map[j] == map[j];
+        if (same) return r;
+    }
+    return NULL;
+}
+Rows *rows_of(Lower *l, int n, Value *const *map) {
+    bool bind = true;
+    for (int k = 0; k < n; k++) {
+        if (!need_value(l, map[k])) return NULL;
+        bind &= in_bind(map[k]);
+    }
+    Rows *r = find(l, n, map);
+    if (r) return r;
+    HostBlock *save = l->host;
+    if (bind) l->host = &l->u->bind;
+    Arena *a = l->a;
+    r = NEW(a, Rows);
+    r->n = n, r->made_in = l->host;
+    const char *name = "";
+    for (int k = 0; k < n; k++) r->map[k] = map[k], name = arena_printf(a, "%s_%s", name, map[k]->name);
+    Ext *groups = map[0]->target->extent, *items = count_of(l, map[n - 1]);
+    Buf *key = composed(l, n, map, bind);
+    BufRole role = bind ? BUF_PLAN : BUF_WORK;
+    r->start = buf_new(l, arena_printf(a, "start%s", name), DT_I64, ext_op(a, EXT_ADD, groups, ext_const(a, 1)), role, map[0]->loc);
+    r->items = buf_new(l, arena_printf(a, "items%s", name), DT_I32, items, role, map[0]->loc);
+    if (bind) host_alloc(l, r->start), host_alloc(l, r->items);
+    LH *h = host_call(l, RT_FIBRE, map[0]->loc, 3, (Ext *[]){ items, ext_const(a, 1), groups });
+    vec_add(a, h->buf, key);
+    vec_add(a, h->buf, r->start);
+    vec_add(a, h->buf, r->items);
+    l->host = save;
+    vec_add(a, l->rows, r);
+    return r;
+}
