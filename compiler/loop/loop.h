@@ -51,7 +51,7 @@ struct LS {
     Loc loc;
     Var *var; LX *x;                   /* LET VAR SET: var, value;  STORE: x value;  IF: x condition;  FOR: var */
     LX *lo, *hi; LoopKind loop;        /* FOR var in lo..hi (hi exclusive), step 1 */
-    VEC(LaneReduce) red;               /* LOOP_LANE */
+    VEC(LaneReduce) red; int width;    /* LOOP_LANE; width > 0: so many lanes at once serve the body best */
     Block body, other;                 /* FOR, IF */
     Buf *buf; LX *index;               /* STORE buf[index] = x, if guard */
     LX *guard;
@@ -130,5 +130,7 @@ void unit_print(const Unit *u, Writer *w);
 Unit *unit_read(Context *cx, int source);
 bool unit_verify(Unit *u, const char *after);
 /* lower/ */
-Unit *lower_program(Program *p);                  /* NULL after diagnostics */
+typedef struct Machine { int vector_bytes, registers; } Machine;     /* of the vector unit that register tiles are made for */
+/* NULL after diagnostics. machine NULL: no register tiles (text for people, GPUs). */
+Unit *lower_program(Program *p, const Machine *machine);
 #endif

@@ -61,6 +61,7 @@ static void statement(Printer *t, const LS *s) {
             for (int k = 0; k < s->red.n; k++) put(w, " (%s ", scalar_info[s->red.at[k].op].name), put_name(w, s->red.at[k].var->name), put(w, ")");
             put(w, ")");
         }
+        if (s->width) put(w, " (width %d)", s->width);
         block(t, &s->body);
         put(w, ")");
         return;

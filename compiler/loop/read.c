@@ -110,6 +110,12 @@ static bool loop(LoopReader *r, const Sexp *s, LS *l) {
         }
         first = 6;
     }
+    if (s->item.n > first && !strcmp(sexp_head(s->item.at[first]), "width")) {
+        const Sexp *width = s->item.at[first++];
+        int64_t n;
+        if (width->item.n != 2 || !sexp_int(width->item.at[1], &n) || n < 1 || n > 4096) return FAIL(width, "(width 1..4096) is expected here");
+        l->width = (int)n;
+    }
     if (!(l->var = new_variable(r, s->item.at[1], DT_I64, false))) return false;
     bool ok = block(r, s, first, &l->body);
     r->var.n = depth;

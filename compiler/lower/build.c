@@ -23,6 +23,7 @@ Level *level_push(Build *b, LevelKind k) {
 }
 void level_bind(Level *v, Arena *a, Index *i, LX *at) { vec_add(a, v->bound, (BoundIndex){ i, at }); }
 LX *level_find(Build *b, const Index *i) {
+    if (b->tile && b->tile->index == i) return b->tile->at[b->row];
     for (Level *v = b->level; v; v = v->up) for (int k = 0; k < v->bound.n; k++) if (v->bound.at[k].index == i) return v->bound.at[k].at;
     return NULL;
 }

@@ -15,7 +15,7 @@ static bool long_space(const Space *s) {
 }
 bool few(const Space *s) { int64_t n; return ext_is_const(s->extent, &n) && n < FEW; }
 
-static void finish(Build *b, Value *v, Index **idx, X *expr) {
+void finish_equation(Build *b, Value *v, Index **idx, X *expr) {
     LX *at[8];
     for (int k = 0; k < v->rank; k++) at[k] = level_find(b, idx[k]);
     Pair x = convert(b, lower_expr(b, expr), expr->dt, v->dt);
@@ -29,7 +29,7 @@ static void lanes_last(Build *b, Value *v, Index **idx, X *expr) {
     bind_axes(b, r, idx, lx_var(a, b->k->item));
     level_push(b, LV_LANE);
     level_bind(b->level, a, idx[r], lx_var(a, j));
-    finish(b, v, idx, expr);
+    finish_equation(b, v, idx, expr);
     level_pop_for(b, j, I64(0), lx_size(a, idx[r]->space->extent), LOOP_LANE);
 }
 /* As above, but the last axis is cut in pieces, which are items too. */
@@ -44,38 +44,44 @@ static void lanes_in_pieces(Build *b, Value *v, Index **idx, X *expr) {
     Var *j = var_new(b, idx[r]->name, DT_I64, false);
     level_push(b, LV_LANE);
     level_bind(b->level, a, idx[r], lx_var(a, j));
-    finish(b, v, idx, expr);
+    finish_equation(b, v, idx, expr);
     level_pop_for(b, j, lo, hi, LOOP_LANE);
 }
 static void items_only(Build *b, Value *v, Index **idx, X *expr) {
     if (v->rank) bind_axes(b, v->rank, idx, lx_var(b->l->a, b->k->item));
-    finish(b, v, idx, expr);
+    finish_equation(b, v, idx, expr);
+}
+
+static void untiled(Build *b, Node *n) {
+    Value *v = n->result[0];
+    Arena *a = b->l->a;
+    Index **idx = n->u.compute.idx;
+    X *expr = n->u.compute.expr;
+    bool sums = has_reduce(expr);
+    Space *last = v->rank ? v->axis[v->rank - 1] : NULL;
+    if (!sums && last && long_space(last)) {
+        b->k->extent = ext_op(a, EXT_MUL, product_of(b->l, v->axis, 0, v->rank - 1), ext_op(a, EXT_CEILDIV, last->extent, ext_const(a, PIECE)));
+        lanes_in_pieces(b, v, idx, expr);
+    } else if (v->rank > (sums ? 1 : 0) && !few(last)) {
+        b->k->extent = product_of(b->l, v->axis, 0, v->rank - 1);
+        lanes_last(b, v, idx, expr);
+    } else items_only(b, v, idx, expr);
+    kernel_add(b->l, b, MAP_BLOCKED);
 }
 
 bool lower_compute(Lower *l, Node *n) {
     Value *v = n->result[0];
-    Index **idx = n->u.compute.idx;
     X *expr = n->u.compute.expr;
     if (!need_expr(l, expr)) return false;
     if (l->pulled_into[n->id]) return true;                  /* a recurrence among its operands has computed it along */
-    Arena *a = l->a;
-    Ext *all = count_of(l, v), *but_last = v->rank ? product_of(l, v->axis, 0, v->rank - 1) : NULL;
+    Ext *all = count_of(l, v);
     Kernel *k = kernel_new(l, v->name, source_line(l, n->loc, v->name), all, n->loc);
     Build b = build_start(l, k);
     b.blocked = true;
-    bool sums = has_reduce(expr);
-    Space *last = v->rank ? v->axis[v->rank - 1] : NULL;
-    if (!sums && last && long_space(last)) {
-        k->extent = ext_op(a, EXT_MUL, but_last, ext_op(a, EXT_CEILDIV, last->extent, ext_const(a, PIECE)));
-        lanes_in_pieces(&b, v, idx, expr);
-    } else if (v->rank > (sums ? 1 : 0) && !few(last)) {
-        k->extent = but_last;
-        lanes_last(&b, v, idx, expr);
-    } else items_only(&b, v, idx, expr);
-    kernel_add(l, &b, MAP_BLOCKED);
+    if (!lower_tiled(l, &b, n)) untiled(&b, n);
     if (!n->u.compute.check_range) return true;
     Buf *to = l->place[v->id].buf;
-    LH *h = host_call(l, RT_CHECK_RANGE, n->loc, 3, (Ext *[]){ all, v->target->extent, ext_const(a, to->id) });
-    vec_add(a, h->buf, to);
+    LH *h = host_call(l, RT_CHECK_RANGE, n->loc, 3, (Ext *[]){ all, v->target->extent, ext_const(l->a, to->id) });
+    vec_add(l->a, h->buf, to);
     return !l->cx->n_errors;
 }

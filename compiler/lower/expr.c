@@ -38,6 +38,21 @@ static bool find_reduce(X *e, void *data) {
 }
 bool has_reduce(X *x) { bool r = false; x_walk(x, find_reduce, &r); return r; }
 
+/* ---- rows of a register tile ------------------------------------------------------------------------------------ */
+typedef struct Varies { const Tile *t; bool any; } Varies;
+static bool find_row(X *e, void *data) {
+    Varies *v = data;
+    if (e->k == X_READ && e->u.read.v == v->t->uniform && e->u.read.idx[0]->k == X_INDEX && e->u.read.idx[0]->u.index == v->t->index) return false;
+    v->any |= e->k == X_INDEX && e->u.index == v->t->index;
+    return !v->any;
+}
+bool varies_by_row(const Tile *t, X *x) {
+    Varies v = { t, false };
+    x_walk(x, find_row, &v);
+    return v.any;
+}
+int row_of(Build *b, X *x) { return b->tile && varies_by_row(b->tile, x) ? b->row : -1; }
+
 /* ---- paths ------------------------------------------------------------------------------------------------------ */
 static bool is_open(Build *b, const Level *at) {
     for (Level *v = b->level; v; v = v->up) if (v == at) return true;
@@ -282,7 +297,7 @@ Pair lower_expr(Build *b, X *x) {
     const char *name = name_of(b, x);
     if (!name) return lower_raw(b, x);
     for (Level *v = b->level; v; v = v->up)
-        for (int k = 0; k < v->memo.n; k++) if (!v->memo.at[k].path && x_equal(v->memo.at[k].x, x)) return v->memo.at[k].value;
+        for (int k = 0; k < v->memo.n; k++) if (!v->memo.at[k].path && (v->memo.at[k].row < 0 || v->memo.at[k].row == b->row) && x_equal(v->memo.at[k].x, x)) return v->memo.at[k].value;
     /* what must not or should not be computed outside its branch stays in it */
     if (b->path && (!is_safe(x) || has_reduce(x))) return lower_raw(b, x);
     Level *save = b->level, *home = home_of(b, x);
@@ -290,7 +305,7 @@ Pair lower_expr(Build *b, X *x) {
     if (!path && !is_safe(x)) home = save;
     b->level = home, b->path = NULL;
     Pair p = let_pair(b, lower_raw(b, x), name);
-    vec_add(b->l->a, home->memo, (Memo){ x, NULL, p });
+    vec_add(b->l->a, home->memo, (Memo){ x, NULL, p, row_of(b, x) });
     b->level = save, b->path = path;
     return p;
 }

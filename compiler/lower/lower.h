@@ -25,13 +25,14 @@ typedef struct Lower {
     bool *direct;                       /* by value id: an output that is computed in the caller's buffer */
     VEC(Rows *) rows;
     HostBlock *host;                    /* where steps go now */
+    const Machine *machine;             /* NULL: no register tiles */
 } Lower;
 
 /* ---- one kernel (build.c) ---------------------------------------------------------------------------------- */
 typedef struct Pair { LX *re, *im; } Pair;                 /* im: complex only */
 typedef struct BoundIndex { Index *index; LX *at; } BoundIndex;
 typedef struct Path { struct Path *up; X *cond; bool taken; LX *lx; struct Level *at; } Path;    /* inside which branches of `if`s */
-typedef struct Memo { X *x; Path *path; Pair value; } Memo;
+typedef struct Memo { X *x; Path *path; Pair value; int row; /* of the tile; -1: the same in all of them */ } Memo;
 typedef enum LevelKind { LV_ITEM, LV_TIME, LV_SERIAL, LV_LANE, LV_LOOP /* of a reduction */, LV_IF } LevelKind;
 typedef struct Level {
     struct Level *up;
@@ -49,12 +50,17 @@ typedef struct GroupMember {
     Node *node;
 } GroupMember;
 typedef struct Group { Node *node; Index *time; bool reverse; VEC(GroupMember) member; } Group;
+/* Register tile: an axis of which a kernel handles `rows` positions at once, so that what they share is loaded once. Expressions are
+ * lowered once per row (Build.row); reads of `uniform`, a map of that axis, have one value for all rows (tested at run time). */
+enum { MOST_ROWS = 16 };
+typedef struct Tile { Index *index; int rows; LX *at[MOST_ROWS]; Value *uniform; } Tile;
 typedef struct Build {
     Lower *l;
     Kernel *k;
     Level *level;
     Path *path;
     Group *group;
+    Tile *tile; int row;
     bool blocked;                       /* reductions at item level may use the lanes */
 } Build;
 
@@ -95,6 +101,9 @@ Pair complex_op(Build *b, ScalarOp op, Dtype dt, Pair x, Pair y);
 Pair lower_reduce(Build *b, X *x);
 bool is_safe(X *x);                                        /* all its reads are in range whatever `if`s it stands in */
 bool has_reduce(X *x);
+int row_of(Build *b, X *x);                                 /* the row of the tile that x belongs to, or -1 */
+bool varies_by_row(const Tile *t, X *x);
+bool rows_share_loops(const Tile *t, X *reduce);
 LX *path_guard(Build *b);
 LX *flat_position(Build *b, Value *v, LX *const *at, const Place *pl);
 
@@ -116,6 +125,8 @@ IfaceItem iface_item(Lower *l, const char *name, const Value *v);
 const char *source_line(Lower *l, Loc loc, const char *otherwise);
 bool lower_compute(Lower *l, Node *n);
 bool few(const Space *s);                                  /* known to have so few elements that lanes do not pay */
+bool lower_tiled(Lower *l, Build *b, Node *n);             /* tile.c: false and nothing done when tiles don't pay */
+void finish_equation(Build *b, Value *v, Index **idx, X *expr);
 bool lower_recur(Lower *l, Node *n);
 bool lower_transform(Lower *l, Node *n);
 bool lower_select(Lower *l, Node *n);

@@ -5,10 +5,13 @@
 #include "lower/reduce.h"
 #include <math.h>
 
+typedef struct Accumulator { Var *re, *im, *found, *at, *max; } Accumulator;
 typedef struct Run {
     Build *b; X *x; Order order;
     Dtype acc;                          /* in which it accumulates */
-    Var *re, *im, *found, *at, *max;
+    Accumulator *v;                     /* of the row at hand */
+    Accumulator row[MOST_ROWS];
+    int rows;                           /* 1, or all rows of the tile in one loop */
     bool second;                        /* logsumexp: the sum */
 } Run;
 
@@ -30,33 +33,33 @@ static void accumulate(Run *r) {
     Pair v = body_value(r);
     switch (op) {
     case R_SUM:
-        set(b, r->re, wrap_small(b, lop(b, OP_ADD, lx_var(a, r->re), v.re), r->acc));
-        if (r->im) set(b, r->im, lop(b, OP_ADD, lx_var(a, r->im), v.im));
+        set(b, r->v->re, wrap_small(b, lop(b, OP_ADD, lx_var(a, r->v->re), v.re), r->acc));
+        if (r->v->im) set(b, r->v->im, lop(b, OP_ADD, lx_var(a, r->v->im), v.im));
         return;
     case R_PROD:
-        if (r->im) {
-            v = let_pair(b, complex_op(b, OP_MUL, r->acc, (Pair){ lx_var(a, r->re), lx_var(a, r->im) }, v), "z");
-            set(b, r->re, v.re);
-            set(b, r->im, v.im);
-        } else set(b, r->re, wrap_small(b, lop(b, OP_MUL, lx_var(a, r->re), v.re), r->acc));
+        if (r->v->im) {
+            v = let_pair(b, complex_op(b, OP_MUL, r->acc, (Pair){ lx_var(a, r->v->re), lx_var(a, r->v->im) }, v), "z");
+            set(b, r->v->re, v.re);
+            set(b, r->v->im, v.im);
+        } else set(b, r->v->re, wrap_small(b, lop(b, OP_MUL, lx_var(a, r->v->re), v.re), r->acc));
         return;
     case R_MIN: case R_MAX:
-        set(b, r->re, lop(b, op == R_MIN ? OP_MIN : OP_MAX, lx_var(a, r->re), v.re));
-        if (r->found) set(b, r->found, lx_bool(a, true));
+        set(b, r->v->re, lop(b, op == R_MIN ? OP_MIN : OP_MAX, lx_var(a, r->v->re), v.re));
+        if (r->v->found) set(b, r->v->found, lx_bool(a, true));
         return;
-    case R_ANY: case R_ALL: set(b, r->re, lop(b, op == R_ANY ? OP_OR : OP_AND, lx_var(a, r->re), v.re)); return;
+    case R_ANY: case R_ALL: set(b, r->v->re, lop(b, op == R_ANY ? OP_OR : OP_AND, lx_var(a, r->v->re), v.re)); return;
     case R_LOGSUMEXP:
-        if (!r->second) { set(b, r->re, lop(b, OP_MAX, lx_var(a, r->re), v.re)); return; }
-        set(b, r->re, lop(b, OP_ADD, lx_var(a, r->re), lx_op(a, OP_EXP, lop(b, OP_SUB, v.re, lx_var(a, r->max)), NULL)));
+        if (!r->second) { set(b, r->v->re, lop(b, OP_MAX, lx_var(a, r->v->re), v.re)); return; }
+        set(b, r->v->re, lop(b, OP_ADD, lx_var(a, r->v->re), lx_op(a, OP_EXP, lop(b, OP_SUB, v.re, lx_var(a, r->v->max)), NULL)));
         return;
     case R_ARGMIN: case R_ARGMAX: {
-        LX *x = let(b, v.re, "x"), *best = lx_var(a, r->re);
-        LX *better = lop(b, OP_OR, lop(b, OP_LT, lx_var(a, r->at), I64(0)), lop(b, op == R_ARGMIN ? OP_LT : OP_GT, x, best));
+        LX *x = let(b, v.re, "x"), *best = lx_var(a, r->v->re);
+        LX *better = lop(b, OP_OR, lop(b, OP_LT, lx_var(a, r->v->at), I64(0)), lop(b, op == R_ARGMIN ? OP_LT : OP_GT, x, best));
         if (dtype_is_float(r->acc)) better = lop(b, OP_OR, better, lop(b, OP_AND, lop(b, OP_NE, best, best), lop(b, OP_EQ, x, x)));    /* a number beats NaN */
         better = let(b, better, "better");
         LX *here = level_find(b, r->x->u.reduce.idx[0]);
-        set(b, r->re, lx_select(a, better, x, best));
-        set(b, r->at, lx_select(a, better, here, lx_var(a, r->at)));
+        set(b, r->v->re, lx_select(a, better, x, best));
+        set(b, r->v->at, lx_select(a, better, here, lx_var(a, r->v->at)));
         return;
     }
     }
@@ -101,9 +104,11 @@ static void loop_all(Run *r, Axis *ax, int k, bool lanes) {
     if (!lanes) return;
     ReduceOp op = r->x->u.reduce.op;
     ScalarOp how = op == R_SUM || r->second ? OP_ADD : op == R_PROD ? OP_MUL : op == R_MIN ? OP_MIN : op == R_ANY ? OP_OR : op == R_ALL ? OP_AND : OP_MAX;
-    vec_add(a, s->red, (LaneReduce){ r->re, how });
-    if (r->im) vec_add(a, s->red, (LaneReduce){ r->im, how });
-    if (r->found) vec_add(a, s->red, (LaneReduce){ r->found, OP_OR });
+    for (int j = 0; j < r->rows; j++) {
+        vec_add(a, s->red, (LaneReduce){ r->row[j].re, how });
+        if (r->row[j].im) vec_add(a, s->red, (LaneReduce){ r->row[j].im, how });
+        if (r->row[j].found) vec_add(a, s->red, (LaneReduce){ r->row[j].found, OP_OR });
+    }
 }
 static void loop_rows(Run *r, Axis *ax, int k) {
     Build *b = r->b;
@@ -143,12 +148,21 @@ static bool can_lane(Run *r, int k) {
     ReduceOp op = r->x->u.reduce.op;
     int64_t n;
     if (r->order.axis[k].mode != AX_ALL || (ext_is_const(r->order.axis[k].index->space->extent, &n) && n < 16)) return false;   /* too short to share */
-    if (!b->blocked || k || op == R_ARGMIN || op == R_ARGMAX || (op == R_PROD && r->im) || r->acc == DT_I8 || r->acc == DT_U8) return false;
+    if (!b->blocked || k || op == R_ARGMIN || op == R_ARGMAX || (op == R_PROD && r->v->im) || r->acc == DT_I8 || r->acc == DT_U8) return false;
     for (Level *v = b->level; v; v = v->up) if (v->kind == LV_LANE || v->kind == LV_LOOP) return false;
     return true;
 }
+static void each_row(Run *r, void (*f)(Run *r)) {
+    int save = r->b->row;
+    for (int k = 0; k < r->rows; k++) {
+        r->v = &r->row[k];
+        if (r->rows > 1) r->b->row = k;
+        f(r);
+    }
+    r->b->row = save;
+}
 static void nest(Run *r, int k) {
-    if (k == r->order.n) { accumulate(r); return; }
+    if (k == r->order.n) { each_row(r, accumulate); return; }
     Axis *ax = &r->order.axis[k];
     switch (ax->mode) {
     case AX_ALL: loop_all(r, ax, k, can_lane(r, k)); return;
@@ -166,21 +180,21 @@ static void open_accumulators(Run *r) {
     bool cplx = dtype_is_complex(r->acc);
     LX *zero = zero_pair(b, r->acc).re, *one = dtype_is_float(t) ? lx_real(a, 1, t) : lx_cast(a, lx_int(a, 1), t);
     switch (op) {
-    case R_SUM: r->re = mutable_var(b, "sum", zero); if (cplx) r->im = mutable_var(b, "sum_im", zero); return;
-    case R_PROD: r->re = mutable_var(b, "prod", one); if (cplx) r->im = mutable_var(b, "prod_im", zero); return;
-    case R_ANY: case R_ALL: r->re = mutable_var(b, reduce_name[op], lx_bool(a, op == R_ALL)); return;
+    case R_SUM: r->v->re = mutable_var(b, "sum", zero); if (cplx) r->v->im = mutable_var(b, "sum_im", zero); return;
+    case R_PROD: r->v->re = mutable_var(b, "prod", one); if (cplx) r->v->im = mutable_var(b, "prod_im", zero); return;
+    case R_ANY: case R_ALL: r->v->re = mutable_var(b, reduce_name[op], lx_bool(a, op == R_ALL)); return;
     case R_MIN: case R_MAX:
-        r->re = mutable_var(b, reduce_name[op], limit(b, r->acc, op == R_MAX));
-        if (r->x->u.reduce.other) r->found = mutable_var(b, "found", lx_bool(a, false));
+        r->v->re = mutable_var(b, reduce_name[op], limit(b, r->acc, op == R_MAX));
+        if (r->x->u.reduce.other) r->v->found = mutable_var(b, "found", lx_bool(a, false));
         return;
     case R_LOGSUMEXP:
-        if (!r->second) { r->re = mutable_var(b, "max", limit(b, r->acc, true)); return; }
-        r->max = r->re;
-        r->re = mutable_var(b, "sum", zero);
+        if (!r->second) { r->v->re = mutable_var(b, "max", limit(b, r->acc, true)); return; }
+        r->v->max = r->v->re;
+        r->v->re = mutable_var(b, "sum", zero);
         return;
     case R_ARGMIN: case R_ARGMAX:
-        r->re = mutable_var(b, "best", limit(b, r->acc, op == R_ARGMAX));
-        r->at = mutable_var(b, "at", I64(-1));
+        r->v->re = mutable_var(b, "best", limit(b, r->acc, op == R_ARGMAX));
+        r->v->at = mutable_var(b, "at", I64(-1));
         return;
     }
 }
@@ -190,27 +204,33 @@ static Pair result_of(Run *r) {
     X *x = r->x, *other = x->u.reduce.other;
     ReduceOp op = x->u.reduce.op;
     if (op == R_LOGSUMEXP) {
-        LX *m = lx_var(a, r->max), *flat = lop(b, OP_EQ, lx_op(a, OP_ABS, m, NULL), lx_real(a, INFINITY, m->dt));
-        LX *v = lx_select(a, flat, m, lop(b, OP_ADD, m, lx_op(a, OP_LOG, lx_var(a, r->re), NULL)));
+        LX *m = lx_var(a, r->v->max), *flat = lop(b, OP_EQ, lx_op(a, OP_ABS, m, NULL), lx_real(a, INFINITY, m->dt));
+        LX *v = lx_select(a, flat, m, lop(b, OP_ADD, m, lx_op(a, OP_LOG, lx_var(a, r->v->re), NULL)));
         return convert(b, (Pair){ let(b, v, "logsumexp"), NULL }, r->acc, x->dt);
     }
     if (op == R_ARGMIN || op == R_ARGMAX) {
-        LX *at = lx_var(a, r->at);
+        LX *at = lx_var(a, r->v->at);
         if (!other) return (Pair){ at, NULL };
         LX *o = convert(b, lower_expr(b, other), other->dt, DT_I64).re;
         return (Pair){ let(b, lx_select(a, lop(b, OP_GE, at, I64(0)), at, o), "at"), NULL };
     }
-    Pair v = { lx_var(a, r->re), r->im ? lx_var(a, r->im) : NULL };
+    Pair v = { lx_var(a, r->v->re), r->v->im ? lx_var(a, r->v->im) : NULL };
     v = convert(b, v, r->acc, x->dt);
-    if (!other || !r->found) return v;
+    if (!other || !r->v->found) return v;
     Pair o = convert(b, lower_expr(b, other), other->dt, x->dt);
-    return (Pair){ let(b, lx_select(a, lx_var(a, r->found), v.re, o.re), reduce_name[op]), NULL };
+    return (Pair){ let(b, lx_select(a, lx_var(a, r->v->found), v.re, o.re), reduce_name[op]), NULL };
 }
 
+/* All rows of the tile can go through one loop: nothing that shapes the loops differs between them. */
+bool rows_share_loops(const Tile *t, X *x) {
+    ReduceOp op = x->u.reduce.op;
+    for (int k = 0; k < x->u.reduce.n_cond; k++) if (varies_by_row(t, x->u.reduce.cond[k])) return false;
+    return op != R_ARGMIN && op != R_ARGMAX && op != R_LOGSUMEXP;
+}
 Pair lower_reduce(Build *b, X *x) {
     Arena *a = b->l->a;
     for (Level *v = b->level; v; v = v->up)
-        for (int k = 0; k < v->memo.n; k++) if ((!v->memo.at[k].path || v->memo.at[k].path == b->path) && x_equal(v->memo.at[k].x, x)) return v->memo.at[k].value;
+        for (int k = 0; k < v->memo.n; k++) if ((!v->memo.at[k].path || v->memo.at[k].path == b->path) && (v->memo.at[k].row < 0 || v->memo.at[k].row == b->row) && x_equal(v->memo.at[k].x, x)) return v->memo.at[k].value;
     Run r = { .b = b, .x = x };
     ReduceOp op = x->u.reduce.op;
     r.acc = op == R_ANY || op == R_ALL ? DT_BOOL : op == R_ARGMIN || op == R_ARGMAX || x->u.reduce.acc == DT_NONE ? x->u.reduce.body->dt : x->u.reduce.acc;
@@ -230,16 +250,26 @@ Pair lower_reduce(Build *b, X *x) {
         guard = land(b, path_guard(b), guard);
     }
     b->path = NULL;                     /* all of it holds inside, or nothing inside needs it */
-    open_accumulators(&r);
+    int row = row_of(b, x);
+    r.rows = row >= 0 && !path && rows_share_loops(b->tile, x) ? b->tile->rows : 1;
+    each_row(&r, open_accumulators);
     for (int pass = 0; pass < (op == R_LOGSUMEXP ? 2 : 1); pass++) {
-        if (pass) { r.second = true; open_accumulators(&r); }
+        if (pass) { r.second = true; each_row(&r, open_accumulators); }
         if (guard) level_push(b, LV_IF);
         guarded(&r, r.order.first.n, r.order.first.at, 0);
         if (guard) level_pop_if(b, guard);
     }
     if (home == save) b->path = path;
-    Pair v = result_of(&r);
-    vec_add(a, home->memo, (Memo){ x, guard ? path : NULL, v });
+    Pair result = { NULL, NULL };
+    int here = b->row;
+    for (int k = 0; k < r.rows; k++) {
+        r.v = &r.row[k];
+        if (r.rows > 1) b->row = k;
+        Pair v = result_of(&r);
+        vec_add(a, home->memo, (Memo){ x, guard ? path : NULL, v, r.rows > 1 ? k : row });
+        if (r.rows == 1 || k == here) result = v;
+    }
+    b->row = here;
     b->level = save, b->path = path;
-    return v;
+    return result;
 }
