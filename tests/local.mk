@@ -1,4 +1,6 @@
-check_PROGRAMS = tests/unit/runtime_test tests/unit/interp_test tests/unit/ir_roundtrip_test tests/unit/target_c_test
+check_PROGRAMS = tests/unit/syntax_test tests/unit/runtime_test tests/unit/interp_test tests/unit/ir_roundtrip_test tests/unit/target_c_test
+tests_unit_syntax_test_SOURCES = tests/unit/syntax_test.c
+tests_unit_syntax_test_LDADD = libpigeonc.a
 tests_unit_ir_roundtrip_test_SOURCES = tests/unit/ir_roundtrip_test.c
 tests_unit_ir_roundtrip_test_LDADD = libpigeonc.a
 tests_unit_interp_test_SOURCES = tests/unit/interp_test.c tests/unit/check.h

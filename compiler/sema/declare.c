@@ -237,7 +237,7 @@ void declare_body(Sema *s, Scope *c, Stmt **body, int n, bool entry) {
                 if (!x) continue;
                 b->space = program_space(s->p, st->kind == S_DIM ? SP_DIM : st->kind == S_SEQ ? SP_SEQ : SP_GRID, d->name.s, x);
                 b->space->loc = d->loc;
-                b->space->boundary = st->edge == EDGE_PERIODIC ? BND_PERIODIC : st->edge == EDGE_REFLECT ? BND_REFLECT : st->edge == EDGE_REPLICATE ? BND_REPLICATE : BND_ZERO;
+                b->space->boundary = d->edge == EDGE_PERIODIC ? BND_PERIODIC : d->edge == EDGE_REFLECT ? BND_REFLECT : d->edge == EDGE_REPLICATE ? BND_REPLICATE : BND_ZERO;
             }
             break;
         case S_GRAPH: case S_ITERATE: break;

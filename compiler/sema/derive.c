@@ -217,7 +217,7 @@ Space *derive_space(Sema *s, Bind *b) {
     Space *r = NULL;
     if (!strcmp(w, "unique")) {
         Value *key[8];
-        const char *back[8], *own[8];
+        const char *back[8] = { NULL }, *own[8];
         int n = 0;
         bool ok = st->expr.n > 0 && st->expr.n <= 8;
         if (!ok) diag_error(s->cx, D_WRONG_ARITY, st->loc, "unique takes one to eight maps");

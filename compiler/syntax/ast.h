@@ -66,6 +66,7 @@ typedef struct Decl {               /* one name of `input a[..]: f64, b[..]`, `p
     const char *dtype;              /* NULL: default */
     Expr *init;                     /* param: init call or name; const: its value; NULL if absent */
     bool frozen;
+    EdgeRule edge;                  /* of a grid */
     bool is_map;                    /* map f: A -> B  (or  map f[..]: A -> B as an input) */
     VEC(Expr *) from;               /* domain spaces of a map */
     Expr *to;                       /* target space of a map */
@@ -77,7 +78,7 @@ typedef struct Decl {               /* one name of `input a[..]: f64, b[..]`, `p
 typedef enum StmtKind {
     S_DIM,        /* dim d = 64, e = 2*d */
     S_SEQ,        /* seq T                     (also as model arguments) */
-    S_GRID,       /* grid X periodic [= n] */
+    S_GRID,       /* grid X periodic = n */
     S_GRAPH,      /* graph b over a;  graph r = reverse(a);  graph s = self_loops(a);  graph f = a where etype = 3;  graph g: users -> items */
     S_SPACE,      /* space P = unique(src, etype);  space Q = join(e: A, f: B where cond);  space R = filter(e: A where cond) */
     S_MODES,      /* modes k of X keep m signed, l of Z keep m half */
@@ -95,9 +96,8 @@ typedef enum StmtKind {
 struct Stmt {
     StmtKind kind;
     Loc loc;
-    VEC(Decl) decl;                 /* DIM SEQ GRID(edge) INPUT PARAM CONST MAP STATE: the names declared */
+    VEC(Decl) decl;                 /* DIM SEQ GRID INPUT PARAM CONST MAP STATE: the names declared */
     Name name;                      /* GRAPH SPACE LET REPEAT: the name defined */
-    EdgeRule edge;                  /* GRID: boundary rule */
     VEC(Name) index;                /* INDEX, MODES, LET, REPEAT: names; several may share one space */
     VEC(Expr *) expr;               /* INDEX: the space of index[k] is expr[k]; MODES: the grid of index[k]; GRAPH/SPACE: operands */
     VEC(Expr *) lo, hi;             /* MODES: keep lo..hi (`keep m`: lo NULL, hi = m); NULL hi: all */
@@ -111,9 +111,6 @@ struct Stmt {
     const char *text;               /* SCHEDULE */
     bool is_output;                 /* EQUATION written with `output` */
     const char *dtype;              /* EQUATION: y[..]: f64 = ... */
-    const char *comment;            /* the comment lines before it and the one behind it, for the formatter */
-    const char *tail_comment;
-    bool blank_before;
 };
 
 typedef enum ModelArgKind { A_GRAPH, A_DIM, A_SEQ, A_GRID, A_VALUE } ModelArgKind;   /* A_VALUE: slope = 0.2, act = relu */
@@ -133,7 +130,6 @@ typedef struct Model {
     VEC(ModelArg) arg;
     VEC(Stmt *) body;
     Loc loc;
-    const char *comment;
     int file;
 } Model;
 
@@ -143,7 +139,6 @@ typedef struct File {               /* one .pgn file; `use`d files are parsed by
     VEC(Use) use;
     VEC(Model *) model;
     VEC(Stmt *) top;                /* top-level let, const, dim, schedule */
-    const char *end_comment;
 } File;
 
 /* Parses cx->source[source]; NULL after diagnostics. All syntax errors of the file are reported. */

@@ -150,7 +150,7 @@ static void declaration(Layout *l, const Stmt *s, const Decl *d, bool map_word) 
         layout_text(l, "]");
     }
     if (d->dtype) { layout_text(l, ": "); layout_text(l, d->dtype); }
-    if (s->kind == S_GRID) layout_text(l, edge_text(s->edge));
+    if (s->kind == S_GRID) layout_text(l, edge_text(d->edge));
     if (d->init) {
         layout_text(l, s->kind == S_PARAM ? " init " : " = ");
         l->list = s->kind == S_CONST;

@@ -33,10 +33,10 @@ static void names(Writer *w, const Name *n, int count) {
 static void stmts(Writer *w, Stmt *const *s, int n) {
     for (int k = 0; k < n; k++) {
         const Stmt *q = s[k];
-        put(w, "\n(stmt %d %s %d %d %s", (int)q->kind, q->name.s ? q->name.s : "-", (int)q->edge, q->is_output, q->dtype ? q->dtype : "-");
+        put(w, "\n(stmt %d %s %d %s", (int)q->kind, q->name.s ? q->name.s : "-", q->is_output, q->dtype ? q->dtype : "-");
         for (int j = 0; j < q->decl.n; j++) {
             const Decl *d = &q->decl.at[j];
-            put(w, "\n  decl %s %s %d %d", d->name.s, d->dtype ? d->dtype : "-", d->frozen, d->is_map);
+            put(w, "\n  decl %s %s %d %d %d", d->name.s, d->dtype ? d->dtype : "-", d->frozen, d->is_map, (int)d->edge);
             exprs(w, d->axis.at, d->axis.n);
             expr(w, d->init);
             exprs(w, d->from.at, d->from.n);
