@@ -8,7 +8,7 @@ cd "$(dirname "$0")"
 what=${1:-demo}
 case $what in demo|check) ;; *) echo "usage: sh quickstart.sh demo|check" >&2; exit 2 ;; esac
 
-packages="autoconf automake flex bison zlib1g-dev liblapack-dev wordnet-base gcc libc6-dev make python3"
+packages="autoconf automake flex bison zlib1g-dev liblapack-dev llvm-19-dev wordnet-base gcc libc6-dev make python3"
 [ "$what" = demo ] || packages="$packages pkg-config cmake"
 missing=
 for p in $packages; do

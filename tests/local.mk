@@ -14,7 +14,11 @@ tests_unit_target_c_test_SOURCES = tests/unit/target_c_test.c
 tests_unit_target_c_test_CPPFLAGS = $(AM_CPPFLAGS) -DTEST_INCLUDE='"$(abs_srcdir)/runtime/include"'
 tests_unit_target_c_test_LDADD = libpigeonc.a libpigeon.a $(LAPACK_LIBS) $(ZLIB_LIBS)
 tests_unit_target_c_test_LDFLAGS = $(AM_LDFLAGS) -Wl,--export-dynamic
-EXTRA_DIST += tests/run.py tests/reference.py tests/diag tests/fuzz tests/input tests/install tests/syntax tests/values
+check_PROGRAMS += tests/unit/target_llvm_test
+tests_unit_target_llvm_test_SOURCES = tests/unit/target_llvm_test.c tests/unit/loop_run.c tests/unit/loop_run.h tests/unit/loop_eval.c tests/unit/loop_eval.h
+tests_unit_target_llvm_test_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tests/unit -DTEST_UNITS='"$(abs_srcdir)/tests/loop"'
+tests_unit_target_llvm_test_LDADD = libpigeonc.a libpigeon.a $(LLVM_LIBS) $(LAPACK_LIBS) $(ZLIB_LIBS)
+EXTRA_DIST += tests/run.py tests/reference.py tests/diag tests/fuzz tests/input tests/install tests/loop tests/syntax tests/values
 check-local: pigeonc $(check_PROGRAMS)
 	@test "$(PYTHON)" != no || { echo "the tests need Python 3. On Debian: apt-get install python3" >&2; exit 1; }
 	SANITIZED="$(SANITIZE)" $(PYTHON) $(srcdir)/tests/run.py $(abs_builddir)

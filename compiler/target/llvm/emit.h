@@ -24,8 +24,9 @@ typedef struct Machine {
     bool masked_memory;                /* masked loads and stores of 32- and 64-bit elements are single instructions */
     bool masked_bytes;                 /* of 8- and 16-bit elements too */
     bool half;                         /* f16 conversions are instructions */
+    bool min_number;                   /* so are min and max that prefer a number to a NaN */
 } Machine;
-bool machine_open(Context *cx, const LlvmOptions *o, bool for_jit, Machine *m);      /* false after a diagnostic */
+bool machine_open(Context *cx, const LlvmOptions *o, Machine *m);      /* false after a diagnostic */
 void machine_close(Machine *m);
 /* Verifies, optimises and prints.  *out is LLVM's memory buffer. */
 bool machine_emit(Context *cx, Machine *m, LLVMModuleRef mod, int opt, LlvmOutput kind, LLVMMemoryBufferRef *out);
@@ -74,13 +75,15 @@ typedef struct Computed { const Ext *e; LV v; } Computed;
 typedef struct Gen {
     Mod *m; Kernel *k;
     LV fn, env, size_table; LLVMBasicBlockRef entry; LLVMBuilderRef entry_b;
+    LLVMBasicBlockRef leave;           /* where break-if goes */
     LV *buffer;                        /* per buffer id: its pointer, or NULL */
     LLVMMetadataRef *own, *others;     /* per buffer id: alias scope lists */
     LV *size;                          /* per symbol id */
     VEC(Computed) extent;
     Map slot, memo, known; int epoch;
     int width; LV tail, cond;          /* masks <width x i1>, NULL: all lanes */
-    Map varying; int varying_epoch;    /* lane.c's findings for the lane loop being emitted */
+    bool in_lanes;                     /* inside a lane loop that became vectors: one in it is serial */
+    Map *varies;                       /* study.c's findings for that loop; NULL in scalar code */
     LLVMMetadataRef scope;             /* debug */
 } Gen;
 LV kernel_function(Mod *m, Kernel *k);
@@ -108,6 +111,7 @@ LV widen(Mod *m, LV v, Dtype memory);                        /* element as loade
 LV narrow(Mod *m, LV v, Dtype memory);
 LV fused(Mod *m, LV a, LV b, LV c);                          /* a * b + c, fused where the machine does */
 LV call_intrinsic(Mod *m, const char *name, LT overload, LV *arg, int n);
+LV call_overloaded(Mod *m, const char *name, LT *overload, int n_overload, LV *arg, int n);
 LV math_op(Mod *m, ScalarOp op, Dtype dt, LV x);             /* own vector functions; NULL: none for this op and type */
 LV like_int(Mod *m, LV shape, LT element, int64_t v);        /* constant of the shape of a value */
 LV like_real(LV shape, double v);

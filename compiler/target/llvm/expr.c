@@ -120,20 +120,25 @@ static Val gen_load(Gen *g, const LX *e) {
     }
     return vector(g, widen(m, mark(g, v, b), b->dt));
 }
+/* What follows happens only if the condition holds, up to end_if(); NULL: always. */
+static LLVMBasicBlockRef only_if(Gen *g, LV condition) {
+    if (!condition) return NULL;
+    LLVMBasicBlockRef yes = new_block(g, "if"), done = new_block(g, "endif");
+    LLVMBuildCondBr(g->m->b, condition, yes, done);
+    LLVMPositionBuilderAtEnd(g->m->b, yes);
+    return done;
+}
+static void end_if(Gen *g, LLVMBasicBlockRef done) {
+    if (!done) return;
+    LLVMBuildBr(g->m->b, done);
+    LLVMPositionBuilderAtEnd(g->m->b, done);
+}
 static void store_one(Gen *g, const Buf *b, LV index, LV value, LV guard) {
     Mod *m = g->m;
-    LLVMBasicBlockRef done = NULL;
-    if (guard) {
-        LLVMBasicBlockRef yes = new_block(g, "store");
-        done = new_block(g, "stored");
-        LLVMBuildCondBr(m->b, guard, yes, done);
-        LLVMPositionBuilderAtEnd(m->b, yes);
-    }
+    LLVMBasicBlockRef done = only_if(g, guard);
     LV s = mark(g, LLVMBuildStore(m->b, narrow(m, value, b->dt), element_address(g, b, index)), b);
     LLVMSetAlignment(s, (unsigned)dtype_bytes(b->dt));
-    if (!done) return;
-    LLVMBuildBr(m->b, done);
-    LLVMPositionBuilderAtEnd(m->b, done);
+    end_if(g, done);
 }
 void gen_store(Gen *g, const LS *s) {
     Mod *m = g->m;
@@ -149,7 +154,8 @@ void gen_store(Gen *g, const LS *s) {
         return;
     }
     LV mask = mask_of(g), v = narrow(m, spread(g, x), b->dt), a;
-    if (guard.v) mask = both(g, mask, spread(g, guard));
+    LLVMBasicBlockRef done = guard.v && guard.lanes == 1 ? only_if(g, guard.v) : NULL;
+    if (guard.lanes > 1) mask = both(g, mask, guard.v);
     if (i.lanes == 1 && i.stride == 1) {
         if (!mask) {
             a = LLVMBuildStore(m->b, v, element_address(g, b, i.v));
@@ -165,6 +171,7 @@ void gen_store(Gen *g, const LS *s) {
         a = call_overloaded(m, "llvm.masked.scatter", over, 2, arg, 4);
     }
     mark(g, a, b);
+    end_if(g, done);
 }
 
 /* ---- operations ------------------------------------------------------------------------------------------------------ */

@@ -36,6 +36,7 @@ static LV size_now(void *data, int symbol) {
     return LLVMBuildLoad2(h->m->b, h->m->i64, size_cell(h, symbol), h->m->u->sym.at[symbol]->name);
 }
 static LV buffer_now(Host *h, const Buf *b) {
+    if (!b) return LLVMConstNull(h->m->ptr);
     LV k = int64_of(h->m, b->id);
     return LLVMBuildLoad2(h->m->b, h->m->ptr, LLVMBuildInBoundsGEP2(h->m->b, h->m->ptr, table(h, false), &k, 1, ""), b->name);
 }

@@ -1,6 +1,7 @@
 /* jit.c - code made and linked in this process.  The module becomes an object first, by the same way as a file would, and
  * ORC's LLJIT links it: so what runs here is what an object file holds, and no LLVM context outlives the call. */
 #include "target/llvm/emit.h"
+#include "pigeon/model.h"
 #include <llvm-c/Error.h>
 #include <llvm-c/LLJIT.h>
 #include <llvm-c/Orc.h>
@@ -14,16 +15,25 @@ static bool failed(Context *cx, LLVMErrorRef e, const char *what) {
     LLVMDisposeErrorMessage(text);
     return true;
 }
+/* What generated code calls in libpigeon. It is linked into this program, which need not export it. */
+static bool define_runtime(LlvmJit *j) {
+    static const struct { const char *name; void *at; } runtime[] = {
+#define RTCALL(id, function, what) { #function, (void *)function },
+#include "loop/rtcall.def"
+#undef RTCALL
+        { "pgn_env_alloc", (void *)pgn_env_alloc }, { "pgn_env_launch", (void *)pgn_env_launch }, { "pgn_env_fail", (void *)pgn_env_fail }
+    };
+    for (size_t k = 0; k < sizeof runtime / sizeof *runtime; k++) if (!target_llvm_jit_define(j, runtime[k].name, runtime[k].at)) return false;
+    return true;
+}
 LlvmJit *target_llvm_jit(Context *cx, Unit **units, int n, const LlvmOptions *o) {
     if (o->triple) {
         diag_error(cx, D_USAGE, NO_LOC, "code for `%s` can't run in this process", o->triple);
         return NULL;
     }
-    LlvmOptions pic = *o;
-    pic.pic = true;
     const void *object;
     size_t size;
-    if (!target_llvm_emit(cx, units, n, &pic, LLVM_OBJECT, &object, &size)) return NULL;
+    if (!target_llvm_emit(cx, units, n, o, LLVM_OBJECT, &object, &size)) return NULL;
     LlvmJit *j = NEW(cx->arena, LlvmJit);
     j->cx = cx;
     if (failed(cx, LLVMOrcCreateLLJIT(&j->jit, NULL), "LLVM's JIT can't start")) return NULL;
@@ -36,7 +46,7 @@ LlvmJit *target_llvm_jit(Context *cx, Unit **units, int n, const LlvmOptions *o)
     }
     LLVMOrcJITDylibAddGenerator(main, process);
     LLVMMemoryBufferRef buffer = LLVMCreateMemoryBufferWithMemoryRangeCopy(object, size, "model");
-    if (failed(cx, LLVMOrcLLJITAddObjectFile(j->jit, main, buffer), "LLVM's JIT refuses the object")) {
+    if (failed(cx, LLVMOrcLLJITAddObjectFile(j->jit, main, buffer), "LLVM's JIT refuses the object") || !define_runtime(j)) {
         target_llvm_jit_free(j);
         return NULL;
     }

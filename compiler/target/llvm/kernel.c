@@ -3,6 +3,7 @@
  * Pointers of buffers, sizes and extents are computed once, in the entry block.  Mutable variables are allocas that LLVM turns
  * into registers.  Buffers of a kernel are distinct: every access carries its buffer's alias scope. */
 #include "target/llvm/emit.h"
+#include "target/llvm/study.h"
 #include "pigeon/model.h"
 #include <string.h>
 
@@ -54,7 +55,7 @@ static void gen_for(Gen *g, LS *s) {
     note_nonnegative(g, s->var, known_nonnegative(g, s->lo));
     int64_t n = s->lo->k == LX_INT && s->hi->k == LX_INT ? s->hi->i - s->lo->i : -1;
     if (n < 0 && s->hi->k == LX_OP && s->hi->op == OP_ADD && s->hi->arg[0] == s->lo && s->hi->arg[1]->k == LX_INT) n = s->hi->arg[1]->i;
-    if (s->loop == LOOP_LANE && !g->nested && gen_lanes(g, s->var, lo, hi, n, &s->body, s->red.at, s->red.n)) return;
+    if (s->loop == LOOP_LANE && !g->in_lanes && gen_lanes(g, s->var, lo, hi, n, &s->body, s->red.at, s->red.n)) return;
     serial(g, s->var, lo, hi, &s->body);
 }
 static void assign(Gen *g, Slot *t, Val v) {

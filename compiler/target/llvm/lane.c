@@ -43,11 +43,11 @@ static void body_at(Lanes *l, LV base, int width, LV tail) {
         *slot_of(g, v) = width == 1 ? l->outer[k] :
             (Slot){ .memory = true, .outer = true, .type = LLVMVectorType(register_llvm(m, v->dt), (unsigned)width), .val = { l->acc[k], width, 0 } };
     }
-    g->width = width, g->tail = tail, g->varies = width > 1 ? &l->s->varies : NULL, g->nested = true;
+    g->width = width, g->tail = tail, g->varies = width > 1 ? &l->s->varies : NULL, g->in_lanes = true;
     g->epoch++;
     *slot_of(g, l->var) = (Slot){ .val = { register_type(l->var->dt) == DT_I32 ? LLVMBuildTrunc(m->b, base, m->i32, "") : base, 1, width > 1 } };
     gen_block(g, l->body);
-    g->width = 1, g->tail = NULL, g->varies = NULL, g->nested = false;
+    g->width = 1, g->tail = NULL, g->varies = NULL, g->in_lanes = false;
     g->epoch++;
     for (int k = 0; k < n_red; k++) *slot_of(g, l->s->red[k].var) = l->outer[k];
 }
@@ -126,14 +126,14 @@ bool gen_lanes(Gen *g, Var *var, LV lo, LV hi, int64_t n, const Block *body, con
     Mod *m = g->m;
     const Machine *mc = m->machine;
     Study s = { .a = m->a, .varies = { .a = m->a }, .seen = { .a = m->a }, .lane = var, .red = red, .n_red = n_red };
-    if (!mc->vector_bits || m->o->opt <= 0 || !study_lanes(&s, body)) return false;
+    if (!mc->vector_bits || !study_lanes(&s, body)) return false;
     if ((s.guarded && !mc->masked_memory) || (s.narrow_guarded && !mc->masked_bytes)) return false;
     for (int k = 0; k < n_red; k++) if (!slot_of(g, red[k].var)->memory) return false;
     int width = mc->vector_bits / 8 / s.widest, jam = 1;
     bool masked = mc->masked_memory && (!s.narrow || mc->masked_bytes) && !s.n_slow;
-    if (!s.n_slow && !s.n_math && (s.n_inner || n_red)) {    /* half of the registers for what lives through the body */
+    if (!s.n_slow && !s.n_math && (s.n_inner || n_red)) {    /* a quarter of the registers is left for operands */
         int variables = s.n_vectors ? s.n_vectors : 1;
-        while (jam < 4 && 2 * jam * variables <= mc->n_vector_registers / 2) jam *= 2;
+        while (jam < 4 && 2 * jam * variables <= mc->n_vector_registers * 3 / 4) jam *= 2;
     }
     if (n >= 0) {
         while (jam > 1 && jam * width > n) jam /= 2;

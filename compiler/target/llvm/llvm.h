@@ -2,7 +2,7 @@
  * LLVM's C API is used (versions 15 to 20); this header shows none of its types.
  *
  * The emitted module defines, for each unit, the record `const pgn_model <name>_model` of pigeon/model.h.  Everything else in
- * it is internal.  It calls the runtime (pgn_env_*, pgn_rt_*) and libm.
+ * it is internal.  It calls the runtime (pgn_env_*, pgn_rt_*) and libm, and is position-independent.
  * Two calls in two threads don't meet, given two Contexts. */
 #ifndef PIGEON_TARGET_LLVM_H
 #define PIGEON_TARGET_LLVM_H
@@ -13,18 +13,18 @@ typedef struct LlvmOptions {
     const char *cpu;          /* "native", "generic", "x86-64", "x86-64-v3", "x86-64-v4", "neoverse-n1", ..; NULL: generic */
     const char *triple;       /* NULL: this machine */
     bool debug;               /* -g: lines of the .pgn source */
-    bool pic;
 } LlvmOptions;
 typedef enum { LLVM_OBJECT, LLVM_ASSEMBLY, LLVM_IR } LlvmOutput;
 
 /* The bytes are in cx->arena.  false after a diagnostic. */
 bool target_llvm_emit(Context *cx, Unit **units, int n, const LlvmOptions *o, LlvmOutput kind, const void **data, size_t *size);
 
-/* The same code, made in this process.  Symbols of the process (the runtime, libm) are visible to it.  NULL after a diagnostic;
+/* The same code, made in this process.  The runtime that is linked into the process, and the
+ * symbols that it exports (libm), are visible to it.  NULL after a diagnostic;
  * o->triple must be NULL. */
 typedef struct LlvmJit LlvmJit;
 LlvmJit *target_llvm_jit(Context *cx, Unit **units, int n, const LlvmOptions *o);
-/* Tells a JIT of symbols that the process does not export by itself; they are found first. May be called before any lookup. */
+/* Tells a JIT of one more symbol; to be called before any lookup. */
 bool target_llvm_jit_define(LlvmJit *j, const char *name, void *address);
 const void *target_llvm_jit_symbol(LlvmJit *j, const char *name);      /* NULL when there is none or it can't be linked (a diagnostic) */
 void target_llvm_jit_free(LlvmJit *j);

@@ -57,7 +57,7 @@ static bool has_feature(const char *features, const char *f) {
 }
 static bool starts(const char *s, const char *prefix) { return !strncmp(s, prefix, strlen(prefix)); }
 
-bool machine_open(Context *cx, const LlvmOptions *o, bool for_jit, Machine *m) {
+bool machine_open(Context *cx, const LlvmOptions *o, Machine *m) {
     pthread_once(&once, initialize);
     *m = (Machine){ 0 };
     char *host = LLVMGetDefaultTargetTriple();
@@ -106,10 +106,11 @@ bool machine_open(Context *cx, const LlvmOptions *o, bool for_jit, Machine *m) {
         machine_close(m);
         return false;
     }
+    m->min_number = is_arm;
     m->masked_memory = avx2, m->masked_bytes = avx512;
     m->n_vector_registers = avx512 || is_arm ? 32 : 16;
     LLVMCodeGenOptLevel level = o->opt <= 0 ? LLVMCodeGenLevelNone : o->opt == 1 ? LLVMCodeGenLevelLess : o->opt == 2 ? LLVMCodeGenLevelDefault : LLVMCodeGenLevelAggressive;
-    m->tm = LLVMCreateTargetMachine(target, m->triple, cpu, features, level, o->pic || for_jit ? LLVMRelocPIC : LLVMRelocStatic, LLVMCodeModelDefault);
+    m->tm = LLVMCreateTargetMachine(target, m->triple, cpu, features, level, LLVMRelocPIC, LLVMCodeModelDefault);
     if (host_cpu) LLVMDisposeMessage(host_cpu);
     if (host_features) LLVMDisposeMessage(host_features);
     if (m->tm) m->layout = LLVMCreateTargetDataLayout(m->tm);
@@ -174,7 +175,7 @@ static void heard(LLVMDiagnosticInfoRef info, void *data) {
 }
 bool target_llvm_emit(Context *cx, Unit **units, int n, const LlvmOptions *o, LlvmOutput kind, const void **data, size_t *size) {
     Machine m;
-    if (!machine_open(cx, o, false, &m)) return false;
+    if (!machine_open(cx, o, &m)) return false;
     int errors = cx->n_errors;
     LLVMContextRef c = LLVMContextCreate();
     LLVMContextSetDiagnosticHandler(c, heard, cx);

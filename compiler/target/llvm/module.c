@@ -55,11 +55,11 @@ void add_attribute(Mod *m, LV fn, const char *name) {
     unsigned kind = LLVMGetEnumAttributeKindForName(name, strlen(name));
     if (kind) LLVMAddAttributeAtIndex(fn, (LLVMAttributeIndex)LLVMAttributeFunctionIndex, LLVMCreateEnumAttribute(m->c, kind, 0));
 }
-LV call_intrinsic(Mod *m, const char *name, LT overload, LV *arg, int n) {
-    unsigned id = LLVMLookupIntrinsicID(name, strlen(name));
-    LV f = LLVMGetIntrinsicDeclaration(m->mod, id, &overload, 1);
+LV call_overloaded(Mod *m, const char *name, LT *overload, int n_overload, LV *arg, int n) {
+    LV f = LLVMGetIntrinsicDeclaration(m->mod, LLVMLookupIntrinsicID(name, strlen(name)), overload, (size_t)n_overload);
     return LLVMBuildCall2(m->b, LLVMGlobalGetValueType(f), f, arg, (unsigned)n, "");
 }
+LV call_intrinsic(Mod *m, const char *name, LT overload, LV *arg, int n) { return call_overloaded(m, name, &overload, 1, arg, n); }
 
 /* a // b rounding down; b is not 0 */
 static LV floor_div(Mod *m, LV a, LV b) {
@@ -130,7 +130,7 @@ LLVMModuleRef module_of(Context *cx, Unit **units, int n, const LlvmOptions *o, 
     LLVMSetInitializer(m.zero_cell, LLVMConstInt(m.i64, 0, false));
     LLVMSetGlobalConstant(m.zero_cell, true);
     LLVMSetLinkage(m.zero_cell, LLVMPrivateLinkage);
-    if (o->pic) LLVMAddModuleFlag(m.mod, LLVMModuleFlagBehaviorWarning, "PIC Level", 9, LLVMValueAsMetadata(LLVMConstInt(m.i32, 2, false)));
+    LLVMAddModuleFlag(m.mod, LLVMModuleFlagBehaviorWarning, "PIC Level", 9, LLVMValueAsMetadata(LLVMConstInt(m.i32, 2, false)));
     if (o->debug) debug_open(&m);
     for (int k = 0; k < n; k++) {
         m.u = units[k];

@@ -131,6 +131,11 @@ static LV int_op(Mod *m, ScalarOp op, Dtype dt, LV a, LV b, bool nonneg) {
     default: return NULL;              /* functions of reals and of complex numbers: not of integers */
     }
 }
+/* The machine's two-operand min and max, then the other one of a NaN; of zeros of both signs always the second. */
+static LV extreme(Mod *m, LLVMRealPredicate p, LV a, LV b) {
+    LV r = LLVMBuildSelect(m->b, LLVMBuildFCmp(m->b, p, a, b, ""), a, b, "");
+    return LLVMBuildSelect(m->b, LLVMBuildFCmp(m->b, LLVMRealUNO, b, b, ""), a, r, "");
+}
 static LV float_op(Mod *m, ScalarOp op, Dtype dt, LV a, LV b) {
     LLVMBuilderRef B = m->b;
     switch (op) {
@@ -145,8 +150,8 @@ static LV float_op(Mod *m, ScalarOp op, Dtype dt, LV a, LV b) {
                               LLVMBuildXor(B, LLVMBuildFCmp(B, LLVMRealOLT, r, zero, ""), LLVMBuildFCmp(B, LLVMRealOLT, b, zero, ""), ""), "");
         return LLVMBuildSelect(B, off, LLVMBuildFAdd(B, r, b, ""), r, "");
     }
-    case OP_MIN: return intrinsic(m, "llvm.minnum", a, b);
-    case OP_MAX: return intrinsic(m, "llvm.maxnum", a, b);
+    case OP_MIN: return m->machine->min_number ? intrinsic(m, "llvm.minnum", a, b) : extreme(m, LLVMRealOLT, a, b);
+    case OP_MAX: return m->machine->min_number ? intrinsic(m, "llvm.maxnum", a, b) : extreme(m, LLVMRealOGT, a, b);
     case OP_ABS: return intrinsic(m, "llvm.fabs", a, NULL);
     case OP_SIGN: return LLVMBuildSelect(B, LLVMBuildFCmp(B, LLVMRealOGT, a, like_real(a, 0), ""), like_real(a, 1),
                                          LLVMBuildSelect(B, LLVMBuildFCmp(B, LLVMRealOLT, a, like_real(a, 0), ""), like_real(a, -1), like_real(a, 0), ""), "");
@@ -179,8 +184,6 @@ LV scalar_op(Mod *m, ScalarOp op, Dtype dt, LV a, LV b, bool nonneg) {
 /* ---- conversions -------------------------------------------------------------------------------------------------------- */
 LV scalar_cast(Mod *m, LV v, Dtype from, Dtype to) {
     LLVMBuilderRef B = m->b;
-    if (to == DT_I8 || to == DT_U8 || to == DT_F16 || to == DT_BF16)          /* rounds or wraps, and is a register again */
-        return widen(m, narrow(m, scalar_cast(m, v, from, register_type(to)), to), to);
     from = register_type(from);
     if (from == to) return v;
     LT t = like_type(v, register_llvm(m, to));
@@ -190,10 +193,8 @@ LV scalar_cast(Mod *m, LV v, Dtype from, Dtype to) {
     if (dtype_is_float(from)) {
         if (to == DT_F64) return LLVMBuildFPExt(B, v, t, "");
         if (to == DT_F32) return LLVMBuildFPTrunc(B, v, t, "");
-        unsigned id = LLVMLookupIntrinsicID("llvm.fptosi.sat", 15);
         LT over[2] = { t, LLVMTypeOf(v) };
-        LV f = LLVMGetIntrinsicDeclaration(m->mod, id, over, 2);
-        return LLVMBuildCall2(B, LLVMGlobalGetValueType(f), f, &v, 1, "");
+        return call_overloaded(m, "llvm.fptosi.sat", over, 2, &v, 1);
     }
     if (dtype_is_float(to)) return from == DT_BOOL ? LLVMBuildUIToFP(B, v, t, "") : LLVMBuildSIToFP(B, v, t, "");
     if (from == DT_BOOL) return LLVMBuildZExt(B, v, t, "");

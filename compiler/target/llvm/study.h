@@ -13,6 +13,7 @@ typedef struct Study {
     bool narrow, guarded, narrow_guarded;        /* accesses of 1 or 2 bytes; under a condition that varies; both */
     bool any_f, any_i64;
 } Study;
+int lane_class(Map *varies, const void *var);      /* 0 when all lanes have the same value */
 /* false: the body can't be vectors. */
 bool study_lanes(Study *s, const Block *body);
 #endif
