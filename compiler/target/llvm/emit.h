@@ -15,7 +15,7 @@ typedef LLVMTypeRef LT;
 #define MAX_LANES 256                 /* four 512-bit registers of the smallest elements */
 
 /* ---- machine.c: what the code is made for ----------------------------------------------------------------- */
-typedef struct Machine {
+typedef struct Target {
     LLVMTargetMachineRef tm;
     LLVMTargetDataRef layout;
     char *triple;                      /* LLVM's to dispose */
@@ -25,11 +25,11 @@ typedef struct Machine {
     bool masked_bytes;                 /* of 8- and 16-bit elements too */
     bool half;                         /* f16 conversions are instructions */
     bool min_number;                   /* so are min and max that prefer a number to a NaN */
-} Machine;
-bool machine_open(Context *cx, const LlvmOptions *o, Machine *m);      /* false after a diagnostic */
-void machine_close(Machine *m);
+} Target;
+bool machine_open(Context *cx, const LlvmOptions *o, Target *m);      /* false after a diagnostic */
+void machine_close(Target *m);
 /* Verifies, optimises and prints.  *out is LLVM's memory buffer. */
-bool machine_emit(Context *cx, Machine *m, LLVMModuleRef mod, int opt, LlvmOutput kind, LLVMMemoryBufferRef *out);
+bool machine_emit(Context *cx, Target *m, LLVMModuleRef mod, int opt, LlvmOutput kind, LLVMMemoryBufferRef *out);
 
 /* ---- a map from the loop IR's nodes to what was made of them; never iterated, so addresses don't order anything --- */
 typedef struct MapEntry { const void *key; int epoch; union { void *p; int64_t i; } u; int64_t extra; int lanes; } MapEntry;
@@ -40,7 +40,7 @@ MapEntry *map_add(Map *m, const void *key);                  /* found or new */
 /* ---- module.c ---------------------------------------------------------------------------------------------- */
 typedef struct Mod {
     Context *cx; Arena *a;
-    const LlvmOptions *o; const Machine *machine;
+    const LlvmOptions *o; const Target *machine;
     LLVMContextRef c; LLVMModuleRef mod; LLVMBuilderRef b;
     LT i1, i8, i16, i32, i64, f32, f64, f16, ptr, void_;
     LV zero_cell;                      /* eight zero bytes: where a load with a false guard reads */
@@ -50,7 +50,7 @@ typedef struct Mod {
     unsigned md_scope, md_noalias, md_loop;
 } Mod;
 /* The module of all units; NULL after a diagnostic. */
-LLVMModuleRef module_of(Context *cx, Unit **units, int n, const LlvmOptions *o, const Machine *m, LLVMContextRef c);
+LLVMModuleRef module_of(Context *cx, Unit **units, int n, const LlvmOptions *o, const Target *m, LLVMContextRef c);
 void module_model(Mod *m, LV *kernels);                      /* record.c: the pgn_model of m->u */
 LT memory_type(Mod *m, Dtype dt);                            /* element in a buffer */
 LT register_llvm(Mod *m, Dtype dt);                          /* i1 for bool */

@@ -124,7 +124,7 @@ static void masked_rest(Lanes *l, LV hi, int width) {
 }
 bool gen_lanes(Gen *g, Var *var, LV lo, LV hi, int64_t n, const Block *body, const LaneReduce *red, int n_red) {
     Mod *m = g->m;
-    const Machine *mc = m->machine;
+    const Target *mc = m->machine;
     Study s = { .a = m->a, .varies = { .a = m->a }, .seen = { .a = m->a }, .lane = var, .red = red, .n_red = n_red };
     if (!mc->vector_bits || !study_lanes(&s, body)) return false;
     if ((s.guarded && !mc->masked_memory) || (s.narrow_guarded && !mc->masked_bytes)) return false;

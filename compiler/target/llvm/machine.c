@@ -57,9 +57,9 @@ static bool has_feature(const char *features, const char *f) {
 }
 static bool starts(const char *s, const char *prefix) { return !strncmp(s, prefix, strlen(prefix)); }
 
-bool machine_open(Context *cx, const LlvmOptions *o, Machine *m) {
+bool machine_open(Context *cx, const LlvmOptions *o, Target *m) {
     pthread_once(&once, initialize);
-    *m = (Machine){ 0 };
+    *m = (Target){ 0 };
     char *host = LLVMGetDefaultTargetTriple();
     m->triple = o->triple ? LLVMNormalizeTargetTriple(o->triple) : LLVMNormalizeTargetTriple(host);
     bool is_x86 = starts(m->triple, "x86_64"), is_arm = starts(m->triple, "aarch64") || starts(m->triple, "arm64");
@@ -121,14 +121,14 @@ bool machine_open(Context *cx, const LlvmOptions *o, Machine *m) {
     }
     return true;
 }
-void machine_close(Machine *m) {
+void machine_close(Target *m) {
     if (m->layout) LLVMDisposeTargetData(m->layout);
     if (m->tm) LLVMDisposeTargetMachine(m->tm);
     if (m->triple) LLVMDisposeMessage(m->triple);
-    *m = (Machine){ 0 };
+    *m = (Target){ 0 };
 }
 
-bool machine_emit(Context *cx, Machine *m, LLVMModuleRef mod, int opt, LlvmOutput kind, LLVMMemoryBufferRef *out) {
+bool machine_emit(Context *cx, Target *m, LLVMModuleRef mod, int opt, LlvmOutput kind, LLVMMemoryBufferRef *out) {
     char *error = NULL;
     if (LLVMVerifyModule(mod, LLVMReturnStatusAction, &error)) {
         diag_error(cx, D_INTERNAL, NO_LOC, "the code made for LLVM is not valid: %s", error);
@@ -174,7 +174,7 @@ static void heard(LLVMDiagnosticInfoRef info, void *data) {
     LLVMDisposeMessage(text);
 }
 bool target_llvm_emit(Context *cx, Unit **units, int n, const LlvmOptions *o, LlvmOutput kind, const void **data, size_t *size) {
-    Machine m;
+    Target m;
     if (!machine_open(cx, o, &m)) return false;
     int errors = cx->n_errors;
     LLVMContextRef c = LLVMContextCreate();

@@ -113,7 +113,7 @@ static void debug_open(Mod *m) {
     LLVMAddModuleFlag(m->mod, LLVMModuleFlagBehaviorWarning, "Dwarf Version", 13, LLVMValueAsMetadata(four));
 }
 
-LLVMModuleRef module_of(Context *cx, Unit **units, int n, const LlvmOptions *o, const Machine *machine, LLVMContextRef c) {
+LLVMModuleRef module_of(Context *cx, Unit **units, int n, const LlvmOptions *o, const Target *machine, LLVMContextRef c) {
     Mod m = { .cx = cx, .a = arena_new(), .o = o, .machine = machine, .c = c };
     int errors = cx->n_errors;
     m.mod = LLVMModuleCreateWithNameInContext(n ? units[0]->name : "model", c);
