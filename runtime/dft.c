@@ -164,10 +164,17 @@ static void fill_modes(Dft *d, int64_t n0, int64_t f0, int64_t f1) {
 }
 pgn_status pgn_rt_dft(pgn_env *env, const int64_t *ints, void *const *buffers, int64_t *result) {
     (void)result;
-    Dft d = { .f64 = ints[0] != 0, .family = (int)ints[1], .inverse = ints[2] != 0, .outer = ints[3], .n_in = ints[4], .inner = ints[5], .n_out = ints[6],
-              .points = ints[7], .in = buffers[0], .out = buffers[1] };
+    Dft d = { .family = (int)ints[2], .inverse = ints[3] != 0, .outer = ints[4], .n_in = ints[5], .inner = ints[6], .n_out = ints[7],
+              .points = ints[8], .in = buffers[0], .out = buffers[1] };
+    int from = (int)ints[0], to = (int)ints[1];
+    bool complex_in = from == PGN_C64 || from == PGN_C128, complex_out = to == PGN_C64 || to == PGN_C128, table = d.family == COSINE || d.family == SINE;
+    d.f64 = from == PGN_F64 || from == PGN_C128;
     if (d.family < SIGNED || d.family > SINE) return pgn_error_set(env->error, PGN_E_UNSUPPORTED, "a transform of unknown family %d", d.family);
-    d.real = d.family != SIGNED;
+    bool known = (d.f64 || from == PGN_F32 || from == PGN_C64) && to == (complex_out ? d.f64 ? PGN_C128 : PGN_C64 : d.f64 ? PGN_F64 : PGN_F32);
+    if (!known || (table ? complex_in != complex_out : d.inverse ? !complex_in || complex_out != (d.family == SIGNED) : !complex_out))
+        return pgn_error_set(env->error, PGN_E_UNSUPPORTED, "a transform of family %d from element type %d to %d", d.family, from, to);
+    d.real = d.inverse ? !complex_out : !complex_in;
+    if (table && complex_in) d.real = true, d.inner *= 2;
     d.modes = d.inverse ? d.n_in : d.n_out;
     int64_t lines, grid = d.inverse ? d.n_out : d.n_in;
     if (d.outer < 0 || d.inner < 0 || d.modes < 0 || d.points < 0 || __builtin_mul_overflow(d.outer, d.inner, &lines) || grid != d.points || d.points > INT32_MAX)
@@ -183,7 +190,7 @@ pgn_status pgn_rt_dft(pgn_env *env, const int64_t *ints, void *const *buffers, i
     if (!d.freq || !d.place || !d.twist || !(d.direct ? d.root != NULL : d.fft != NULL)) atomic_store(&d.failed, 1);
     else {
         for (int64_t t = 0; d.direct && t < d.points; t++) fft_root(t, d.points, &d.root[2 * t], &d.root[2 * t + 1]);
-        fill_modes(&d, ints[8], ints[9], ints[10]);
+        fill_modes(&d, ints[9], ints[10], ints[11]);
         int width = d.real ? 2 * LANES : LANES;
         double work = (double)d.points * LANES * (d.direct ? 4 * (double)d.modes : 12 * levels);
         pgn_parallel(env->options, (lines + width - 1) / width, work > 1e15 ? (int64_t)1e15 : (int64_t)work, body, &d);

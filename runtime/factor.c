@@ -9,6 +9,7 @@
 #include <limits.h>
 #include <math.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,7 +31,7 @@ void zheevd_(const char *, const char *, I *, D *, I *, D *, D *, I *, D *, I *,
 void zgeev_(const char *, const char *, I *, D *, I *, D *, D *, I *, D *, I *, D *, I *, D *, int *, size_t, size_t);
 
 typedef struct Factor {
-    int kind, m, n, nrhs, r;              /* r: min(m, n) */
+    int kind, m, n, nrhs, r;              /* r: min(m, n); nrhs of a logdet: reals per result */
     int64_t batch;
     bool f64, z;                          /* z: complex data */
     int n_in, n_out;
@@ -48,14 +49,15 @@ typedef struct Room {                     /* one thread's: matrices are column-m
 static double get(const Factor *f, int which, int64_t at) { return f->f64 ? ((const double *)f->in[which])[at] : (double)((const float *)f->in[which])[at]; }
 static void put(const Factor *f, int which, int64_t at, double v) { if (f->f64) ((double *)(void *)f->out[which])[at] = v; else ((float *)(void *)f->out[which])[at] = (float)v; }
 
-/* row-major rows x cols of operand `which` into column-major with leading dimension ld; false: not all finite */
+/* row-major rows x cols of operand `which` into column-major with leading dimension ld; false: not all finite (of a Cholesky: in the lower
+ * half, it reads no other) */
 static bool load(const Factor *f, int which, int64_t b, int rows, int cols, int ld, D *to, bool widen) {
     int c = f->z ? 2 : 1, w = f->z || widen ? 2 : 1;
     int64_t at = b * f->each_in[which];
     bool finite = true;
     for (int i = 0; i < rows; i++) for (int j = 0; j < cols; j++) for (int p = 0; p < w; p++) {
         double v = p < c ? get(f, which, at++) : 0;
-        finite &= isfinite(v) != 0;
+        finite &= isfinite(v) || (f->kind == CHOLESKY && j > i);
         to[((size_t)j * ld + i) * w + p] = v;
     }
     return finite;
@@ -177,14 +179,14 @@ static bool one(const Factor *f, Room *r, int64_t b) {
         return true;
     case LOGDET: {
         if (call(f, r, 0)) return false;
-        D sum[2] = { 0, 0 };
+        D sum[2] = { 0, 0 };              /* log |det|; the argument only when it is asked for */
         for (int j = 0; j < n; j++) {
             const D *x = r->a + ((size_t)j * n + j) * w;
             sum[0] += log(magnitude(x, w));
-            sum[1] += (w == 2 ? atan2(x[1], x[0]) : 0) + (r->pivot[j] != j + 1 ? M_PI : 0);
+            sum[1] += (w == 2 ? atan2(x[1], x[0]) : x[0] < 0 ? M_PI : 0) + (r->pivot[j] != j + 1 ? M_PI : 0);
         }
         sum[1] = remainder(sum[1], 2 * M_PI);
-        store(f, 0, b, 1, 1, 1, sum, w);
+        store(f, 0, b, 1, 1, 1, sum, f->nrhs);
         return true;
     }
     case LSTSQ: {
@@ -256,6 +258,22 @@ static void body(void *arg, int64_t lo, int64_t hi) {
     }
     room_free(&r);
 }
+/* Matrices without elements: the determinant of nothing is 1, the shortest solution of no equations is 0. */
+static pgn_status nothing(int kind, int t, int64_t batch, int64_t n, int64_t k, void *const *buffers) {
+    size_t real = t == PGN_F64 || t == PGN_C128 ? 8 : 4, one = real * (t == PGN_C64 || t == PGN_C128 ? 2 : 1);
+    if (kind == LOGDET && batch > 0) memset(buffers[1], 0, (size_t)batch * (size_t)k * real);
+    if (kind == LSTSQ && batch > 0 && n > 0) memset(buffers[2], 0, (size_t)batch * (size_t)n * (size_t)k * one);
+    return PGN_OK;
+}
+/* "`A`, line 12: ": the matrix's tensor and the place of the equation, as far as they are known. */
+static const char *where(const pgn_env *env, int64_t buffer, int64_t line, char *to, size_t n) {
+    const pgn_model *m = env->model;
+    const char *name = m && buffer >= 0 && buffer < m->n_buffer ? m->buffer[buffer].name : NULL;
+    char at[32] = "";
+    if (line > 0) snprintf(at, sizeof at, "line %" PRId64, line);
+    snprintf(to, n, "%s%s%s%s%s%s", name ? "`" : "", name ? name : "", name ? "`" : "", name && *at ? ", " : "", at, name || *at ? ": " : "");
+    return to;
+}
 pgn_status pgn_rt_factor(pgn_env *env, const int64_t *ints, void *const *buffers, int64_t *result) {
     (void)result;
     static const char *const name[] = { "cholesky", "solve", "lstsq", "logdet", "inverse", "qr", "svd", "eigh", "eig" };
@@ -265,7 +283,8 @@ pgn_status pgn_rt_factor(pgn_env *env, const int64_t *ints, void *const *buffers
     if (ints[0] < CHOLESKY || ints[0] > EIG) return pgn_error_set(env->error, PGN_E_UNSUPPORTED, "factorisation %" PRId64 " is unknown", ints[0]);
     int kind = (int)ints[0];
     if (t != PGN_F32 && t != PGN_F64 && t != PGN_C64 && t != PGN_C128) return pgn_error_set(env->error, PGN_E_UNSUPPORTED, "%s: matrices of element type %d can't be factored", name[kind], t);
-    if (batch <= 0 || M <= 0 || N <= 0) return PGN_OK;
+    if (kind == LOGDET && K > 2) return pgn_error_set(env->error, PGN_E_SIZE, "logdet: %" PRId64 " numbers per result", K);
+    if (batch <= 0 || M <= 0 || N <= 0) return nothing(kind, t, batch, N, K, buffers);
     int64_t top = M > N ? M : N;
     if (top > 30000 || K > INT32_MAX / top) return pgn_error_set(env->error, PGN_E_SIZE, "%s: a %" PRId64 " x %" PRId64 " matrix is too large", name[kind], M, N);
     if (M != N && kind != LSTSQ && kind != QR && kind != SVD) return pgn_error_set(env->error, PGN_E_SIZE, "%s: a %" PRId64 " x %" PRId64 " matrix is not square", name[kind], M, N);
@@ -274,7 +293,7 @@ pgn_status pgn_rt_factor(pgn_env *env, const int64_t *ints, void *const *buffers
     f.each_in[0] = c * M * N;
     switch (kind) {
     case SOLVE: case LSTSQ: f.n_in = 2, f.each_in[1] = c * M * K, f.each_out[0] = c * N * K; break;
-    case LOGDET: f.each_out[0] = c; break;
+    case LOGDET: f.each_out[0] = K; break;
     case QR: f.n_out = 2, f.each_out[0] = c * M * r, f.each_out[1] = c * r * N; break;
     case SVD: f.n_out = 3, f.each_out[0] = c * M * r, f.each_out[1] = r, f.each_out[2] = c * N * r; break;
     case EIGH: f.n_out = 2, f.each_out[0] = N, f.each_out[1] = c * N * N; break;
@@ -290,9 +309,12 @@ pgn_status pgn_rt_factor(pgn_env *env, const int64_t *ints, void *const *buffers
     atomic_init(&f.failed, INT64_MAX);
     pgn_parallel(env->options, batch, top * r * r * 4, body, &f);
     pgn_status st = PGN_OK;
+    char place[160];
     long long bad = atomic_load(&f.failed);
     if (atomic_load(&f.no_memory)) st = pgn_error_set(env->error, PGN_E_MEMORY, "%s: no memory for a %" PRId64 " x %" PRId64 " matrix", name[kind], M, N);
-    else if (bad != INT64_MAX) st = pgn_error_set(env->error, PGN_E_SINGULAR, "%s: the matrix of batch index %lld (of %" PRId64 ") %s", name[kind], bad, batch, kind < QR ? why[kind] : "has elements that are not finite, or the method does not converge");
+    else if (bad != INT64_MAX)
+        st = pgn_error_set(env->error, PGN_E_SINGULAR, "%s%s: the matrix of batch index %lld (of %" PRId64 ") %s", where(env, ints[6], ints[7], place, sizeof place), name[kind], bad, batch,
+                           kind < QR ? why[kind] : "has elements that are not finite, or the method does not converge");
     else for (int k = 0; k < f.n_out; k++) if (buffers[f.n_in + k]) memcpy(buffers[f.n_in + k], f.out[k], (size_t)(batch * one_value * f.each_out[k]));
     free(stage);
     return st;

@@ -122,7 +122,8 @@ struct Node {
         struct { Index *time; bool reverse; VEC(Member) member; } recur;            /* result[k] is member[k].value */
         struct { TransformKind kind; Value *in; int n; int axis[4]; } transform;    /* axis[k] of in (a grid / modes) becomes axis[k]
                                              * of the result (modes / a grid); the families are in the spaces. Last of the axes is
-                                             * the half one if there is one */
+                                             * the half one if there is one. f32 f64 c64 c128; signed and half axes give complex
+                                             * numbers forward and take them inverse, where a half one gives reals */
         struct { SelectKind kind; Value *in; int axis; bool descending; } select;   /* result[0] map into the space of axis, result[1]
                                              * the values; that axis becomes the k places (TOP) or keeps its space (SORT). Stable. */
         struct { FactorKind kind; int n_in; Value *in[2]; } factor;                 /* acts on the last two axes (last one of a vector

@@ -117,7 +117,7 @@ static void transform(Verifier *v, Node *n) {
     Value *in = n->u.transform.in, *out = n->result[0];
     if (!verify_known(v, in, n->loc)) return;
     if (in->rank != out->rank || n->u.transform.n < 1 || n->u.transform.n > 4) { invalid(v, n->loc, "the transform `%s` has other axes than `%s`", out->name, in->name); return; }
-    if (dtype_real_of(in->dt) != dtype_real_of(out->dt) || dtype_is_int(in->dt) || in->dt == DT_BOOL) invalid(v, n->loc, "the transform `%s` is %s, of %s", out->name, dtype_name(out->dt), dtype_name(in->dt));
+    bool inverse = n->u.transform.kind == TR_INVERSE, fourier = false, half = false, z = dtype_is_complex(in->dt);
     for (int k = 0; k < in->rank; k++) {
         int at = -1;
         for (int j = 0; j < n->u.transform.n; j++) if (n->u.transform.axis[j] == k) { if (at >= 0) invalid(v, n->loc, "axis %d is transformed twice", k); at = j; }
@@ -125,12 +125,15 @@ static void transform(Verifier *v, Node *n) {
             if (in->axis[k] != out->axis[k]) invalid(v, n->loc, "axis %d of `%s` is `%s`, of `%s` it is `%s`", k, out->name, out->axis[k]->name, in->name, in->axis[k]->name);
             continue;
         }
-        bool inverse = n->u.transform.kind == TR_INVERSE;
         Space *grid = inverse ? out->axis[k] : in->axis[k], *modes = inverse ? in->axis[k] : out->axis[k];
         if (grid->kind != SP_GRID || modes->kind != SP_MODES) invalid(v, n->loc, "axis %d: a transform goes between a grid and its frequencies, not `%s` and `%s`", k, grid->name, modes->name);
         else if (!inverse && modes->part[0] != grid) invalid(v, n->loc, "axis %d: `%s` are not the frequencies of `%s`", k, modes->name, grid->name);
-        else if (modes->family == MODES_HALF && at != n->u.transform.n - 1) invalid(v, n->loc, "the half axis is the last one");
+        fourier |= modes->kind == SP_MODES && modes->family <= MODES_HALF, half |= modes->kind == SP_MODES && modes->family == MODES_HALF;
+        if (modes->family == MODES_HALF && at != n->u.transform.n - 1) invalid(v, n->loc, "the half axis is the last one");
     }
+    /* Fourier axes make reals complex; a half axis takes them back */
+    Dtype real = dtype_real_of(in->dt), want = (inverse ? z && !half : z || fourier) ? dtype_complex_of(real) : real;
+    if ((real != DT_F32 && real != DT_F64) || out->dt != want || (inverse && fourier && !z)) invalid(v, n->loc, "the transform `%s` is %s, of %s", out->name, dtype_name(out->dt), dtype_name(in->dt));
     for (int j = 0; j < n->u.transform.n; j++) if (n->u.transform.axis[j] < 0 || n->u.transform.axis[j] >= in->rank) invalid(v, n->loc, "an axis that `%s` does not have", in->name);
 }
 static void select(Verifier *v, Node *n) {

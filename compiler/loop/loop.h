@@ -84,7 +84,7 @@ typedef enum RtCall {
 typedef enum LHKind {
     LH_ALLOC,       /* bind: gives BUF_PLAN buf its memory (its count is known by now) */
     LH_KERNEL,      /* launch and wait (in stream order) */
-    LH_CALL,        /* st = function(env, n_int, ints, n_buf, buffer ids); writes `result` syms if n_result */
+    LH_CALL,        /* st = call(env, ints, buffers (NULL: that result is not wanted)); gives `result` its value */
     LH_COPY,        /* dst = src, same type and count */
     LH_CHECK,       /* sizes: fail with `message` unless a rel b */
     LH_LOOP         /* rounds: before each, read flag[0] (bool buffer); stop when true or after `max` rounds; body */

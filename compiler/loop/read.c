@@ -212,8 +212,10 @@ static bool host(LoopReader *r, const Sexp *s, LH *h) {
             vec_add(r->u->arena, h->arg, e);
         }
         for (int k = 1; k < s->item.at[3]->item.n; k++) {
-            Buf *b = buffer_name(r, s->item.at[3]->item.at[k]);
-            if (!b) return false;
+            const Sexp *q = s->item.at[3]->item.at[k];
+            bool none = name_of(q) && !strcmp(name_of(q), "_") && !names_slot(&r->buf, "_", false);
+            Buf *b = none ? NULL : buffer_name(r, q);
+            if (!b && !none) return false;
             vec_add(r->u->arena, h->buf, b);
         }
         if (n == 4) return true;

@@ -225,7 +225,7 @@ static void host_block(Checker *v, const HostBlock *b, bool bind) {
         case LH_CALL:
             if ((unsigned)h->call >= RT_COUNT) invalid(v, h->loc, "a call of no function");
             for (int j = 0; j < h->arg.n; j++) size(v, h->arg.at[j]);
-            for (int j = 0; j < h->buf.n; j++) buffer(v, h->buf.at[j]);
+            for (int j = 0; j < h->buf.n; j++) if (h->buf.at[j]) buffer(v, h->buf.at[j]);
             if (h->result && (h->result->id < 0 || h->result->id >= v->u->sym.n || v->u->sym.at[h->result->id] != h->result || h->result->kind != SYM_DATA || !bind))
                 invalid(v, h->loc, "`%s` is found by a call, but not in bind, or is no size of a derived space", h->result->name);
             break;

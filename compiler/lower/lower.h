@@ -111,6 +111,7 @@ LX *flat_position(Build *b, Value *v, LX *const *at, const Place *pl);
 bool need_value(Lower *l, Value *v);                       /* its node is lowered; false after a diagnostic */
 bool need_expr(Lower *l, X *x);
 bool in_bind(const Value *v);
+bool value_is_used(Lower *l, const Value *v);              /* by any node, or as an output */
 Buf *buf_new(Lower *l, const char *name, Dtype dt, Ext *count, BufRole role, Loc loc);
 Buf *value_buf(Lower *l, Value *v);                        /* makes its buffer (output, plan or work) */
 Ext *count_of(Lower *l, const Value *v);                   /* elements, complex ones counted once */

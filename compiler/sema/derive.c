@@ -52,6 +52,7 @@ static void add_map(Sema *s, Scope *c, const char *name, Value *v, Loc loc) {
     Bind b = { .name = d->name, .kind = v ? B_DEF : B_POISON, .loc = loc, .def = d };
     vec_add(s->a, c->bind, b);
 }
+static void need_maps(Env *e, Expr *x, int depth);
 /* A map by name; a declared one whose turn has not come is declared now. */
 static Value *map_named(Env *e, Expr *x) {
     Sema *s = e->s;
@@ -72,6 +73,7 @@ static Value *map_named(Env *e, Expr *x) {
             Decl *d = &st->decl.at[j];
             if (!d->is_map || d->name.s != f || (st->kind != S_INPUT && st->kind != S_MAP)) continue;
             add_array(s, c, d, S_MAP, c->entry);
+            need_maps(&(Env){ s, c, NULL }, d->value, 0);
             for (int q = 0; q < c->bind.n; q++) if (c->bind.at[q].name == f) c->bind.at[q].declared = d, b = &c->bind.at[q];
         }
     }
@@ -303,7 +305,8 @@ void derive_graph(Sema *s, Scope *c, Stmt *st) {
             Index *i = program_index(s->p, "e", r->edges);
             X *z = x_index(a, i), *n = x_ext(a, g->edges->extent);
             Value *old = k == 0 ? g->src : k == 1 ? g->dst : g->etype;
-            X *given = x_read(a, old, &z, NULL, NULL), *loop = k < 2 ? x_op(a, OP_SUB, z, n) : x_ext(a, g->etypes->extent);
+            X *there = x_op(a, OP_MIN, z, x_op(a, OP_SUB, n, x_int(a, 1, DT_I64)));      /* a plain number, that is an edge of g */
+            X *given = x_read(a, old, &there, NULL, NULL), *loop = k < 2 ? x_op(a, OP_SUB, z, n) : x_ext(a, g->etypes->extent);
             Value *v = edge_map(&e, r->edges, x_if(a, x_op(a, OP_LT, z, n), x_cast(a, given, DT_I64), loop), i, k < 2 ? g->src_nodes : r->etypes, part_name(s, full, role[k]), st->loc);
             if (!v) return;
             if (k == 0) r->src = v; else if (k == 1) r->dst = v; else r->etype = v;

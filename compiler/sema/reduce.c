@@ -287,6 +287,7 @@ X *type_transform(Env *e, Expr *x) {
     if (!body) return NULL;
     if (body->dt == DT_BOOL) { diag_error(s->cx, D_TYPE_MISMATCH, x->arg.at[0]->loc, "`%s` takes numbers, this is bool", w); return NULL; }
     if (dtype_is_int(body->dt) && !(body = coerce(e, body, s->real, x->loc))) return NULL;
+    if ((body->dt == DT_F16 || body->dt == DT_BF16) && !(body = coerce(e, body, DT_F32, x->loc))) return NULL;
     bool table = cosine || sine, cin = table ? false : inverse ? true : !half;
     if (!cin && dtype_is_complex(body->dt)) { diag_error(s->cx, D_TYPE_MISMATCH, x->loc, "`%s` along a %s axis takes reals", w, table ? "cosine or sine" : "half"); return NULL; }
     Dtype ct = dtype_complex_of(body->dt), rt = dtype_real_of(body->dt);

@@ -85,13 +85,17 @@ static void test_structure(void) {
 
 /* ---- transforms ------------------------------------------------------------------------------------------------- */
 enum { SIGNED, HALF, COSINE, SINE };
-static void test_dft(bool f64, int family, bool inverse, int outer, int points, int inner, int64_t n0, int64_t f0, int64_t f1, int modes) {
+/* other: real data for the signed family, complex data for the rest, where that goes. */
+static void test_dft_of(bool other, bool f64, int family, bool inverse, int outer, int points, int inner, int64_t n0, int64_t f0, int64_t f1, int modes) {
     int cin = family == SIGNED || (family == HALF && inverse) ? 2 : 1, cout = family == SIGNED || (family == HALF && !inverse) ? 2 : 1;
+    if (other && inverse && family <= HALF) return;
+    if (other) cin = 3 - cin, cout = 2;
     int n_in = inverse ? modes : points, n_out = inverse ? points : modes;
     size_t a = (size_t)outer * n_in * inner * cin, b = (size_t)outer * n_out * inner * cout, one = f64 ? 8 : 4;
+    int from = cin == 2 ? f64 ? PGN_C128 : PGN_C64 : f64 ? PGN_F64 : PGN_F32, to = cout == 2 ? f64 ? PGN_C128 : PGN_C64 : f64 ? PGN_F64 : PGN_F32;
     void *in = malloc(a * one + 8), *out = malloc(b * one + 8);
     for (size_t k = 0; k < a; k++) { if (f64) ((double *)in)[k] = uniform(); else ((float *)in)[k] = (float)uniform(); }
-    bool ok = pgn_rt_dft(&env, INTS(f64, family, inverse, outer, n_in, inner, n_out, points, n0, f0, f1), BUFS(in, out), NULL) == PGN_OK;
+    bool ok = pgn_rt_dft(&env, INTS(from, to, family, inverse, outer, n_in, inner, n_out, points, n0, f0, f1), BUFS(in, out), NULL) == PGN_OK;
     double worst = 0;
     for (int o = 0; o < outer; o++) for (int q = 0; q < n_out; q++) for (int i = 0; i < inner; i++) {
         double complex s = 0;
@@ -121,6 +125,9 @@ static void test_dft(bool f64, int family, bool inverse, int outer, int points, 
     free(in);
     free(out);
 }
+static void test_dft(bool f64, int family, bool inverse, int outer, int points, int inner, int64_t n0, int64_t f0, int64_t f1, int modes) {
+    for (int other = 0; other < 2; other++) test_dft_of(other, f64, family, inverse, outer, points, inner, n0, f0, f1, modes);
+}
 static void test_dfts(void) {
     int lengths[] = { 1, 2, 3, 4, 5, 6, 7, 8, 11, 12, 13, 16, 25, 30, 31, 37, 49, 64, 74, 97, 100, 101, 128, 210, 262, 360, 509 };
     for (size_t k = 0; k < sizeof lengths / sizeof *lengths; k++) {
@@ -140,8 +147,8 @@ static void test_dfts(void) {
         }
     }
     test_dft(true, HALF, true, 2, 8, 3, 12, 0, 0, 12);                                   /* frequencies beyond the grid's */
-    CHECK(pgn_rt_dft(&env, INTS(1, 0, 0, 0, 8, 1, 8, 8, 8, 0, 0), BUFS(NULL, NULL), NULL) == PGN_OK);
-    CHECK(pgn_rt_dft(&env, INTS(1, 0, 0, 1, 8, 1, 8, 9, 8, 0, 0), BUFS(NULL, NULL), NULL) == PGN_E_SIZE);
+    CHECK(pgn_rt_dft(&env, INTS(PGN_C128, PGN_C128, 0, 0, 0, 8, 1, 8, 8, 8, 0, 0), BUFS(NULL, NULL), NULL) == PGN_OK);
+    CHECK(pgn_rt_dft(&env, INTS(PGN_C128, PGN_C128, 0, 0, 1, 8, 1, 8, 9, 8, 0, 0), BUFS(NULL, NULL), NULL) == PGN_E_SIZE);
 }
 
 /* ---- sorting ------------------------------------------------------------------------------------------------------ */
@@ -247,13 +254,13 @@ static void test_factor(int dt, int batch, int m, int n) {
             S[(size_t)b * mn + (size_t)i * n + j] = s;
         }
         void *s = pack(S, bn, dt);
-        ok = pgn_rt_factor(&env, INTS(CHOLESKY, dt, batch, n, n, 1, 0), BUFS(s, o1), NULL) == PGN_OK;
+        ok = pgn_rt_factor(&env, INTS(CHOLESKY, dt, batch, n, n, 1, -1, 0), BUFS(s, o1), NULL) == PGN_OK;
         for (int b = 0; b < batch && ok; b++) {
             ok = product_error(o1, false, o1, true, NULL, S + b * mn, n, n, n, dt, b * mn, b * mn) < eps * 20 * n;
             for (int i = 0; i < n; i++) for (int j = i + 1; j < n; j++) ok = ok && at(o1, b * mn + (size_t)i * n + j, dt) == 0;
         }
         CHECK(ok);
-        ok = pgn_rt_factor(&env, INTS(EIGH, dt, batch, n, n, 1, 0), BUFS(s, o1, o2), NULL) == PGN_OK;
+        ok = pgn_rt_factor(&env, INTS(EIGH, dt, batch, n, n, 1, -1, 0), BUFS(s, o1, o2), NULL) == PGN_OK;
         for (int b = 0; b < batch && ok; b++) {
             double w[64];
             for (int i = 0; i < n; i++) { w[i] = creal(at(o1, (size_t)b * n + i, real)); ok = ok && (!i || w[i] >= w[i - 1]); }
@@ -269,13 +276,13 @@ static void test_factor(int dt, int batch, int m, int n) {
         }
         CHECK(ok);
         free(s);
-        ok = pgn_rt_factor(&env, INTS(SOLVE, dt, batch, n, n, nrhs, 0), BUFS(a, y, o1), NULL) == PGN_OK;
+        ok = pgn_rt_factor(&env, INTS(SOLVE, dt, batch, n, n, nrhs, -1, 0), BUFS(a, y, o1), NULL) == PGN_OK;
         for (int b = 0; b < batch && ok; b++) ok = product_error(a, false, o1, false, NULL, Y + (size_t)b * n * nrhs, n, n, nrhs, dt, b * mn, (size_t)b * n * nrhs) < eps * 20 * n;
         CHECK(ok);
-        ok = pgn_rt_factor(&env, INTS(INVERSE, dt, batch, n, n, 1, 0), BUFS(a, o2), NULL) == PGN_OK;
+        ok = pgn_rt_factor(&env, INTS(INVERSE, dt, batch, n, n, 1, -1, 0), BUFS(a, o2), NULL) == PGN_OK;
         for (int b = 0; b < batch && ok; b++) ok = product_error(a, false, o2, false, NULL, NULL, n, n, n, dt, b * mn, b * mn) < eps * 20 * n;
         CHECK(ok);
-        ok = pgn_rt_factor(&env, INTS(EIG, dt, batch, n, n, 1, 0), BUFS(a, o1, o2), NULL) == PGN_OK;
+        ok = pgn_rt_factor(&env, INTS(EIG, dt, batch, n, n, 1, -1, 0), BUFS(a, o1, o2), NULL) == PGN_OK;
         for (int b = 0; b < batch && ok; b++) {
             for (int i = 0; i < n; i++) for (int j = 0; j < n; j++) {
                 Z t = 0, w = at(o1, (size_t)b * n + j, cplx);
@@ -287,25 +294,25 @@ static void test_factor(int dt, int batch, int m, int n) {
         }
         CHECK(ok);
         /* the product of the eigenvalues is the determinant */
-        ok = pgn_rt_factor(&env, INTS(LOGDET, dt, batch, n, n, 1, 0), BUFS(a, o3), NULL) == PGN_OK;
+        ok = pgn_rt_factor(&env, INTS(LOGDET, dt, batch, n, n, z ? 2 : 1, -1, 0), BUFS(a, o3), NULL) == PGN_OK;
         for (int b = 0; b < batch && ok; b++) { Z d = 1; for (int j = 0; j < n; j++) d *= at(o1, (size_t)b * n + j, cplx); Z e = at(o3, (size_t)b, dt); ok = fabs(log(cabs(d)) - creal(e)) < eps * n && (!z || cabs(cexp(e) - d) < eps * 100 * cabs(d)); }
         CHECK(ok);
     }
-    ok = pgn_rt_factor(&env, INTS(QR, dt, batch, m, n, 1, 0), BUFS(a, o1, o2), NULL) == PGN_OK;
+    ok = pgn_rt_factor(&env, INTS(QR, dt, batch, m, n, 1, -1, 0), BUFS(a, o1, o2), NULL) == PGN_OK;
     for (int b = 0; b < batch && ok; b++) {
         size_t q = (size_t)b * m * r, R = (size_t)b * r * n;
         ok = product_error(o1, false, o2, false, NULL, A + b * mn, m, r, n, dt, q, R) < eps * n && product_error(o1, true, o1, false, NULL, NULL, r, m, r, dt, q, q) < eps * n;
         for (int i = 0; i < r; i++) { ok = ok && creal(at(o2, R + (size_t)i * n + i, dt)) >= 0 && cimag(at(o2, R + (size_t)i * n + i, dt)) == 0; for (int j = 0; j < i; j++) ok = ok && at(o2, R + (size_t)i * n + j, dt) == 0; }
     }
     CHECK(ok);
-    ok = pgn_rt_factor(&env, INTS(SVD, dt, batch, m, n, 1, 0), BUFS(a, o1, o2, o3), NULL) == PGN_OK;
+    ok = pgn_rt_factor(&env, INTS(SVD, dt, batch, m, n, 1, -1, 0), BUFS(a, o1, o2, o3), NULL) == PGN_OK;
     for (int b = 0; b < batch && ok; b++) {
         double s[64];
         for (int i = 0; i < r; i++) { s[i] = creal(at(o2, (size_t)b * r + i, real)); ok = ok && s[i] >= 0 && (!i || s[i] <= s[i - 1]); }
         ok = ok && product_error(o1, false, o3, true, s, A + b * mn, m, r, n, dt, (size_t)b * m * r, (size_t)b * n * r) < eps * n && leads(o1, (size_t)b * m * r, m, r, dt);
     }
     CHECK(ok);
-    ok = pgn_rt_factor(&env, INTS(LSTSQ, dt, batch, m, n, nrhs, 0), BUFS(a, y, o1), NULL) == PGN_OK;
+    ok = pgn_rt_factor(&env, INTS(LSTSQ, dt, batch, m, n, nrhs, -1, 0), BUFS(a, y, o1), NULL) == PGN_OK;
     for (int b = 0; b < batch && ok; b++) for (int c = 0; c < nrhs; c++) {
         Z res[64];
         for (int i = 0; i < m; i++) { res[i] = -Y[((size_t)b * m + i) * nrhs + c]; for (int j = 0; j < n; j++) res[i] += A[b * mn + (size_t)i * n + j] * at(o1, ((size_t)b * n + j) * nrhs + c, dt); }
@@ -321,13 +328,13 @@ static void test_factors(void) {
     }
     double bad[12] = { 1, 0, 0, 1, 1, 2, 2, 1, 1, 2, 2, 4 }, out[12];
     for (int k = 0; k < 12; k++) out[k] = 77;
-    CHECK(pgn_rt_factor(&env, INTS(CHOLESKY, PGN_F64, 3, 2, 2, 1, 0), BUFS(bad, out), NULL) == PGN_E_SINGULAR && strstr(err.message, "batch index 1") && out[0] == 77);
-    CHECK(pgn_rt_factor(&env, INTS(INVERSE, PGN_F64, 3, 2, 2, 1, 0), BUFS(bad, out), NULL) == PGN_E_SINGULAR && strstr(err.message, "batch index 2") && out[0] == 77);
-    CHECK(pgn_rt_factor(&env, INTS(LSTSQ, PGN_F64, 1, 2, 2, 1, 0), BUFS(bad + 8, bad, out), NULL) == PGN_E_SINGULAR);
+    CHECK(pgn_rt_factor(&env, INTS(CHOLESKY, PGN_F64, 3, 2, 2, 1, -1, 0), BUFS(bad, out), NULL) == PGN_E_SINGULAR && strstr(err.message, "batch index 1") && out[0] == 77);
+    CHECK(pgn_rt_factor(&env, INTS(INVERSE, PGN_F64, 3, 2, 2, 1, -1, 0), BUFS(bad, out), NULL) == PGN_E_SINGULAR && strstr(err.message, "batch index 2") && out[0] == 77);
+    CHECK(pgn_rt_factor(&env, INTS(LSTSQ, PGN_F64, 1, 2, 2, 1, -1, 0), BUFS(bad + 8, bad, out), NULL) == PGN_E_SINGULAR);
     bad[0] = NAN;
-    CHECK(pgn_rt_factor(&env, INTS(SVD, PGN_F64, 1, 2, 2, 1, 0), BUFS(bad, out, out, out), NULL) == PGN_E_SINGULAR);
-    CHECK(pgn_rt_factor(&env, INTS(SVD, PGN_I32, 1, 2, 2, 1, 0), BUFS(bad, out, out, out), NULL) == PGN_E_UNSUPPORTED);
-    CHECK(pgn_rt_factor(&env, INTS(SOLVE, PGN_F64, 0, 2, 2, 1, 0), BUFS(NULL, NULL, NULL), NULL) == PGN_OK);
+    CHECK(pgn_rt_factor(&env, INTS(SVD, PGN_F64, 1, 2, 2, 1, -1, 0), BUFS(bad, out, out, out), NULL) == PGN_E_SINGULAR);
+    CHECK(pgn_rt_factor(&env, INTS(SVD, PGN_I32, 1, 2, 2, 1, -1, 0), BUFS(bad, out, out, out), NULL) == PGN_E_UNSUPPORTED);
+    CHECK(pgn_rt_factor(&env, INTS(SOLVE, PGN_F64, 0, 2, 2, 1, -1, 0), BUFS(NULL, NULL, NULL), NULL) == PGN_OK);
 }
 
 /* ---- a model, as a target would emit it: y[v] = scale * sum(e: dst(e) = v) x[pick(src(e))], through a fibre ------------ */
