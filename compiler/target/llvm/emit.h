@@ -94,8 +94,8 @@ LLVMBasicBlockRef new_block(Gen *g, const char *name);
 void gen_block(Gen *g, const Block *b);
 
 /* ---- lane.c: lane loops ---------------------------------------------------------------------------------------- */
-/* Emits `for var in lo..hi` as vectors; false (and nothing emitted) when its body can't be.  red may be NULL. */
-bool gen_lanes(Gen *g, Var *var, LV lo, LV hi, int64_t constant /* extent, or -1 */, const Block *body, const LaneReduce *red, int n_red);
+/* Emits `for var in lo..hi` as vectors; false (and nothing emitted) when its body can't be. */
+bool gen_lanes(Gen *g, const LS *loop, LV lo, LV hi, int64_t constant /* extent, or -1 */);
 
 /* ---- expr.c ---------------------------------------------------------------------------------------------------- */
 Val gen_expr(Gen *g, const LX *e);

@@ -55,7 +55,7 @@ static void gen_for(Gen *g, LS *s) {
     note_nonnegative(g, s->var, known_nonnegative(g, s->lo));
     int64_t n = s->lo->k == LX_INT && s->hi->k == LX_INT ? s->hi->i - s->lo->i : -1;
     if (n < 0 && s->hi->k == LX_OP && s->hi->op == OP_ADD && s->hi->arg[0] == s->lo && s->hi->arg[1]->k == LX_INT) n = s->hi->arg[1]->i;
-    if (s->loop == LOOP_LANE && !g->in_lanes && gen_lanes(g, s->var, lo, hi, n, &s->body, s->red.at, s->red.n)) return;
+    if (s->loop == LOOP_LANE && !g->in_lanes && gen_lanes(g, s, lo, hi, n)) return;
     serial(g, s->var, lo, hi, &s->body);
 }
 static void assign(Gen *g, Slot *t, Val v) {
@@ -205,7 +205,8 @@ LV kernel_function(Mod *m, Kernel *k) {
     note_nonnegative(&g, k->item, true);
     /* items are independent, so without lane loops inside they are the lanes */
     bool flat = k->map == MAP_FLAT && !has_lanes(&k->body);
-    if (!flat || !gen_lanes(&g, k->item, lo, hi, -1, &k->body, NULL, 0)) serial(&g, k->item, lo, hi, &k->body);
+    LS items = { .k = LS_FOR, .loc = k->loc, .var = k->item, .loop = LOOP_LANE, .body = k->body };
+    if (!flat || !gen_lanes(&g, &items, lo, hi, -1)) serial(&g, k->item, lo, hi, &k->body);
     LLVMBuildRetVoid(m->b);
     LLVMDisposeBuilder(g.entry_b);
     return g.fn;

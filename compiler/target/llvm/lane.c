@@ -122,7 +122,11 @@ static void masked_rest(Lanes *l, LV hi, int width) {
     LLVMBuildBr(m->b, done);
     LLVMPositionBuilderAtEnd(m->b, done);
 }
-bool gen_lanes(Gen *g, Var *var, LV lo, LV hi, int64_t n, const Block *body, const LaneReduce *red, int n_red) {
+bool gen_lanes(Gen *g, const LS *loop, LV lo, LV hi, int64_t n) {
+    Var *var = loop->var;
+    const Block *body = &loop->body;
+    const LaneReduce *red = loop->red.at;
+    int n_red = loop->red.n;
     Mod *m = g->m;
     const Target *mc = m->machine;
     Study s = { .a = m->a, .varies = { .a = m->a }, .seen = { .a = m->a }, .lane = var, .red = red, .n_red = n_red };
@@ -133,7 +137,7 @@ bool gen_lanes(Gen *g, Var *var, LV lo, LV hi, int64_t n, const Block *body, con
     bool masked = mc->masked_memory && (!s.narrow || mc->masked_bytes) && !s.n_slow;
     if (!s.n_slow && !s.n_math && (s.n_inner || n_red)) {    /* a quarter of the registers is left for operands */
         int variables = s.n_vectors ? s.n_vectors : 1;
-        while (jam < 4 && 2 * jam * variables <= mc->n_vector_registers * 3 / 4) jam *= 2;
+        while (jam < 4 && (loop->width ? 2 * jam * width <= loop->width : 2 * jam * variables <= mc->n_vector_registers * 3 / 4)) jam *= 2;
     }
     if (n >= 0) {
         while (jam > 1 && jam * width > n) jam /= 2;

@@ -29,6 +29,8 @@ bool target_llvm_jit_define(LlvmJit *j, const char *name, void *address);
 const void *target_llvm_jit_symbol(LlvmJit *j, const char *name);      /* NULL when there is none or it can't be linked (a diagnostic) */
 void target_llvm_jit_free(LlvmJit *j);
 
+/* What lower_program() makes register tiles for. */
+bool target_llvm_machine(Context *cx, const LlvmOptions *o, Machine *m);
 bool target_llvm_known_target(const char *triple);
 const char *target_llvm_version(void);
 #endif

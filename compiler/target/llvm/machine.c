@@ -127,6 +127,13 @@ void machine_close(Target *m) {
     if (m->triple) LLVMDisposeMessage(m->triple);
     *m = (Target){ 0 };
 }
+bool target_llvm_machine(Context *cx, const LlvmOptions *o, Machine *m) {
+    Target t;
+    if (!machine_open(cx, o, &t)) return false;
+    *m = (Machine){ t.vector_bits / 8, t.n_vector_registers };
+    machine_close(&t);
+    return true;
+}
 
 bool machine_emit(Context *cx, Target *m, LLVMModuleRef mod, int opt, LlvmOutput kind, LLVMMemoryBufferRef *out) {
     char *error = NULL;
