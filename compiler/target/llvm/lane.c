@@ -149,7 +149,7 @@ bool gen_lanes(Gen *g, const LS *loop, LV lo, LV hi, int64_t n) {
     l.pos = entry_alloca(g, m->i64, var->name);
     LLVMBuildStore(m->b, lo, l.pos);
     int wide = jam * width;
-    int64_t after = n < 0 ? n : n % wide;
+    int64_t after = n < 0 || jam == 1 ? n : n % wide;        /* what the wide loop leaves */
     if (jam > 1) {
         start_accumulators(&l, wide);
         loop_at(&l, whole(g, lo, hi, wide), wide, n >= 0 && n / wide == 1);
