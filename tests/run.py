@@ -10,6 +10,8 @@ examples   every `# run:` line of examples/*/*.pgn and tests/values/*.pgn runs; 
 format     formatting twice gives the same text, and the formatted file the same IR
 syntax     files of odd layout: formatting twice gives the same text
 unit       the C test programs; each prints `N passed, N failed`
+pass       `pigeonc opt --run=LIST FILE.ir`, LIST in its `# run:` line, prints exactly FILE.expect
+rewrite    models under several lists of passes give the numbers that they give without, to the last digits
 ir         the printed IR of every model reads back, passes the verifier and prints the same bytes
 reference  published models computed a second time in plain Python (reference.py)
 input      shell scripts that show how bad input is met; each prints `ok ..`, `not ok ..` or `skipped NAME: REASON` lines
@@ -18,14 +20,17 @@ explain    every diagnostic id is documented and provoked by a test
 layering   includes point one way
 docs       fenced pgn blocks of README.md and docs/*.md pass `pigeonc check`
 Only the standard library is needed."""
+import array
 import concurrent.futures
 import glob
 import os
 import re
+import struct
 import subprocess
 import sys
 import tempfile
 import threading
+import zipfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
@@ -100,6 +105,68 @@ def test_example(path, line):
     plain = run([PIGEONC, "run", relative(path), "--json", "--real", "f64"] + words)[1]
     code, out, error = run([PIGEONC, "run", relative(path), "--json", "--real", "f64", "--run=default"] + words)
     report("failed" if code or out != plain else "passed", name + " after the passes", "%s%s\nwithout passes:\n%s" % (error, out, plain))
+
+
+def test_pass(path):
+    want = path[:-3] + ".expect"
+    code, out, error = run([PIGEONC, "opt", "--run=" + lines_of(path, "run")[0], relative(path)])
+    with open(want, encoding="utf-8") as f:
+        expect = f.read()
+    report("failed" if code or out != expect else "passed", relative(path), "%s--- expected\n%s--- printed\n%s" % (error, expect, out))
+
+
+# lists whose results may differ in the last digits
+REWRITES = ["simplify,algebra,share,inline,cse,dce"]
+
+
+def arrays(path):
+    """The arrays of an .npz as {name: (shape, numbers)}; a complex number is two of them."""
+    code = {"f8": "d", "f4": "f", "c16": "d", "c8": "f", "i8": "q", "i4": "i", "i1": "b", "u1": "B", "b1": "B"}
+    out = {}
+    with zipfile.ZipFile(path) as z:
+        for name in z.namelist():
+            raw = z.read(name)
+            n = struct.unpack("<H", raw[8:10])[0]
+            head = raw[10:10 + n].decode()
+            kind, shape = re.search(r"'descr': '.(\w+)'", head).group(1), re.search(r"'shape': \(([^)]*)\)", head).group(1)
+            out[name[:-4]] = (shape, array.array(code[kind], raw[10 + n:]))
+    return out
+
+
+def test_rewrite(path, line):
+    words = line.split()
+    if "--in" not in words and "--inputs" not in words:
+        words += ["--in", "*=random:7"]
+    with tempfile.TemporaryDirectory() as tmp:
+        plain = None
+        for passes in [None] + REWRITES:
+            file = os.path.join(tmp, "y.npz")
+            code, out, error = run([PIGEONC, "run", relative(path), "--real", "f64", "--outputs", file] + words + (["--run=" + passes] if passes else []))
+            name = "%s %s --run=%s" % (relative(path), line, passes)
+            if code:
+                report("failed", name, "exit code %d\n%s" % (code, error))
+                continue
+            got = arrays(file)
+            if passes is None:
+                plain = got
+                continue
+            wrong = differs(plain or {}, got)
+            report("failed" if wrong else "passed", name, wrong or "")
+
+
+def differs(a, b):
+    """The first element of two sets of outputs that is not the same to 1e-9 of the largest, or None."""
+    if set(a) != set(b):
+        return "outputs %s and %s" % (sorted(a), sorted(b))
+    for name in sorted(a):
+        (shape, x), (other, y) = a[name], b[name]
+        if shape != other:
+            return "%s has shapes (%s) and (%s)" % (name, shape, other)
+        big = max([1.0] + [abs(v) for v in x if abs(v) < float("inf")])
+        for k, (p, q) in enumerate(zip(x, y)):
+            if not (p == q or abs(p - q) <= 1e-9 * big or (p != p and q != q)):
+                return "%s at %d: %.17g and %.17g" % (name, k, p, q)
+    return None
 
 
 def test_format(path):
@@ -224,6 +291,10 @@ def main():
                 jobs += [(test_ir, p, m) for m in re.findall(r"^model (\w+)", f.read(), re.M)]
     if wanted("diag"):
         jobs += [(test_diag, p) for p in sorted(glob.glob(HERE + "/diag/*.pgn"))]
+    if wanted("pass"):
+        jobs += [(test_pass, p) for p in sorted(glob.glob(HERE + "/pass/*.ir"))]
+    if wanted("rewrite"):
+        jobs += [(test_rewrite, p, line) for p in sorted(glob.glob(HERE + "/pass/*.pgn")) + examples for line in lines_of(p, "run")]
     if wanted("examples"):
         jobs += [(test_example, p, line) for p in examples for line in lines_of(p, "run")]
     if wanted("reference"):

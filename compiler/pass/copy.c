@@ -63,30 +63,35 @@ static void new_result(Copy *c, Node *n, const Value *old) {
     c->value[old->id] = v;
 }
 static Node *node(Copy *c, const Node *old);
+static bool dropped(const Copy *c, const Value *v) { return c->how->dead && c->how->dead[v->id]; }
 static void iterate(Copy *c, Node *n, const Node *old) {
-    int m = old->u.iterate.n;
+    int m = 0;
     Arena *a = c->to->arena;
-    n->u.iterate.init = NEWN(a, Value *, m + 1), n->u.iterate.carried = NEWN(a, Value *, m + 1), n->u.iterate.next = NEWN(a, Value *, m + 1);
-    n->u.iterate.n = m, n->u.iterate.max = old->u.iterate.max;
-    for (int k = 0; k < m; k++) {
+    Value **init = n->u.iterate.init = NEWN(a, Value *, old->u.iterate.n + 1), **next = n->u.iterate.next = NEWN(a, Value *, old->u.iterate.n + 1);
+    Value **carried = n->u.iterate.carried = NEWN(a, Value *, old->u.iterate.n + 1);
+    n->u.iterate.max = old->u.iterate.max;
+    for (int k = 0; k < old->u.iterate.n; k++) {
         Node outside = { .loc = old->loc };                  /* carried values are none of the node's results */
-        n->u.iterate.init[k] = new_use(c, old->u.iterate.init[k]);
+        if (dropped(c, old->result[k])) continue;
+        init[m] = new_use(c, old->u.iterate.init[k]);
         new_result(c, &outside, old->u.iterate.carried[k]);
-        n->u.iterate.carried[k] = new_use(c, old->u.iterate.carried[k]);
-        n->u.iterate.carried[k]->node = n, n->u.iterate.carried[k]->result = k;
+        carried[m] = new_use(c, old->u.iterate.carried[k]);
+        carried[m]->node = n, carried[m]->result = m, m++;
     }
+    n->u.iterate.n = m;
     for (int k = 0; k < old->u.iterate.body.n; k++) {
         const Node *b = old->u.iterate.body.at[k];
         if (c->how->keep && !c->how->keep(b, c->how->data)) continue;
         vec_add(a, n->u.iterate.body, node(c, b));
     }
-    for (int k = 0; k < m; k++) n->u.iterate.next[k] = new_use(c, old->u.iterate.next[k]);
+    m = 0;
+    for (int k = 0; k < old->u.iterate.n; k++) if (!dropped(c, old->result[k])) next[m++] = new_use(c, old->u.iterate.next[k]);
     n->u.iterate.until = new_use(c, old->u.iterate.until);
 }
 static Node *node(Copy *c, const Node *old) {
     Arena *a = c->to->arena;
     Node *n = program_node(c->to, old->kind, old->loc);
-    if (old->kind != N_ITERATE) for (int k = 0; k < old->n_result; k++) new_result(c, n, old->result[k]);
+    if (old->kind != N_ITERATE) for (int k = 0; k < old->n_result; k++) if (!dropped(c, old->result[k])) new_result(c, n, old->result[k]);
     switch (old->kind) {
     case N_INPUT:
         n->u.input.role = old->u.input.role;
@@ -103,6 +108,7 @@ static Node *node(Copy *c, const Node *old) {
         n->u.recur.time = new_index(c, old->u.recur.time), n->u.recur.reverse = old->u.recur.reverse;
         for (int k = 0; k < old->u.recur.member.n; k++) {
             const Member *o = &old->u.recur.member.at[k];
+            if (dropped(c, o->value)) continue;
             Member m = { .value = new_use(c, o->value), .time_axis = o->time_axis };
             m.idx = new_indices(c, o->idx, o->value->rank);
             m.expr = expr(c, o->expr);
@@ -123,7 +129,7 @@ static Node *node(Copy *c, const Node *old) {
         break;
     case N_ITERATE:
         iterate(c, n, old);
-        for (int k = 0; k < old->n_result; k++) new_result(c, n, old->result[k]);
+        for (int k = 0; k < old->n_result; k++) if (!dropped(c, old->result[k])) new_result(c, n, old->result[k]);
         break;
     case N_DERIVE:
         n->u.derive = old->u.derive, n->u.derive.space = c->space[old->u.derive.space->id];

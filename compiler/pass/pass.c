@@ -6,7 +6,10 @@
  * structure last, when it is known which conditions and keys remain. */
 const Pass pass_table[] = {
     { "simplify", "algebra on scalar expressions: constants, neutral elements, double negation", pass_simplify },
+    { "algebra", "laws of real numbers: constants out of sums, sums merged, common factors", pass_algebra },
+    { "inline", "cheap equations become part of what reads them", pass_inline },
     { "cse", "equal equations are computed once", pass_cse },
+    { "share", "what one expression computes twice becomes an equation", pass_share },
     { "dce", "what no output needs is dropped", pass_dce },
     { "structure", "finds the maps that must be known when graphs are bound", pass_structure },
 };

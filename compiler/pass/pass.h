@@ -12,7 +12,10 @@ Program *pass_run(Program *p, const char *list, void (*after)(Program *p, const 
 const char *pass_default(void);
 
 Program *pass_simplify(Program *p);       /* simplify.c */
+Program *pass_algebra(Program *p);        /* algebra.c */
+Program *pass_inline(Program *p);         /* inline.c */
 Program *pass_cse(Program *p);            /* cse.c */
+Program *pass_share(Program *p);          /* share.c */
 Program *pass_dce(Program *p);            /* dce.c */
 Program *pass_structure(Program *p);      /* structure.c; NULL after D_STRUCTURE_FROM_DATA */
 
@@ -24,6 +27,11 @@ typedef struct Rewrite {
     /* a compute just copied: the value to use for it instead (then the copy is dropped), or NULL to keep it */
     Value *(*merge)(Program *to, Node *copy, const Node *old, void *data);
     const bool *structural;                                  /* by old value id; NULL: as they are */
+    const bool *dead;                                        /* by old value id: members of a recurrence, results of an iterate to leave out */
 } Rewrite;
 Program *program_rewrite(Program *p, const Rewrite *how);
+/* A copy of its own, that its maker may change until it is handed on: expressions replaced, nodes added anywhere, then put in order. */
+Program *program_copy(Program *p);
+Value *program_equation(Program *p, const char *name, int rank, Index *const *idx, X *expr, Loc loc);     /* a compute, at the end */
+void program_sort(Program *p);            /* nodes in dependence order again, otherwise as they were */
 #endif

@@ -2,14 +2,15 @@
  *
  *     y[i] = 1*x[i] + (2 - 2)  ->  y[i] = x[i]            if true then a else b  ->  a            -(-x)  ->  x
  *
- * Laws: a rule keeps the dtype and the space of what it replaces; its result has fewer operations; it is never worse. Constants fold as
- * the dtype computes: integers wrap to their width, division by zero gives 0, f32 rounds. 0*x is 0 for integers only (x may be inf or
- * NaN). The sign of a zero is not part of the meaning, so x + 0 is x. */
+ * Laws: a rule keeps the dtype and the space of what it replaces; its result has fewer operations, or does some of them less often; and
+ * no digit changes (laws of real numbers that round differently are in algebra.c). Constants fold as the dtype computes: integers wrap
+ * to their width, division by zero gives 0, f32 rounds. 0*x is 0 for integers only (x may be inf or NaN). The sign of a zero is not
+ * part of the meaning, so x + 0 is x. */
 #include "pass/pass.h"
+#include "pass/query.h"
 #include <math.h>
 #include <string.h>
 
-typedef X *Rule(Program *p, X *e);
 static bool is_op(const X *e, ScalarOp op) { return e->k == X_OP && e->u.op.op == op; }
 static bool is_number(const X *e, double v) {
     switch (e->k) {
@@ -194,6 +195,17 @@ static X *known_condition(Program *p, X *e) {
     if (is_bool(e->u.if_.cond, false)) return e->u.if_.other;
     return x_equal(e->u.if_.then, e->u.if_.other) ? e->u.if_.then : NULL;
 }
+static X *over_nothing(Program *p, const X *e) {
+    switch (e->u.reduce.op) {
+    case R_SUM: return dtype_is_complex(e->dt) ? x_complex(p->arena, 0, 0, e->dt) : dtype_is_float(e->dt) ? x_real(p->arena, 0, e->dt) : x_int(p->arena, 0, e->dt);
+    case R_PROD: return x_product(p->arena, NULL, 0, e->dt);
+    case R_ANY: return boolean(p, false);
+    case R_ALL: return boolean(p, true);
+    case R_LOGSUMEXP: return x_real(p->arena, -INFINITY, e->dt);
+    case R_MIN: case R_MAX: case R_ARGMIN: case R_ARGMAX: break;
+    }
+    return NULL;
+}
 static X *condition_always_met(Program *p, X *e) {
     int n = 0;
     if (e->k != X_REDUCE) return NULL;
@@ -206,24 +218,98 @@ static X *condition_always_met(Program *p, X *e) {
     return r;
 }
 
-static Rule *const rules[] = { fold_constants, fold_casts, fold_sizes, neutral_element, absorbing_element, double_negation, add_of_negation,
-                               known_condition, condition_always_met };
-/* The replacement as an expression of the same dtype and space, or NULL when it can't be one (an index is of its own space). */
-static X *in_place_of(Program *p, X *r, const X *e) {
-    if (r->dt != e->dt) return NULL;
-    if (r->space == e->space && r->loc.file >= 0) return r;
-    if (r->space != e->space && r->k == X_INDEX) return NULL;
-    X *c = NEW(p->arena, X);
-    *c = *r, c->space = e->space;
-    if (c->loc.file < 0) c->loc = e->loc;
-    return c;
-}
-static X *simplify(Program *to, X *e, void *data) {
-    (void)data;
-    for (size_t k = 0; k < sizeof rules / sizeof *rules; k++) {
-        X *r = rules[k](to, e);
-        if (r && (r = in_place_of(to, r, e))) e = r, k = (size_t)-1;        /* from the first rule again: each step removes an operation */
+/* sum(i: c and f(i) = v) x -> if c then sum(i: f(i) = v) x else 0 when c doesn't depend on i: it is tested once */
+static X *condition_of_others(Program *p, X *e) {
+    if (e->k != X_REDUCE) return NULL;
+    Arena *a = p->arena;
+    X *outside = NULL, *none = e->u.reduce.other ? e->u.reduce.other : over_nothing(p, e);
+    if (!none) return NULL;
+    int n = 0;
+    X **cond = NEWN(a, X *, e->u.reduce.n_cond + 1);
+    for (int k = 0; k < e->u.reduce.n_cond; k++) {
+        X *c = e->u.reduce.cond[k];
+        if (x_uses_any(c, e->u.reduce.idx, e->u.reduce.n)) cond[n++] = c;
+        else outside = outside ? x_op(a, OP_AND, outside, c) : c;
     }
-    return e;
+    if (!outside) return NULL;
+    X *r = NEW(a, X);
+    *r = *e;
+    r->u.reduce.n_cond = n, r->u.reduce.cond = cond;
+    return x_if(a, outside, r, none);
 }
-Program *pass_simplify(Program *p) { return program_rewrite(p, &(Rewrite){ .expr = simplify }); }
+/* sum(i: a and b) x -> two conditions: each may be a fibre */
+static X *conjunction_of_conditions(Program *p, X *e) {
+    int n = 0;
+    if (e->k != X_REDUCE) return NULL;
+    X **cond = NEWN(p->arena, X *, 2 * e->u.reduce.n_cond + 1);
+    for (int k = 0; k < e->u.reduce.n_cond; k++) {
+        X *c = e->u.reduce.cond[k];
+        if (is_op(c, OP_AND)) cond[n++] = c->u.op.arg[0], cond[n++] = c->u.op.arg[1];
+        else cond[n++] = c;
+    }
+    if (n == e->u.reduce.n_cond) return NULL;
+    X *r = NEW(p->arena, X);
+    *r = *e;
+    r->u.reduce.n_cond = n, r->u.reduce.cond = cond;
+    return r;
+}
+static X *sum_of_zeros(Program *p, X *e) {
+    (void)p;
+    bool zero = e->k == X_REDUCE && e->u.reduce.op == R_SUM && is_number(e->u.reduce.body, 0);
+    return zero && (!e->u.reduce.other || is_number(e->u.reduce.other, 0)) ? e->u.reduce.body : NULL;
+}
+/* ---- signs ---------------------------------------------------------------------------------------------- */
+static X *sign_outwards(Program *p, X *e) {               /* (-a) * b -> -(a * b), a / (-b) -> -(a / b): exact, the sign is a bit */
+    if (e->k != X_OP || (e->u.op.op != OP_MUL && e->u.op.op != OP_DIV) || dtype_is_int(e->dt)) return NULL;
+    X *a = e->u.op.arg[0], *b = e->u.op.arg[1];
+    if (is_op(a, OP_NEG)) return x_op(p->arena, OP_NEG, x_op(p->arena, e->u.op.op, a->u.op.arg[0], b), NULL);
+    if (is_op(b, OP_NEG)) return x_op(p->arena, OP_NEG, x_op(p->arena, e->u.op.op, a, b->u.op.arg[0]), NULL);
+    return is_number(a, -1) && e->u.op.op == OP_MUL ? x_op(p->arena, OP_NEG, b, NULL) : is_number(b, -1) ? x_op(p->arena, OP_NEG, a, NULL) : NULL;
+}
+static X *negated_difference(Program *p, X *e) {          /* -(a - b) -> b - a */
+    if (!is_op(e, OP_NEG) || !is_op(e->u.op.arg[0], OP_SUB)) return NULL;
+    return x_op(p->arena, OP_SUB, e->u.op.arg[0]->u.op.arg[1], e->u.op.arg[0]->u.op.arg[0]);
+}
+static X *repeated_operand(Program *p, X *e) {            /* max(a, a) -> a;  a and a -> a;  abs(-a), abs(abs(a)) -> abs(a) */
+    if (e->k != X_OP) return NULL;
+    X *a = e->u.op.arg[0];
+    switch (e->u.op.op) {
+    case OP_MIN: case OP_MAX: case OP_AND: case OP_OR: case OP_BITAND: case OP_BITOR: return x_equal(a, e->u.op.arg[1]) ? a : NULL;
+    case OP_ABS: return dtype_is_float(a->dt) && (is_op(a, OP_NEG) || is_op(a, OP_ABS)) ? x_op(p->arena, OP_ABS, a->u.op.arg[0], NULL) : NULL;
+    default: return NULL;
+    }
+}
+static X *negated_condition(Program *p, X *e) {           /* if not c then a else b -> if c then b else a */
+    return e->k == X_IF && is_op(e->u.if_.cond, OP_NOT) ? x_if(p->arena, e->u.if_.cond->u.op.arg[0], e->u.if_.other, e->u.if_.then) : NULL;
+}
+/* ---- maps ------------------------------------------------------------------------------------------------ */
+static X *plain_subscripts(Program *p, X *e) {
+    X *r = x_plain_subscripts(p->arena, e);
+    return r == e ? NULL : r;
+}
+/* i64(src(e)) = v -> src(e) = i32(v): positions fit either, the map needs no conversion */
+static X *narrow_comparison(Program *p, X *e) {
+    if (e->k != X_OP || scalar_info[e->u.op.op].class_ != CMP || e->u.op.arg[0]->dt != DT_I64) return NULL;
+    for (int k = 0; k < 2; k++) {
+        X *wide = e->u.op.arg[k], *index = e->u.op.arg[1 - k];
+        if (wide->k != X_CAST || wide->u.cast.arg->dt != DT_I32 || !wide->u.cast.arg->space || index->k != X_INDEX) continue;
+        X *a = wide->u.cast.arg, *b = x_cast(p->arena, index, DT_I32);
+        return k ? x_op(p->arena, e->u.op.op, b, a) : x_op(p->arena, e->u.op.op, a, b);
+    }
+    return NULL;
+}
+/* P.src(P.pair(e)) -> src(e): the way back from the row of e is e's own key */
+static X *back_from_pair(Program *p, X *e) {
+    if (e->k != X_READ || e->u.read.v->node->kind != N_DERIVE || e->u.read.v->rank != 1 || e->u.read.bnd[0] != BND_NONE) return NULL;
+    const Node *n = e->u.read.v->node;
+    X *i = e->u.read.idx[0];
+    int k = e->u.read.v->result;
+    if (n->u.derive.kind != DV_UNIQUE || k >= n->u.derive.n || i->k != X_READ || i->u.read.v != n->result[n->u.derive.n] || i->u.read.bnd[0] != BND_NONE) return NULL;
+    return x_read(p->arena, n->u.derive.key[k], i->u.read.idx, NULL, NULL);
+}
+
+static Rule *const rules[] = { fold_constants, fold_casts, fold_sizes, neutral_element, absorbing_element, double_negation, add_of_negation,
+                               sign_outwards, negated_difference, repeated_operand, known_condition, negated_condition, condition_always_met,
+                               conjunction_of_conditions, condition_of_others, sum_of_zeros, plain_subscripts, narrow_comparison,
+                               back_from_pair };
+Program *pass_simplify(Program *p) { return program_apply_rules(p, rules, sizeof rules / sizeof *rules); }
