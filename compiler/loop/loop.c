@@ -228,7 +228,7 @@ static void use_block(Unit *u, Kernel *k, const Block *b) {
         use_expr(u, k, s->hi);
         use_expr(u, k, s->index);
         use_expr(u, k, s->guard);
-        if (s->k == LS_STORE) use(u, k, s->buf, true);
+        if (s->k == LS_STORE || s->k == LS_PREFETCH) use(u, k, s->buf, s->k == LS_STORE);
         use_block(u, k, &s->body);
         use_block(u, k, &s->other);
     }

@@ -44,7 +44,7 @@ typedef enum LoopKind {
     LOOP_LANE        /* iterations are independent but for `red`: CPU vector lanes; CUDA threads of the block */
 } LoopKind;
 typedef struct LaneReduce { Var *var; ScalarOp op; } LaneReduce;     /* ADD MUL MIN MAX AND OR; var is a mutable of the enclosing body */
-typedef enum LSKind { LS_FOR, LS_LET, LS_VAR, LS_SET, LS_STORE, LS_IF, LS_BARRIER, LS_BREAK_IF, LS_COMMENT } LSKind;
+typedef enum LSKind { LS_FOR, LS_LET, LS_VAR, LS_SET, LS_STORE, LS_IF, LS_BARRIER, LS_BREAK_IF, LS_PREFETCH, LS_COMMENT } LSKind;
 typedef VEC(LS *) Block;
 struct LS {
     LSKind k;
@@ -53,7 +53,7 @@ struct LS {
     LX *lo, *hi; LoopKind loop;        /* FOR var in lo..hi (hi exclusive), step 1 */
     VEC(LaneReduce) red; int width;    /* LOOP_LANE; width > 0: so many lanes at once serve the body best */
     Block body, other;                 /* FOR, IF */
-    Buf *buf; LX *index;               /* STORE buf[index] = x, if guard */
+    Buf *buf; LX *index;               /* STORE buf[index] = x, if guard;  PREFETCH: buf[index] will be read soon, in all lanes */
     LX *guard;
     const char *text;                  /* COMMENT */
 };

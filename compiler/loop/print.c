@@ -96,6 +96,7 @@ static void statement(Printer *t, const LS *s) {
         return;
     case LS_BARRIER: put(w, "(barrier)"); return;
     case LS_BREAK_IF: put(w, "(break-if "); expr(t, s->x); put(w, ")"); return;
+    case LS_PREFETCH: put(w, "(prefetch "); buf_name(t, s->buf); put(w, " "); expr(t, s->index); put(w, ")"); return;
     case LS_COMMENT: put(w, "(comment "); sexp_put_string(w, s->text); put(w, ")"); return;
     }
 }

@@ -151,6 +151,10 @@ static bool statement(LoopReader *r, const Sexp *s, LS *l) {
     }
     if (!strcmp(head, "barrier") && n == 1) { l->k = LS_BARRIER; return true; }
     if (!strcmp(head, "break-if") && n == 2) { l->k = LS_BREAK_IF; return (l->x = expr(r, s->item.at[1])) != NULL; }
+    if (!strcmp(head, "prefetch") && n == 3) {
+        l->k = LS_PREFETCH;
+        return (l->buf = buffer_name(r, s->item.at[1])) && (l->index = expr(r, s->item.at[2]));
+    }
     if (!strcmp(head, "comment") && n == 2 && name_of(s->item.at[1])) { l->k = LS_COMMENT, l->text = name_of(s->item.at[1]); return true; }
     return FAIL(s, "a statement is expected here");
 }

@@ -176,6 +176,7 @@ static void statement(Checker *v, const LS *s) {
         typed(v, s->x, DT_BOOL, "a condition");
         if (!v->in_loop || v->lane_innermost) invalid(v, v->loc, "break-if leaves a serial loop, and there is none");
         return;
+    case LS_PREFETCH: if (buffer(v, s->buf)) typed(v, s->index, DT_I64, "the index of a prefetch"); return;
     case LS_COMMENT: return;
     }
     invalid(v, v->loc, "a statement of no kind");

@@ -110,6 +110,53 @@ static void loop_all(Run *r, Axis *ax, int k, bool lanes) {
         if (r->row[j].found) vec_add(a, s->red, (LaneReduce){ r->row[j].found, OP_OR });
     }
 }
+/* Rows that a walk along a fibre will read lane by lane some steps on: their addresses hang on maps, so the machine can't foresee them. */
+typedef struct Ahead { Run *r; const Index *index, *lane; int n; X *read[4]; } Ahead;
+static bool see_ahead(X *e, void *data) {
+    Ahead *h = data;
+    if (e->k != X_READ) return true;
+    Value *v = e->u.read.v;
+    bool plain = v->rank > 0 && !dtype_is_complex(v->dt) && h->n < 4 && h->r->b->l->place[v->id].buf;
+    for (int k = 0; k < v->rank; k++) plain &= e->u.read.bnd[k] == BND_NONE;
+    if (!plain || !x_uses_index(e, h->index) || !x_uses_index(e, h->lane)) return true;
+    for (int k = 0; k < e->u.read.v->rank; k++)               /* through a map: e itself goes up step by step */
+        if (x_uses_index(e->u.read.idx[k], h->index)) { h->read[h->n++] = e; break; }
+    return false;
+}
+static const Index *lane_index(Build *b) {
+    for (Level *v = b->level; v; v = v->up) if (v->kind == LV_LANE && v->bound.n) return v->bound.at[0].index;
+    return NULL;
+}
+static void prefetch_rows(Run *r, Axis *ax, LX *at) {
+    enum { STEPS = 12 };
+    Build *b = r->b;
+    Arena *a = b->l->a;
+    Ahead h = { .r = r, .index = ax->index, .lane = lane_index(b) };
+    if (!b->l->machine || !h.lane || b->path) return;
+    x_walk(r->x->u.reduce.body, see_ahead, &h);
+    if (!h.n) return;
+    LX *next = lop(b, OP_MIN, lop(b, OP_ADD, at, I64(STEPS)), lop(b, OP_SUB, lx_size(a, ax->rows->items->count), I64(1)));   /* the next rows follow this one */
+    level_push(b, LV_LOOP);                                  /* a level of its own: the index has another value in it */
+    level_bind(b->level, a, ax->index, let(b, lx_cast(a, lx_load(a, ax->rows->items, let(b, next, "next"), NULL), DT_I64), "ahead"));
+    for (int k = 0; k < h.n; k++) {
+        Value *v = h.read[k]->u.read.v;
+        LX *sub[8], *flat[MOST_ROWS];
+        int save = b->row;
+        for (int m = 0; m < r->rows; m++) {
+            if (r->rows > 1) b->row = m;
+            for (int q = 0; q < v->rank; q++) sub[q] = lower_i64(b, h.read[k]->u.read.idx[q]);
+            flat[m] = flat_position(b, v, sub, &b->l->place[v->id]);
+        }
+        b->row = save;
+        for (int m = 0; m < r->rows && (!m || varies_by_row(b->tile, h.read[k])); m++) {
+            LS *s = stmt(b, LS_PREFETCH);
+            s->buf = b->l->place[v->id].buf, s->index = flat[m];
+        }
+    }
+    Block in = b->level->block;
+    b->level = b->level->up;
+    for (int j = 0; j < in.n; j++) vec_add(a, b->level->block, in.at[j]);
+}
 static void loop_rows(Run *r, Axis *ax, int k) {
     Build *b = r->b;
     Arena *a = b->l->a;
@@ -119,6 +166,7 @@ static void loop_rows(Run *r, Axis *ax, int k) {
     LX *lo = let(b, lx_load(a, ax->rows->start, key, guard), "first"), *hi = let(b, lx_load(a, ax->rows->start, lop(b, OP_ADD, key, I64(1)), guard), "last");
     Var *at = var_new(b, arena_printf(a, "%s_at", ax->index->name), DT_I64, false);
     level_push(b, LV_LOOP);
+    prefetch_rows(r, ax, lx_var(a, at));
     LX *i = let(b, lx_cast(a, lx_load(a, ax->rows->items, lx_var(a, at), NULL), DT_I64), ax->index->name);
     level_bind(b->level, a, ax->index, i);
     guarded(r, ax->guard.n, ax->guard.at, k + 1);

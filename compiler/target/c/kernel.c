@@ -179,6 +179,7 @@ static void print_simple(Printer *p, const LS *s, bool one_thread) {
     case LS_SET: print_set(p, s); return;
     case LS_STORE: print_store(p, s, one_thread); return;
     case LS_BREAK_IF: put(w, "if ("); put_expr(p, s->x, 0); put(w, ") break;\n"); return;
+    case LS_PREFETCH: put(w, "PGN_PREFETCH(&%s[", c_name(p->arena, s->buf->name)), put_expr(p, s->index, 0), put(w, "]);\n"); return;
     case LS_COMMENT: put(w, "/* "); put_comment(w, s->text); put(w, " */\n"); return;
     case LS_FOR: case LS_IF: case LS_BARRIER: return;
     }
@@ -207,7 +208,7 @@ static void print_block(Printer *p, const Block *b) {
             }
             end_braces(p);
             break;
-        case LS_LET: case LS_VAR: case LS_SET: case LS_STORE: case LS_BREAK_IF: case LS_COMMENT: print_simple(p, s, false); break;
+        case LS_LET: case LS_VAR: case LS_SET: case LS_STORE: case LS_BREAK_IF: case LS_PREFETCH: case LS_COMMENT: print_simple(p, s, false); break;
         case LS_BARRIER: break;                            /* one thread has nobody to wait for */
         }
     }
@@ -296,7 +297,7 @@ static void print_level(Printer *p, const Block *b) {
             print_branches(p, s);
             break;
         case LS_BARRIER: barrier(p); break;
-        case LS_LET: case LS_VAR: case LS_SET: case LS_STORE: case LS_BREAK_IF: case LS_COMMENT:
+        case LS_LET: case LS_VAR: case LS_SET: case LS_STORE: case LS_BREAK_IF: case LS_PREFETCH: case LS_COMMENT:
             meet_before(p, read, written, true);
             remember(p, read, written, true);
             print_simple(p, s, true);

@@ -102,6 +102,7 @@ Val gen_expr(Gen *g, const LX *e);
 LV gen_scalar(Gen *g, const LX *e);                          /* a uniform expression */
 LV spread(Gen *g, Val v);                                    /* as a vector of g->width lanes (width 1: the scalar) */
 void gen_store(Gen *g, const LS *s);
+void gen_prefetch(Gen *g, const LS *s);
 bool known_nonnegative(Gen *g, const LX *e);
 
 /* ---- scalar.c, math.c: operations on scalars or vectors of one type ------------------------------------------------ */

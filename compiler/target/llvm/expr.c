@@ -140,6 +140,20 @@ static void store_one(Gen *g, const Buf *b, LV index, LV value, LV guard) {
     LLVMSetAlignment(s, (unsigned)dtype_bytes(b->dt));
     end_if(g, done);
 }
+/* The cache lines that the lanes will read; only where they follow one another. */
+void gen_prefetch(Gen *g, const LS *s) {
+    enum { LINE = 64 };
+    Mod *m = g->m;
+    Val i = gen_expr(g, s->index);
+    if (i.lanes > 1) return;
+    int bytes = dtype_bytes(s->buf->dt) * (i.stride == 1 ? g->width : 1);
+    LV p = address(g, s->buf, i.v);
+    for (int at = 0; at < bytes; at += LINE) {
+        LV off = int64_of(m, at), arg[] = { LLVMBuildGEP2(m->b, LLVMInt8TypeInContext(m->c), p, &off, 1, ""), LLVMConstInt(m->i32, 0, false),
+                                            LLVMConstInt(m->i32, 3, false), LLVMConstInt(m->i32, 1, false) };
+        call_intrinsic(m, "llvm.prefetch", m->ptr, arg, 4);
+    }
+}
 void gen_store(Gen *g, const LS *s) {
     Mod *m = g->m;
     const Buf *b = s->buf;

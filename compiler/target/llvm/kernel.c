@@ -123,6 +123,7 @@ static void statement(Gen *g, LS *s) {
         LLVMPositionBuilderAtEnd(m->b, next);
         return;
     }
+    case LS_PREFETCH: gen_prefetch(g, s); return;
     case LS_BARRIER: case LS_COMMENT: return;            /* one thread does all lanes */
     }
 }

@@ -77,7 +77,7 @@ static void walk(Study *s, const Block *b, bool masked, int depth) {
         case LS_BREAK_IF:
             if (!depth || masked || classify(s, t->x)) s->refused = true;
             break;
-        case LS_STORE: case LS_BARRIER: case LS_COMMENT: break;
+        case LS_STORE: case LS_BARRIER: case LS_PREFETCH: case LS_COMMENT: break;
         }
     }
 }
@@ -130,6 +130,7 @@ static void price_block(Study *s, const Block *b, bool masked) {
     for (int k = 0; k < b->n; k++) {
         const LS *t = b->at[k];
         bool m = masked || (t->k == LS_IF && classify(s, t->x));
+        if (t->k == LS_PREFETCH) continue;
         price(s, t->x, masked), price(s, t->index, masked), price(s, t->guard, masked), price(s, t->lo, masked), price(s, t->hi, masked);
         if (t->k == LS_FOR) s->n_inner++;
         if (t->k == LS_VAR && lane_class(&s->varies, t->var)) s->n_vectors++, element_type(s, t->var->dt);

@@ -25,6 +25,12 @@
 #define PGN_LANES
 #endif
 
+#if defined(__GNUC__) && !defined(__CUDACC__)
+#define PGN_PREFETCH(p) __builtin_prefetch(p)
+#else
+#define PGN_PREFETCH(p) ((void)0)
+#endif
+
 /* The record of a model has C linkage in every language. */
 #ifdef __cplusplus
 #define PGN_DECLARE_MODEL(name) extern "C" const pgn_model name
