@@ -2,7 +2,8 @@
  *
  * The body is studied first (study.c).  Then it is emitted up to three times: for several registers at once (unroll-and-jam: a
  * uniform load serves them all, and reductions get independent accumulators), for one register, and for the rest - masked where
- * the machine has masked memory access, scalar otherwise.  Reductions are combined in an order that depends only on the widths. */
+ * the machine has masked memory access, scalar otherwise.  Where masks cost nothing (AVX-512), the masked one does the work of the
+ * one-register loop too, which makes less code.  Reductions are combined in an order that depends only on the widths. */
 #include "target/llvm/emit.h"
 #include "target/llvm/study.h"
 #include <math.h>
@@ -105,60 +106,70 @@ static LV whole(Gen *g, LV lo, LV hi, int width) {           /* end of the part 
     Mod *m = g->m;
     return LLVMBuildAdd(m->b, lo, LLVMBuildAnd(m->b, LLVMBuildSub(m->b, hi, lo, ""), int64_of(m, -width), ""), "");
 }
-static void masked_rest(Lanes *l, LV hi, int width) {
+/* One vector of the first hi - pos lanes, or several until hi is reached. */
+static void masked_rest(Lanes *l, LV hi, int width, bool several) {
     Gen *g = l->g;
     Mod *m = g->m;
-    LLVMBasicBlockRef some = new_block(g, "rest"), done = new_block(g, "rest.done"), outer = g->leave;
+    LLVMBasicBlockRef head = new_block(g, "rest"), some = new_block(g, "rest.body"), done = new_block(g, "rest.done"), outer = g->leave;
+    LLVMBuildBr(m->b, head);
+    LLVMPositionBuilderAtEnd(m->b, head);
     LV base = LLVMBuildLoad2(m->b, m->i64, l->pos, "");
     LLVMBuildCondBr(m->b, LLVMBuildICmp(m->b, LLVMIntSLT, base, hi, ""), some, done);
     LLVMPositionBuilderAtEnd(m->b, some);
     LV number[MAX_LANES];
     for (int k = 0; k < width; k++) number[k] = LLVMConstInt(m->i32, (uint64_t)k, false);
-    LV left = LLVMBuildTrunc(m->b, LLVMBuildSub(m->b, hi, base, ""), m->i32, "");
+    LV left = LLVMBuildTrunc(m->b, LLVMBuildSub(m->b, hi, base, ""), m->i32, "");      /* what wider loops leave is few */
     LV mask = LLVMBuildICmp(m->b, LLVMIntULT, LLVMConstVector(number, (unsigned)width), splat(m, left, width), "");
     g->leave = done;
     body_at(l, base, width, mask);
     g->leave = outer;
-    LLVMBuildBr(m->b, done);
+    LLVMBuildStore(m->b, LLVMBuildNSWAdd(m->b, base, int64_of(m, width), ""), l->pos);
+    LLVMBuildBr(m->b, several ? head : done);
     LLVMPositionBuilderAtEnd(m->b, done);
 }
-bool gen_lanes(Gen *g, const LS *loop, LV lo, LV hi, int64_t n) {
-    Var *var = loop->var;
-    const Block *body = &loop->body;
-    const LaneReduce *red = loop->red.at;
-    int n_red = loop->red.n;
-    Mod *m = g->m;
-    const Target *mc = m->machine;
-    Study s = { .a = m->a, .varies = { .a = m->a }, .seen = { .a = m->a }, .lane = var, .red = red, .n_red = n_red };
-    if (!mc->vector_bits || !study_lanes(&s, body)) return false;
-    if ((s.guarded && !mc->masked_memory) || (s.narrow_guarded && !mc->masked_bytes)) return false;
-    for (int k = 0; k < n_red; k++) if (!slot_of(g, red[k].var)->memory) return false;
-    int width = mc->vector_bits / 8 / s.widest, jam = 1;
-    bool masked = mc->masked_memory && (!s.narrow || mc->masked_bytes) && !s.n_slow;
-    if (!s.n_slow && !s.n_math && (s.n_inner || n_red)) {    /* a quarter of the registers is left for operands */
-        int variables = s.n_vectors ? s.n_vectors : 1;
-        while (jam < 4 && (loop->width ? 2 * jam * width <= loop->width : 2 * jam * variables <= mc->n_vector_registers * 3 / 4)) jam *= 2;
+
+/* ---- how wide ------------------------------------------------------------------------------------------------------------ */
+typedef struct Shape { int width, jam; bool masked; } Shape;           /* width: lanes of a register; jam: registers at once */
+
+static Shape shape_of(const Target *t, const Study *s, int64_t n, int wanted) {
+    Shape h = { t->vector_bits / 8 / s->widest, 1, t->masked_memory && (!s->narrow || t->masked_bytes) && !s->n_slow };
+    if (wanted) while (h.jam * 2 * h.width <= wanted && h.jam * 2 * h.width <= MAX_LANES) h.jam *= 2;
+    else if (!s->n_slow && !s->n_math && (s->n_inner || s->n_red)) {   /* a quarter of the registers is left for operands */
+        int variables = s->n_vectors ? s->n_vectors : 1;
+        while (h.jam < 4 && 2 * h.jam * variables <= t->n_vector_registers * 3 / 4) h.jam *= 2;
     }
     if (n >= 0) {
-        while (jam > 1 && jam * width > n) jam /= 2;
-        while (width > 1 && (masked ? width / 2 >= n : width > n)) width /= 2;
+        while (h.jam > 1 && h.jam * h.width > n) h.jam /= 2;
+        while (h.width > 1 && (h.masked ? h.width / 2 >= n : h.width > n)) h.width /= 2;
     }
-    if (width < 2) return false;
-    Lanes l = { .g = g, .var = var, .body = body, .s = &s, .outer = NEWN(m->a, Slot, n_red + 1), .acc = NEWN(m->a, LV, n_red + 1) };
-    for (int k = 0; k < n_red; k++) l.outer[k] = *slot_of(g, red[k].var);
-    l.pos = entry_alloca(g, m->i64, var->name);
+    return h;
+}
+bool gen_lanes(Gen *g, const LS *loop, LV lo, LV hi, int64_t n) {
+    Mod *m = g->m;
+    const Target *t = m->machine;
+    int n_red = loop->red.n;
+    Study s = { .a = m->a, .varies = { .a = m->a }, .seen = { .a = m->a }, .lane = loop->var, .red = loop->red.at, .n_red = n_red };
+    if (!t->vector_bits || !study_lanes(&s, &loop->body)) return false;
+    if ((s.guarded && !t->masked_memory) || (s.narrow_guarded && !t->masked_bytes)) return false;
+    if (s.n_lanes && s.n_slow) return false;                 /* a loop inside has the better lanes */
+    for (int k = 0; k < n_red; k++) if (!slot_of(g, s.red[k].var)->memory) return false;
+    Shape h = shape_of(t, &s, n, loop->width);
+    if (h.width < 2) return false;
+    Lanes l = { .g = g, .var = loop->var, .body = &loop->body, .s = &s, .outer = NEWN(m->a, Slot, n_red + 1), .acc = NEWN(m->a, LV, n_red + 1) };
+    for (int k = 0; k < n_red; k++) l.outer[k] = *slot_of(g, s.red[k].var);
+    l.pos = entry_alloca(g, m->i64, l.var->name);
     LLVMBuildStore(m->b, lo, l.pos);
-    int wide = jam * width;
-    int64_t after = n < 0 || jam == 1 ? n : n % wide;        /* what the wide loop leaves */
-    if (jam > 1) {
+    int wide = h.jam * h.width;
+    int64_t after = n < 0 || h.jam == 1 ? n : n % wide;      /* what the wide loop leaves; -1: not known */
+    if (h.jam > 1) {
         start_accumulators(&l, wide);
         loop_at(&l, whole(g, lo, hi, wide), wide, n >= 0 && n / wide == 1);
     }
-    start_accumulators(&l, width);
-    if (n < 0 || after >= width) loop_at(&l, whole(g, lo, hi, width), width, after >= 0 && after / width == 1);
-    bool rest = n < 0 || after % width;
-    if (rest && masked) masked_rest(&l, hi, width);
-    finish_accumulators(&l, width);
-    if (rest && !masked) loop_at(&l, hi, 1, false);
+    start_accumulators(&l, h.width);
+    bool rest = after < 0 || after % h.width, several = h.jam > 1 && h.masked && t->masked_bytes && rest && (after < 0 || after > h.width);
+    if (!several && (after < 0 || after >= h.width)) loop_at(&l, whole(g, lo, hi, h.width), h.width, after >= 0 && after / h.width == 1);
+    if (rest && h.masked) masked_rest(&l, hi, h.width, several);
+    finish_accumulators(&l, h.width);
+    if (rest && !h.masked) loop_at(&l, hi, 1, false);
     return true;
 }

@@ -132,7 +132,7 @@ static void price_block(Study *s, const Block *b, bool masked) {
         bool m = masked || (t->k == LS_IF && classify(s, t->x));
         if (t->k == LS_PREFETCH) continue;
         price(s, t->x, masked), price(s, t->index, masked), price(s, t->guard, masked), price(s, t->lo, masked), price(s, t->hi, masked);
-        if (t->k == LS_FOR) s->n_inner++;
+        if (t->k == LS_FOR) s->n_inner++, s->n_lanes += t->loop == LOOP_LANE;
         if (t->k == LS_VAR && lane_class(&s->varies, t->var)) s->n_vectors++, element_type(s, t->var->dt);
         if (t->k == LS_STORE) access_of(s, t->buf, t->index, t->guard, masked);
         price_block(s, &t->body, m);
