@@ -212,21 +212,57 @@ static pgn_status check_arguments(const pgn_plan *p, pgn_error *e) {
     }
     return PGN_OK;
 }
+/* Workspace: a buffer goes to the lowest place that no buffer in use at the same time covers; large ones choose first, since they are
+ * hard to place later.  Equal sizes keep their order, so the layout is the same everywhere. */
+typedef struct Block { size_t bytes, offset; int buffer, first, last; } Block;
+static int larger(const void *a, const void *b) {
+    const Block *p = a, *q = b;
+    return p->bytes > q->bytes ? -1 : p->bytes < q->bytes ? 1 : p->buffer - q->buffer;
+}
+static int lower(const void *a, const void *b) {
+    const Block *p = *(Block *const *)a, *q = *(Block *const *)b;
+    return p->offset < q->offset ? -1 : p->offset > q->offset ? 1 : p->buffer - q->buffer;
+}
+static bool place(Block *b, int n, Block **beside) {         /* false: the offsets overflow */
+    for (int k = 0; k < n; k++) {
+        int m = 0;
+        for (int j = 0; j < k; j++) if (b[j].first <= b[k].last && b[k].first <= b[j].last) beside[m++] = &b[j];
+        qsort(beside, (size_t)m, sizeof *beside, lower);
+        size_t at = 0;
+        for (int j = 0; j < m; j++) {
+            if (beside[j]->offset >= at && beside[j]->offset - at >= b[k].bytes) break;
+            size_t end = beside[j]->offset + beside[j]->bytes;
+            if (end > at) at = end;
+        }
+        b[k].offset = at;
+        if (b[k].bytes > PTRDIFF_MAX - ALIGN - at) return false;
+    }
+    return true;
+}
 static pgn_status lay_out(pgn_plan *p, pgn_error *e) {
     const pgn_model *m = p->env.model;
-    size_t at = 0;
-    for (int k = 0; k < m->n_buffer; k++) {
+    Block *b = calloc((size_t)m->n_buffer + 1, sizeof *b), **beside = calloc((size_t)m->n_buffer + 1, sizeof *beside);
+    pgn_status st = b && beside ? PGN_OK : no_memory(e, "the plan", sizeof *b * (size_t)m->n_buffer);
+    int n = 0;
+    for (int k = 0; !st && k < m->n_buffer; k++) {
         size_t bytes;
-        pgn_status st = measure(m, p->size, k, &p->count[k], &bytes, e);
-        if (st) return st;
-        if (m->buffer[k].role != PGN_ROLE_WORK) continue;
-        p->offset[k] = at;
-        bytes = (bytes + ALIGN - 1) / ALIGN * ALIGN;
-        if (bytes > PTRDIFF_MAX - ALIGN - at) return pgn_error_set(e, PGN_E_SIZE, "the workspace is too large: its size overflows at `%s`", m->buffer[k].name);
-        at += bytes;
+        st = measure(m, p->size, k, &p->count[k], &bytes, e);
+        if (st || m->buffer[k].role != PGN_ROLE_WORK) continue;
+        b[n++] = (Block){ .bytes = (bytes + ALIGN - 1) / ALIGN * ALIGN, .buffer = k, .first = m->buffer[k].first, .last = m->buffer[k].last };
     }
-    p->workspace = at ? at + ALIGN - 1 : 0;             /* the caller's memory need not be aligned */
-    return PGN_OK;
+    if (!st) {
+        qsort(b, (size_t)n, sizeof *b, larger);
+        if (!place(b, n, beside)) st = pgn_error_set(e, PGN_E_SIZE, "the workspace is too large: its size overflows");
+    }
+    size_t end = 0;
+    for (int k = 0; !st && k < n; k++) {
+        p->offset[b[k].buffer] = b[k].offset;
+        if (b[k].offset + b[k].bytes > end) end = b[k].offset + b[k].bytes;
+    }
+    p->workspace = end ? end + ALIGN - 1 : 0;           /* the caller's memory need not be aligned */
+    free(b);
+    free(beside);
+    return st;
 }
 /* Device artifacts: everything bind has left in host memory moves over. */
 static pgn_status upload(pgn_plan *p, void *stream, pgn_error *e) {

@@ -287,6 +287,29 @@ static void name_block(Names *t, Block *b) {
         name_block(t, &s->other);
     }
 }
+/* When each buffer is in use: a loop of the host is one step, what it touches lives through all of it. */
+static void touch(Buf *b, int step) {
+    if (!b) return;
+    if (b->first < 0) b->first = step;
+    b->last = step;
+}
+static void touch_block(const HostBlock *h, int step) {
+    for (int k = 0; k < h->n; k++) {
+        const LH *s = h->at[k];
+        int now = step < 0 ? k : step;
+        if (s->kernel) for (int j = 0; j < s->kernel->buf.n; j++) touch(s->kernel->buf.at[j], now);
+        for (int j = 0; j < s->buf.n; j++) touch(s->buf.at[j], now);
+        touch(s->dst, now);
+        touch(s->src, now);
+        touch_block(&s->head, now);
+        touch_block(&s->body, now);
+    }
+}
+static void find_lifetimes(Unit *u) {
+    for (int k = 0; k < u->buf.n; k++) u->buf.at[k]->first = -1, u->buf.at[k]->last = -1;
+    touch_block(&u->run, -1);
+    for (int k = 0; k < u->buf.n; k++) if (u->buf.at[k]->first < 0) u->buf.at[k]->first = u->buf.at[k]->last = 0;
+}
 void loop_finish(Unit *u) {
     Names global;
     names_init(&global, u->arena);
@@ -307,4 +330,5 @@ void loop_finish(Unit *u) {
         kn->item->name = free_name(&local, kn->item->name);
         name_block(&local, &kn->body);
     }
+    find_lifetimes(u);
 }

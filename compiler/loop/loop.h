@@ -23,6 +23,7 @@ typedef struct Buf {
     BufRole role; int iface;
     const double *data;                /* BUF_CONST */
     bool read_only;                    /* never written by a kernel of run */
+    int first, last;                   /* BUF_WORK: the steps of run between which it is in use; filled by loop_finish() */
     Loc loc;
 } Buf;
 
@@ -124,7 +125,7 @@ LX *lx_load(Arena *a, Buf *b, LX *index, LX *guard);
 LX *lx_op(Arena *a, ScalarOp op, LX *p, LX *q); LX *lx_cast(Arena *a, LX *p, Dtype dt); LX *lx_bitcast(Arena *a, LX *p, Dtype dt);
 LX *lx_select(Arena *a, LX *c, LX *t, LX *e);
 Dtype register_type(Dtype memory);                /* i8 u8 -> i32; f16 bf16 -> f32; the rest itself */
-void loop_finish(Unit *u);                        /* fills Kernel.buf/writes, makes names unique C identifiers */
+void loop_finish(Unit *u);                        /* fills Kernel.buf/writes and Buf.first/last, makes names unique C identifiers */
 /* print.c / read.c / verify.c */
 void unit_print(const Unit *u, Writer *w);
 Unit *unit_read(Context *cx, int source);

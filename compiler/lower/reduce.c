@@ -114,7 +114,7 @@ static void loop_all(Run *r, Axis *ax, int k, bool lanes) {
 typedef struct Ahead { Run *r; const Index *index, *lane; int n; X *read[4]; } Ahead;
 static bool see_ahead(X *e, void *data) {
     Ahead *h = data;
-    if (e->k != X_READ) return true;
+    if (e->k != X_READ) return e->k != X_REDUCE;             /* the indices of an inner sum are not bound yet */
     Value *v = e->u.read.v;
     bool plain = v->rank > 0 && !dtype_is_complex(v->dt) && h->n < 4 && h->r->b->l->place[v->id].buf;
     for (int k = 0; k < v->rank; k++) plain &= e->u.read.bnd[k] == BND_NONE;

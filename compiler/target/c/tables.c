@@ -169,7 +169,7 @@ void print_tables(Printer *p) {
         put(w, "};\n");
     }
     if (u->buf.n) {
-        put(w, "\n/* name, type, role, place in its list, data */\nstatic const pgn_buffer %s_buffers[] = {\n", name);
+        put(w, "\n/* name, type, role, place in its list, data, first and last step of run that uses it */\nstatic const pgn_buffer %s_buffers[] = {\n", name);
         w->indent++;
         for (int k = 0; k < u->buf.n; k++) {
             const Buf *b = u->buf.at[k];
@@ -177,7 +177,9 @@ void print_tables(Printer *p) {
             put(w, "{ ");
             put_string(w, b->name);
             put(w, ", %s, %s, %d, ", dtype_constant(b->dt), role_constant(b->role), b->role <= BUF_OUTPUT ? b->iface : -1);
-            if (b->role == BUF_CONST && b->data && ext_is_const(b->count, &n)) put(w, "%s_data_%d },\n", name, b->id); else put(w, "NULL },\n");
+            if (b->role == BUF_CONST && b->data && ext_is_const(b->count, &n)) put(w, "%s_data_%d", name, b->id); else put(w, "NULL");
+            bool work = b->role == BUF_WORK;
+            put(w, ", %d, %d },\n", work ? b->first : 0, work ? b->last : 0);
         }
         w->indent--;
         put(w, "};\n");

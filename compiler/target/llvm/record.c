@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-_Static_assert(sizeof(pgn_buffer) == 24 && offsetof(pgn_buffer, iface) == 10 && offsetof(pgn_buffer, data) == 16, "pgn_buffer");
+_Static_assert(sizeof(pgn_buffer) == 32 && offsetof(pgn_buffer, iface) == 10 && offsetof(pgn_buffer, data) == 16 && offsetof(pgn_buffer, last) == 28, "pgn_buffer");
 _Static_assert(sizeof(pgn_symbol) == 24 && offsetof(pgn_symbol, fixed) == 16, "pgn_symbol");
 _Static_assert(sizeof(pgn_argument) == 88 && offsetof(pgn_argument, symbol) == 20 && offsetof(pgn_argument, init) == 40 &&
                offsetof(pgn_argument, n_init_arg) == 80, "pgn_argument");
@@ -119,8 +119,9 @@ void module_model(Mod *m, LV *kernels) {
     }
     for (int k = 0; k < u->buf.n; k++) {
         Buf *b = u->buf.at[k];
-        LV f[] = { text(m, b->name), i8_of(m, b->dt), i8_of(m, b->role), i16_of(m, b->iface), m->const_data[k] ? m->const_data[k] : LLVMConstNull(m->ptr) };
-        buffer[k] = record(m, f, 5);
+        LV f[] = { text(m, b->name), i8_of(m, b->dt), i8_of(m, b->role), i16_of(m, b->iface), m->const_data[k] ? m->const_data[k] : LLVMConstNull(m->ptr),
+                   i32_of(m, b->role == BUF_WORK ? b->first : 0), i32_of(m, b->role == BUF_WORK ? b->last : 0) };
+        buffer[k] = record(m, f, 7);
     }
     for (int k = 0; k < u->graph.n; k++) {
         IfaceGraph *g = &u->graph.at[k];

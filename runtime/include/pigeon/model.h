@@ -40,7 +40,8 @@ struct pgn_env {                          /* what a kernel sees */
 typedef struct pgn_error { pgn_status status; char message[480]; } pgn_error;
 
 typedef enum pgn_role { PGN_ROLE_GRAPH, PGN_ROLE_INPUT, PGN_ROLE_PARAM, PGN_ROLE_OUTPUT, PGN_ROLE_CONST, PGN_ROLE_PLAN, PGN_ROLE_WORK } pgn_role;
-typedef struct pgn_buffer { const char *name; uint8_t dtype, role; int16_t iface; const void *data; } pgn_buffer;
+/* first, last: the steps of run between which a WORK buffer is in use; others may have its memory before and after. */
+typedef struct pgn_buffer { const char *name; uint8_t dtype, role; int16_t iface; const void *data; int32_t first, last; } pgn_buffer;
 typedef struct pgn_symbol { const char *name; uint8_t kind; /* 0 dim 1 graph 2 data */ int64_t fixed; /* -1 */ } pgn_symbol;
 #define PGN_MAX_RANK 8
 /* extent[k]: a symbol's number >= 0 when the axis is that symbol alone, else -1 (then only pgn_model.extent() knows). */
