@@ -226,7 +226,6 @@ utail: MINUS tail                       { $$ = tree_unary(r, U_NEG, @1, $2); }
 head: REDUCE LPAREN items RPAREN acc product { $$ = tree_head(r, E_REDUCE, $1, $3, $5, $6, @$); }
   | REDUCEX LPAREN items RPAREN acc product %prec LOW { $$ = tree_head(r, E_REDUCE, $1, $3, $5, $6, @$); }
   | REDUCEX LPAREN items RPAREN acc product OELSE product { $$ = tree_else(r, tree_head(r, E_REDUCE, $1, $3, $5, $6, loc_join(@1, @6)), $8); }
-  | COUNT LPAREN items RPAREN acc       { $$ = tree_head(r, E_REDUCE, $1, $3, $5, NULL, @1); }
   | SOFTMAX LPAREN items by RPAREN acc product { $$ = tree_extra(r, tree_head(r, E_SOFTMAX, $1, $3, $6, $7, @$), $4); }
   | FACTOR LPAREN items RPAREN acc product { $$ = tree_head(r, E_FACTOR, $1, $3, $5, $6, @$); }
   | SELECT LPAREN items RPAREN acc product { $$ = tree_head(r, E_SELECT, $1, $3, $5, $6, @$); }
@@ -250,6 +249,7 @@ primary: INT                            { $$ = tree_leaf(r, E_INT, $1); }
   | LPAREN rexpr RPAREN                 { $$ = tree_parens($2, @$); }
   | LPAREN rexpr COMMA rexprs RPAREN    { Exprs *all = LIST(r, Exprs, $2); for (int k = 0; k < $4->n; k++) all = MORE(r, Exprs, all, $4->at[k]); $$ = tree_of(r, E_TUPLE, @$, all); }
   | LBRACK exprs RBRACK                 { $$ = tree_of(r, E_TUPLE, @$, $2); }
+  | COUNT LPAREN items RPAREN acc       { $$ = tree_head(r, E_REDUCE, $1, $3, $5, NULL, @$); }    /* no body: what follows is not its own */
   | GRAD LPAREN args RPAREN             { $$ = tree_call(r, tree_leaf(r, E_NAME, $1), $3, @$); }
   | GRAD LPAREN args1 WRT expr RPAREN   { $$ = tree_wrt(r, $1, $3, $5, NULL, @$); }
   | GRAD LPAREN args1 WRT expr COMMA args1 RPAREN { $$ = tree_wrt(r, $1, $3, $5, $7, @$); };

@@ -308,7 +308,9 @@ bool program_verify(Program *p, const char *after) {
         graph_map(v, g, g->src, "src", g->edges, g->src_nodes);
         graph_map(v, g, g->dst, "dst", g->edges, g->dst_nodes);
         graph_map(v, g, g->etype, "etype", g->edges, g->etypes);
-        graph_map(v, g, g->ntype, "ntype", g->dst_nodes, g->ntypes);
+        /* reversed, a graph between two node spaces has the types on the side of its sources */
+        bool sources = !g->given && g->ntype && g->ntype->rank == 1 && g->ntype->axis[0] == g->src_nodes;
+        graph_map(v, g, g->ntype, "ntype", sources ? g->src_nodes : g->dst_nodes, g->ntypes);
     }
     for (int k = 0; k < p->input.n; k++) interface(v, p->input.at[k], N_INPUT);
     for (int k = 0; k < p->param.n; k++) interface(v, p->param.at[k], N_PARAM);

@@ -87,7 +87,7 @@ static void add_lets(Sema *s, Scope *c, File *f) {
     for (int k = 0; f && k < f->top.n; k++) {
         Stmt *st = f->top.at[k];
         if (st->kind == S_LET) { bool have = false; for (int j = 0; j < c->bind.n; j++) have |= c->bind.at[j].name == st->name.s; if (!have) { Bind *b = scope_add(s, c, st->name, B_LET); b->let = st, b->scope = c; } }
-        else if (st->kind == S_CONST || st->kind == S_DIM) declare_body(s, c, &st, 1, false);
+        else if (st->kind == S_CONST || st->kind == S_DIM) declare_body(s, c, &f->top.at[k], 1, false);   /* a place that stays: the scope keeps it */
         else if (st->kind == S_SCHEDULE) diag_error(s->cx, D_LATER_FEATURE, st->loc, "this version of the compiler has no schedules");
     }
 }

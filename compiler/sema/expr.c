@@ -223,7 +223,7 @@ static X *type_call(Env *e, Expr *x) {
     if (t != DT_NONE && n == 1) {
         if (dtype_is_complex(arg[0]->dt) && !dtype_is_complex(t)) { diag_help(diag_error(s->cx, D_TYPE_MISMATCH, x->loc, "a complex number does not become %s by itself", dtype_name(t)), "take re(..), im(..) or abs(..)"); return NULL; }
         X *r = convert(s->a, as_number(e, arg[0]), t);
-        if (r == arg[0] && r->space) { r = x_op(s->a, OP_ADD, r, x_int(s->a, 0, DT_I64)); }
+        if (r->space) r = x_op(s->a, OP_ADD, r, x_int(s->a, 0, t));      /* a number, no longer an element of a space */
         return r;
     }
     for (int k = 0; k < OP_COUNT; k++) if (!strcmp(scalar_info[k].name, f)) return scalar_call(e, (ScalarOp)k, arg, n, x->loc);

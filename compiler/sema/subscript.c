@@ -26,6 +26,7 @@ static X *position(Env *e, Space *axis, Expr *x, const Subscript *u, int k, cons
             X *q = position(e, axis->part[j], x->arg.at[j], NULL, k, tensor, &b, &o);
             if (!q) return NULL;
             if (b != BND_NONE) { diag_error(s->cx, D_BAD_BOUNDARY, x->loc, "index arithmetic inside a pair has no boundary rule"); return NULL; }
+            q = x_cast(a, q, DT_I64);                            /* the value of a map is an i32 */
             sum = sum ? x_op(a, OP_ADD, x_op(a, OP_MUL, sum, x_ext(a, axis->part[j]->extent)), q) : q;
         }
         return sum;
@@ -52,7 +53,7 @@ static X *position(Env *e, Space *axis, Expr *x, const Subscript *u, int k, cons
                     Ext *off = ext_const(a, 0);
                     for (int j = 0; j < m; j++) off = ext_op(a, EXT_ADD, off, axis->part[j]->extent);
                     int64_t z;
-                    return ext_is_const(off, &z) && !z ? q : x_op(a, OP_ADD, x_ext(a, off), q);
+                    return ext_is_const(off, &z) && !z ? q : x_op(a, OP_ADD, x_ext(a, off), x_cast(a, q, DT_I64));
                 }
                 if (q->space == axis) return q;
                 if (q->space) {

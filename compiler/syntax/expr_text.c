@@ -39,7 +39,8 @@ static int precedence_of(const Expr *e) {
     case E_BINARY: return binary[e->op].precedence;
     case E_UNARY: return e->op == U_NOT ? 3 : 11;
     case E_IF: case E_RANGE: return 0;
-    case E_REDUCE: case E_SOFTMAX: case E_TRANSFORM: case E_FACTOR: case E_SELECT: return 10;
+    case E_REDUCE: return e->arg.n ? 10 : 13;                                /* count(..) has no body */
+    case E_SOFTMAX: case E_TRANSFORM: case E_FACTOR: case E_SELECT: return 10;
     case E_INT: case E_REAL: case E_IMAG: case E_BOOL: case E_STRING: case E_NAME: case E_SUBSCRIPT: case E_CALL: case E_TUPLE: case E_WRT:
     case E_PRIME: return 13;
     }
