@@ -113,7 +113,9 @@ LV narrow(Mod *m, LV v, Dtype memory);
 LV fused(Mod *m, LV a, LV b, LV c);                          /* a * b + c, fused where the machine does */
 LV call_intrinsic(Mod *m, const char *name, LT overload, LV *arg, int n);
 LV call_overloaded(Mod *m, const char *name, LT *overload, int n_overload, LV *arg, int n);
-LV math_op(Mod *m, ScalarOp op, Dtype dt, LV x);             /* own vector functions; NULL: none for this op and type */
+bool math_has(ScalarOp op, Dtype dt);                        /* whether there is an own function */
+LV math_op(Mod *m, ScalarOp op, Dtype dt, LV x, LV y);
+LV call_libm(Mod *m, const char *name, Dtype dt, LV a, LV b);      /* lane by lane */
 LV like_int(Mod *m, LV shape, LT element, int64_t v);        /* constant of the shape of a value */
 LV like_real(LV shape, double v);
 LT like_type(LV shape, LT element);

@@ -42,7 +42,7 @@ LV fused(Mod *m, LV a, LV b, LV c) {
     return call_intrinsic(m, "llvm.fmuladd", LLVMTypeOf(a), arg, 3);
 }
 /* A function of libm, lane by lane. */
-static LV libm(Mod *m, const char *name, Dtype dt, LV a, LV b) {
+LV call_libm(Mod *m, const char *name, Dtype dt, LV a, LV b) {
     char full[32];
     snprintf(full, sizeof full, "%s%s", name, dt == DT_F32 ? "f" : "");
     LT e = register_llvm(m, dt), arg_t[2] = { e, e }, type = LLVMFunctionType(e, arg_t, b ? 2 : 1, false);
@@ -145,7 +145,7 @@ static LV float_op(Mod *m, ScalarOp op, Dtype dt, LV a, LV b) {
     case OP_MUL: return LLVMBuildFMul(B, a, b, "");
     case OP_DIV: return LLVMBuildFDiv(B, a, b, "");
     case OP_MOD: {
-        LV r = libm(m, "fmod", dt, a, b), zero = like_real(a, 0);
+        LV r = call_libm(m, "fmod", dt, a, b), zero = like_real(a, 0);
         LV off = LLVMBuildAnd(B, LLVMBuildFCmp(B, LLVMRealUNE, r, zero, ""),
                               LLVMBuildXor(B, LLVMBuildFCmp(B, LLVMRealOLT, r, zero, ""), LLVMBuildFCmp(B, LLVMRealOLT, b, zero, ""), ""), "");
         return LLVMBuildSelect(B, off, LLVMBuildFAdd(B, r, b, ""), r, "");
@@ -164,15 +164,14 @@ static LV float_op(Mod *m, ScalarOp op, Dtype dt, LV a, LV b) {
     case OP_GE: return LLVMBuildFCmp(B, LLVMRealOGE, a, b, "");
     default: break;                    /* the rest is in the table */
     }
-    LV own = b ? NULL : math_op(m, op, dt, a);
-    if (own) return own;
+    if (math_has(op, dt)) return math_op(m, op, dt, a, b);
     const char *how = scalar_info[op].llvm;
     if (!strncmp(how, "llvm.", 5)) {
         /* those that are instructions stay intrinsics; the others would only become these calls later */
         bool instruction = op == OP_SQRT || op == OP_FLOOR || op == OP_CEIL || op == OP_ROUND || op == OP_TRUNC;
-        return instruction ? intrinsic(m, how, a, b) : libm(m, how + 5, dt, a, b);
+        return instruction ? intrinsic(m, how, a, b) : call_libm(m, how + 5, dt, a, b);
     }
-    return how[0] == '@' ? libm(m, how + 1, dt, a, b) : NULL;
+    return how[0] == '@' ? call_libm(m, how + 1, dt, a, b) : NULL;
 }
 LV scalar_op(Mod *m, ScalarOp op, Dtype dt, LV a, LV b, bool nonneg) {
     LV r = dtype_is_float(dt) ? float_op(m, op, dt, a, b) : int_op(m, op, dt, a, b, nonneg);

@@ -101,12 +101,12 @@ static void access_of(Study *s, const Buf *b, const LX *index, const LX *guard, 
 }
 static void price_op(Study *s, const LX *e) {
     bool real = dtype_is_float(e->dt);
+    if (real && math_has(e->op, e->dt)) { s->n_math++; return; }
     switch (e->op) {
-    case OP_EXP: case OP_EXPM1: case OP_LOG: case OP_LOG1P: case OP_TANH: s->n_math++; return;
-    case OP_ERF: *(e->dt == DT_F32 ? &s->n_math : &s->n_slow) += 1; return;
     case OP_DIV: if (!real) s->n_slow++; return;
-    case OP_MOD: case OP_FLOORDIV: case OP_POW: case OP_EXP2: case OP_LOG2: case OP_SIN: case OP_COS: case OP_TAN: case OP_ASIN: case OP_ACOS: case OP_ATAN:
-    case OP_ATAN2: case OP_SINH: case OP_COSH: case OP_ERFC: case OP_LGAMMA: s->n_slow++; return;
+    case OP_MOD: case OP_FLOORDIV: case OP_POW: case OP_ASIN: case OP_ACOS: case OP_ATAN: case OP_ATAN2: case OP_SINH: case OP_COSH: case OP_ERF: case OP_ERFC: case OP_LGAMMA:
+        s->n_slow++;
+        return;
     default: return;                   /* one or a few instructions */
     }
 }
