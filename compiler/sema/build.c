@@ -1,5 +1,6 @@
 /* build.c - one model as a program: its arguments become symbols, spaces and graphs; then everything that its outputs need. */
 #include "sema/scope.h"
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -61,7 +62,7 @@ static void load_uses(Sema *s, File *f) {
 static void add_lets(Sema *s, Scope *c, File *f);
 /* A model of the standard library that the file calls without importing it. */
 Model *std_model(Sema *s, const char *name) {
-    static const char *const file[] = { "std/nn.pgn", "std/graph.pgn", "std/operator.pgn", "std/sequence.pgn", "std/loss.pgn" };
+    static const char *const file[] = { "std/nn.pgn", "std/graph.pgn", "std/operator.pgn", "std/mixer.pgn", "std/loss.pgn" };
     for (size_t k = 0; k < sizeof file / sizeof *file; k++) {
         const char *path = intern(s->cx, file[k]);
         File *f = NULL;
@@ -117,7 +118,10 @@ static Program *build(Context *cx, File *f, Model *m, const Fixed *fix, int n_fi
         if (g->kind == A_VALUE) {
             Bind *b = scope_add(s, c, g->name, B_CONST);
             b->expr = g->value, b->scope = top;
-            if (fx) { char *end; Expr *x = NEW(s->a, Expr); double v = strtod(fx->value, &end); *x = (Expr){ .kind = strpbrk(fx->value, ".eE") ? E_REAL : E_INT, .loc = g->loc, .r = v, .i = (int64_t)v };
+            if (fx && (fx->value[0] == '_' || isalpha((unsigned char)fx->value[0]))) {                  /* -D act=gelu: a function */
+                b->expr = NEW(s->a, Expr);
+                *b->expr = (Expr){ .kind = E_NAME, .loc = g->loc, .name = { intern(cx, fx->value), g->loc } };
+            } else if (fx) { char *end; Expr *x = NEW(s->a, Expr); double v = strtod(fx->value, &end); *x = (Expr){ .kind = strpbrk(fx->value, ".eE") ? E_REAL : E_INT, .loc = g->loc, .r = v, .i = (int64_t)v };
                 if (*end) diag_error(cx, D_USAGE, NO_LOC, "-D %s=%s: not a number", fx->name, fx->value); else b->expr = x; }
             if (!b->expr) { diag_help(diag_error(cx, D_MISSING_ARGUMENT, g->loc, "constant `%s` has no value", g->name.s), "-D %s=VALUE", g->name.s); b->kind = B_POISON; }
             else if (b->expr->kind == E_NAME) b->kind = B_FUNCTION, b->function = b->expr->name.s;

@@ -492,7 +492,7 @@ Scope *instantiate(Env *e, Model *m, Expr *generic, Expr *args, const char *pref
             } else if (b->space && g->kind == A_GRID) {
                 static const char *const word[] = { "", "zero", "periodic", "reflect", "replicate", "" };
                 Boundary want = g->edge == EDGE_PERIODIC ? BND_PERIODIC : g->edge == EDGE_REFLECT ? BND_REFLECT : g->edge == EDGE_REPLICATE ? BND_REPLICATE : BND_ZERO;
-                if (b->space->boundary != want) {
+                if (g->edge != EDGE_DEFAULT && b->space->boundary != want) {      /* no rule named: the caller's */
                     diag_note(diag_error(s->cx, D_SPACE_MISMATCH, x ? x->loc : at, "grid `%s` of `%s` is %s beyond its edge, `%s` is %s", g->name.s, m->name.s, word[want], b->space->name, word[b->space->boundary]), g->loc, "it is declared here");
                     b->kind = B_POISON, ok = false;
                 }

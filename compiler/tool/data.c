@@ -158,7 +158,10 @@ static void generated(Load *l, const Value *v, Array *out) {
     if (param && (!src || random)) {                                   /* the model says how its parameters begin */
         const char *w = v->node->u.param.init;
         const double *arg = v->node->u.param.init_arg;
-        double in = v->rank > 1 ? (double)out->extent[v->rank - 2] : 1, on = v->rank ? (double)out->extent[v->rank - 1] : 1;
+        double in = v->rank > 1 ? (double)out->extent[v->rank - 2] : 1, on = v->rank ? (double)out->extent[v->rank - 1] : 1, points = 1;
+        int last = v->rank;                                             /* a stencil K[out, in, -1..1, -1..1]: its points count on both sides */
+        while (last > 0 && v->axis[last - 1]->kind == SP_RANGE) points *= (double)out->extent[--last];
+        if (last < v->rank) in = points * (last > 1 ? (double)out->extent[last - 1] : 1), on = points * (last > 1 ? (double)out->extent[last - 2] : 1);
         random = true;
         if (!strcmp(w, "zero")) random = false, constant = 0;
         else if (!strcmp(w, "one")) random = false, constant = 1;
