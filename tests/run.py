@@ -5,8 +5,10 @@
 
 check      every model of the standard library and the examples passes `pigeonc check`
 diag       `pigeonc check FILE` (or the command of a `# run:` line) prints exactly FILE.expect
-examples   every `# run:` line of examples/*/*.pgn and tests/values/*.pgn runs; `# expect: NAME = NUMBER` lines hold;
-           the passes don't change a digit
+examples   every `# run:` line of examples/*/*.pgn and tests/values/*.pgn runs; the `# expect: NAME = NUMBER` lines right below
+           hold; the passes don't change a digit
+std        every model of the standard library runs at the sizes of std.txt
+peers      the standard library against PyTorch and PyTorch Geometric (reference_peers.py, by $PEERS_PYTHON or this Python)
 format     formatting twice gives the same text, and the formatted file the same IR
 syntax     files of odd layout: formatting twice gives the same text
 unit       the C test programs; each prints `N passed, N failed`
@@ -71,6 +73,19 @@ def lines_of(path, word):
         return [m.group(1).strip() for m in re.finditer(r"^# %s:(.*)$" % word, f.read(), re.M)]
 
 
+def runs_of(path):
+    """The `# run:` lines of a file, each with the `# expect:` lines right below its block of runs."""
+    runs, block = [], []
+    with open(path, encoding="utf-8", errors="replace") as f:
+        for m in re.finditer(r"^# (run|expect):(.*)$", f.read(), re.M):
+            if m.group(1) == "run":
+                block = [r for r in block if not r[1]] + [(m.group(2).strip(), [])]
+                runs.append(block[-1])
+            for r in block if m.group(1) == "expect" else []:
+                r[1].append(m.group(2).strip())
+    return runs
+
+
 def test_check(path):
     code, out, error = run([PIGEONC, "check", relative(path)])
     report("failed" if code or error else "passed", relative(path), error)
@@ -86,7 +101,7 @@ def test_diag(path):
     report("passed", relative(path))
 
 
-def test_example(path, line):
+def test_example(path, line, wants):
     words = line.split()
     if "--in" not in words and "--inputs" not in words:
         words += ["--in", "*=random:7"]
@@ -96,7 +111,7 @@ def test_example(path, line):
         return report("failed", name, "exit code %d\n%s" % (code, error))
     if re.search(r"\bnan\b", out):
         return report("failed", name, "a value is not a number\n" + out)
-    for want in lines_of(path, "expect"):
+    for want in wants:
         output, number = [w.strip() for w in want.split("=")]
         m = re.search(r"^%s: .*= (\S+)$" % re.escape(output), out, re.M)
         if not m or abs(float(m.group(1)) - float(number)) > 1e-6 * max(1, abs(float(number))):
@@ -105,6 +120,38 @@ def test_example(path, line):
     plain = run([PIGEONC, "run", relative(path), "--json", "--real", "f64"] + words)[1]
     code, out, error = run([PIGEONC, "run", relative(path), "--json", "--real", "f64", "--run=default"] + words)
     report("failed" if code or out != plain else "passed", name + " after the passes", "%s%s\nwithout passes:\n%s" % (error, out, plain))
+
+
+def test_library():
+    """std.txt has a line for every model, and each runs and gives numbers."""
+    with open(HERE + "/std.txt") as f:
+        rows = [line.split() for line in f if line.strip() and not line.startswith("#")]
+    for file, model, *options in rows:
+        code, out, error = run([PIGEONC, "run", "lib/std/%s.pgn" % file, "--model", model, "--in", "*=random:7"] + options)
+        bad = code or re.search(r"\bnan\b", out)
+        report("failed" if bad else "passed", "std %s" % model, error + out)
+    have = {(r[0], r[1]) for r in rows}
+    for path in glob.glob(ROOT + "/lib/std/*.pgn"):
+        with open(path) as f:
+            for model in re.findall(r"^model (\w+)", f.read(), re.M):
+                if (os.path.basename(path)[:-4], model) not in have:
+                    report("failed", "std %s" % model, "tests/std.txt has no line for it")
+
+
+def test_peers():
+    command = [os.environ.get("PEERS_PYTHON", sys.executable), HERE + "/reference_peers.py", BUILD]
+    code, out, error = run(command, timeout=900)
+    if code == 77:
+        return report("skipped", "peers", out.strip()[len("skipped: "):] or error)
+    m = re.findall(r"(\d+) passed, (\d+) failed", out)
+    if not m or (code and m[-1][1] == "0"):
+        return report("failed", "peers", out[-1500:] + error[-1500:])
+    for line in re.findall(r"^skipped: (.*)$", out, re.M):
+        report("skipped", "peers", line)
+    if m[-1][1] != "0":
+        report("failed", "peers", out[-3000:])
+    with lock:
+        counts["passed"] += int(m[-1][0])
 
 
 def test_pass(path):
@@ -296,7 +343,11 @@ def main():
     if wanted("rewrite"):
         jobs += [(test_rewrite, p, line) for p in sorted(glob.glob(HERE + "/pass/*.pgn")) + examples for line in lines_of(p, "run")]
     if wanted("examples"):
-        jobs += [(test_example, p, line) for p in examples for line in lines_of(p, "run")]
+        jobs += [(test_example, p, line, wants) for p in examples for line, wants in runs_of(p)]
+    if wanted("std"):
+        jobs.append((test_library,))
+    if wanted("peers"):
+        jobs.append((test_peers,))
     if wanted("reference"):
         jobs += [(test_reference, name, case) for name, case in reference.cases()]
     if wanted("input"):
