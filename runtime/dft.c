@@ -11,11 +11,11 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdatomic.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { SIGNED, HALF, COSINE, SINE };
 typedef struct Dft {
+    const pgn_options *memory;
     bool f64, inverse, real, direct;
     int family;
     int64_t n_in, n_out, inner, outer, points, modes;
@@ -137,10 +137,10 @@ static void inverse(const Dft *d, int64_t batch, Lane *re, Lane *im, Lane *spare
 static void body(void *arg, int64_t lo, int64_t hi) {
     Dft *d = arg;
     size_t n = (size_t)d->points, spare = d->direct ? 0 : fft_spare(d->fft);
-    Lane *re = aligned_alloc(64, ((2 * n + spare) * sizeof *re + 63) / 64 * 64);
+    Lane *re = pgn_alloc(d->memory, 2 * n + spare, sizeof *re);
     if (!re) { atomic_store(&d->failed, 1); return; }
     for (int64_t b = lo; b < hi; b++) if (d->inverse) inverse(d, b, re, re + n, re + 2 * n); else forward(d, b, re, re + n, re + 2 * n);
-    free(re);
+    pgn_release(d->memory, re);
 }
 /* What each kept frequency is multiplied by: 1/N forward, multiplicities, the quarter-sample twist. */
 static void fill_modes(Dft *d, int64_t n0, int64_t f0, int64_t f1) {
@@ -164,7 +164,7 @@ static void fill_modes(Dft *d, int64_t n0, int64_t f0, int64_t f1) {
 }
 pgn_status pgn_rt_dft(pgn_env *env, const int64_t *ints, void *const *buffers, int64_t *result) {
     (void)result;
-    Dft d = { .family = (int)ints[2], .inverse = ints[3] != 0, .outer = ints[4], .n_in = ints[5], .inner = ints[6], .n_out = ints[7],
+    Dft d = { .memory = env->options, .family = (int)ints[2], .inverse = ints[3] != 0, .outer = ints[4], .n_in = ints[5], .inner = ints[6], .n_out = ints[7],
               .points = ints[8], .in = buffers[0], .out = buffers[1] };
     int from = (int)ints[0], to = (int)ints[1];
     bool complex_in = from == PGN_C64 || from == PGN_C128, complex_out = to == PGN_C64 || to == PGN_C128, table = d.family == COSINE || d.family == SINE;
@@ -183,10 +183,10 @@ pgn_status pgn_rt_dft(pgn_env *env, const int64_t *ints, void *const *buffers, i
     double levels = log2((double)d.points) + 1;
     d.direct = 4.0 * (double)d.modes <= (fft_is_smooth(d.points) ? 6 : 60) * levels;
     pgn_status st = PGN_OK;
-    d.freq = malloc(sizeof *d.freq * ((size_t)d.modes + 1));
-    d.place = malloc(sizeof *d.place * ((size_t)d.modes + 1));
-    d.twist = malloc(2 * sizeof *d.twist * ((size_t)d.modes + 1));
-    if (d.direct) d.root = malloc(2 * sizeof *d.root * (size_t)d.points); else d.fft = fft_new(d.points);
+    d.freq = pgn_alloc(d.memory, (size_t)d.modes + 1, sizeof *d.freq);
+    d.place = pgn_alloc(d.memory, (size_t)d.modes + 1, sizeof *d.place);
+    d.twist = pgn_alloc(d.memory, 2 * ((size_t)d.modes + 1), sizeof *d.twist);
+    if (d.direct) d.root = pgn_alloc(d.memory, 2 * (size_t)d.points, sizeof *d.root); else d.fft = fft_new(d.memory, d.points);
     if (!d.freq || !d.place || !d.twist || !(d.direct ? d.root != NULL : d.fft != NULL)) atomic_store(&d.failed, 1);
     else {
         for (int64_t t = 0; d.direct && t < d.points; t++) fft_root(t, d.points, &d.root[2 * t], &d.root[2 * t + 1]);
@@ -196,10 +196,10 @@ pgn_status pgn_rt_dft(pgn_env *env, const int64_t *ints, void *const *buffers, i
         pgn_parallel(env->options, (lines + width - 1) / width, work > 1e15 ? (int64_t)1e15 : (int64_t)work, body, &d);
     }
     if (atomic_load(&d.failed)) st = pgn_error_set(env->error, PGN_E_MEMORY, "no memory for a transform of %" PRId64 " points", d.points);
-    free(d.freq);
-    free(d.place);
-    free(d.twist);
-    free(d.root);
+    pgn_release(d.memory, d.freq);
+    pgn_release(d.memory, d.place);
+    pgn_release(d.memory, d.twist);
+    pgn_release(d.memory, d.root);
     fft_free(d.fft);
     return st;
 }

@@ -10,7 +10,6 @@
 #include <math.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { CHOLESKY, SOLVE, LSTSQ, LOGDET, INVERSE, QR, SVD, EIGH, EIG };     /* FactorKind of compiler/ir/ir.h */
@@ -31,6 +30,7 @@ void zheevd_(const char *, const char *, I *, D *, I *, D *, D *, I *, D *, I *,
 void zgeev_(const char *, const char *, I *, D *, I *, D *, D *, I *, D *, I *, D *, I *, D *, int *, size_t, size_t);
 
 typedef struct Factor {
+    const pgn_options *memory;
     int kind, m, n, nrhs, r;              /* r: min(m, n); nrhs of a logdet: reals per result */
     int64_t batch;
     bool f64, z;                          /* z: complex data */
@@ -118,21 +118,24 @@ static int call(const Factor *f, Room *r, int lwork) {
     }
     return info;
 }
-static void room_free(Room *r) { free(r->a); free(r->b); free(r->u); free(r->v); free(r->s); free(r->tau); free(r->work); free(r->rwork); free(r->pivot); free(r->iwork); }
-static D *doubles(size_t n) { return malloc((n + 8) * sizeof(D)); }
+static void room_free(const Factor *f, Room *r) {
+    void *all[] = { r->a, r->b, r->u, r->v, r->s, r->tau, r->work, r->rwork, r->pivot, r->iwork };
+    for (size_t k = 0; k < sizeof all / sizeof *all; k++) pgn_release(f->memory, all[k]);
+}
+static D *doubles(const Factor *f, size_t n) { return pgn_alloc(f->memory, n + 8, sizeof(D)); }
 static bool room_new(const Factor *f, Room *r) {
     *r = (Room){ .lwork = 0 };
     size_t m = (size_t)f->m, n = (size_t)f->n, l = m > n ? m : n, k = m < n ? m : n, rhs = f->kind == INVERSE ? n : (size_t)f->nrhs;
     int first_i[8];
     D first[8] = { 0 }, first_r[8] = { 0 };
     memset(first_i, 0, sizeof first_i);
-    r->a = doubles(2 * l * l);
-    if (f->kind == SOLVE || f->kind == INVERSE || f->kind == LSTSQ) r->b = doubles(2 * l * rhs); else r->b = doubles(0);
-    if (f->kind == QR || f->kind == SVD) r->u = doubles(2 * m * l); else r->u = doubles(0);
-    if (f->kind == SVD || f->kind == EIG) r->v = doubles(2 * l * n); else r->v = doubles(0);
-    r->s = doubles(2 * l);
-    r->tau = doubles(2 * l);
-    r->pivot = malloc((l + 8) * sizeof(int));
+    r->a = doubles(f, 2 * l * l);
+    if (f->kind == SOLVE || f->kind == INVERSE || f->kind == LSTSQ) r->b = doubles(f, 2 * l * rhs); else r->b = doubles(f, 0);
+    if (f->kind == QR || f->kind == SVD) r->u = doubles(f, 2 * m * l); else r->u = doubles(f, 0);
+    if (f->kind == SVD || f->kind == EIG) r->v = doubles(f, 2 * l * n); else r->v = doubles(f, 0);
+    r->s = doubles(f, 2 * l);
+    r->tau = doubles(f, 2 * l);
+    r->pivot = pgn_alloc(f->memory, l + 8, sizeof(int));
     if (!r->a || !r->b || !r->u || !r->v || !r->s || !r->tau || !r->pivot) return false;
     r->work = first, r->rwork = first_r, r->iwork = first_i;
     call(f, r, -1);
@@ -144,9 +147,9 @@ static bool room_new(const Factor *f, Room *r) {
     r->lrwork = f->kind == EIGH ? (int)first_r[0] + 8 : 8;
     size_t real = f->kind == SVD ? k * fmax(5 * (double)k + 7, 2 * (double)l + 2 * (double)k + 1) : 2 * n;
     if (f->kind == EIGH) real = (size_t)r->lrwork;
-    r->work = doubles(2 * (size_t)r->lwork);
-    r->rwork = doubles(real + 8);
-    r->iwork = malloc(((size_t)r->liwork + 8) * sizeof(int));
+    r->work = doubles(f, 2 * (size_t)r->lwork);
+    r->rwork = doubles(f, real + 8);
+    r->iwork = pgn_alloc(f->memory, (size_t)r->liwork + 8, sizeof(int));
     return r->work && r->rwork && r->iwork;
 }
 /* Eigenvalues ascending by (re, im); real parts of conjugate pairs are equal only up to rounding. */
@@ -256,7 +259,7 @@ static void body(void *arg, int64_t lo, int64_t hi) {
         while (b < seen && !atomic_compare_exchange_weak(&f->failed, &seen, b)) { }
         break;
     }
-    room_free(&r);
+    room_free(f, &r);
 }
 /* Matrices without elements: the determinant of nothing is 1, the shortest solution of no equations is 0. */
 static pgn_status nothing(int kind, int t, int64_t batch, int64_t n, int64_t k, void *const *buffers) {
@@ -288,7 +291,7 @@ pgn_status pgn_rt_factor(pgn_env *env, const int64_t *ints, void *const *buffers
     int64_t top = M > N ? M : N;
     if (top > 30000 || K > INT32_MAX / top) return pgn_error_set(env->error, PGN_E_SIZE, "%s: a %" PRId64 " x %" PRId64 " matrix is too large", name[kind], M, N);
     if (M != N && kind != LSTSQ && kind != QR && kind != SVD) return pgn_error_set(env->error, PGN_E_SIZE, "%s: a %" PRId64 " x %" PRId64 " matrix is not square", name[kind], M, N);
-    Factor f = { .kind = kind, .m = (int)M, .n = (int)N, .nrhs = (int)K, .r = (int)(M < N ? M : N), .batch = batch, .f64 = t == PGN_F64 || t == PGN_C128, .z = t == PGN_C64 || t == PGN_C128, .n_in = 1, .n_out = 1 };
+    Factor f = { .memory = env->options, .kind = kind, .m = (int)M, .n = (int)N, .nrhs = (int)K, .r = (int)(M < N ? M : N), .batch = batch, .f64 = t == PGN_F64 || t == PGN_C128, .z = t == PGN_C64 || t == PGN_C128, .n_in = 1, .n_out = 1 };
     int64_t c = f.z ? 2 : 1, r = f.r;
     f.each_in[0] = c * M * N;
     switch (kind) {
@@ -303,7 +306,7 @@ pgn_status pgn_rt_factor(pgn_env *env, const int64_t *ints, void *const *buffers
     for (int k = 0; k < f.n_in; k++) f.in[k] = buffers[k];
     int64_t one_value = f.f64 ? 8 : 4, at[4] = { 0 };
     for (int k = 0; k < f.n_out; k++) { at[k] = bytes; if (__builtin_mul_overflow(batch * one_value, f.each_out[k], &at[3]) || __builtin_add_overflow(bytes, at[3], &bytes)) return pgn_error_set(env->error, PGN_E_SIZE, "%s: the batch is too large", name[kind]); }
-    char *stage = malloc((size_t)bytes + 1);
+    char *stage = pgn_alloc(env->options, (size_t)bytes + 1, 1);
     if (!stage) return pgn_error_set(env->error, PGN_E_MEMORY, "%s: no memory for %" PRId64 " bytes of results", name[kind], bytes);
     for (int k = 0; k < f.n_out; k++) f.out[k] = stage + at[k];
     atomic_init(&f.failed, INT64_MAX);
@@ -316,6 +319,6 @@ pgn_status pgn_rt_factor(pgn_env *env, const int64_t *ints, void *const *buffers
         st = pgn_error_set(env->error, PGN_E_SINGULAR, "%s%s: the matrix of batch index %lld (of %" PRId64 ") %s", where(env, ints[6], ints[7], place, sizeof place), name[kind], bad, batch,
                            kind < QR ? why[kind] : "has elements that are not finite, or the method does not converge");
     else for (int k = 0; k < f.n_out; k++) if (buffers[f.n_in + k]) memcpy(buffers[f.n_in + k], f.out[k], (size_t)(batch * one_value * f.each_out[k]));
-    free(stage);
+    pgn_release(env->options, stage);
     return st;
 }

@@ -4,11 +4,11 @@
  * reversal.  Roots of unity come from one table of the whole length. */
 #include "fft.h"
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { LARGEST = 31 };
 struct Fft {
+    const pgn_options *memory;
     int64_t n;
     int n_stage, radix[64];
     double *root;                         /* exp(-2 pi i t / n), pairs */
@@ -36,19 +36,19 @@ bool fft_is_smooth(int64_t n) { int radix[64]; return factorise(n, radix) >= 0; 
 void fft_free(Fft *f) {
     if (!f) return;
     fft_free(f->conv);
-    free(f->root);
-    free(f->chirp);
-    free(f->kernel);
-    free(f);
+    pgn_release(f->memory, f->root);
+    pgn_release(f->memory, f->chirp);
+    pgn_release(f->memory, f->kernel);
+    pgn_release(f->memory, f);
 }
 static bool bluestein(Fft *f) {
     for (f->m = 1; f->m < 2 * f->n - 1;) f->m *= 2;
-    f->conv = fft_new(f->m);
-    f->chirp = malloc(2 * sizeof *f->chirp * (size_t)f->n);
-    f->kernel = malloc(2 * sizeof *f->kernel * (size_t)f->m);
+    f->conv = fft_new(f->memory, f->m);
+    f->chirp = pgn_alloc(f->memory, 2 * (size_t)f->n, sizeof *f->chirp);
+    f->kernel = pgn_alloc(f->memory, 2 * (size_t)f->m, sizeof *f->kernel);
     size_t m = (size_t)f->m, spare = f->conv ? fft_spare(f->conv) : 0;
-    Lane *re = aligned_alloc(64, (2 * m + spare + 1) / 2 * 2 * sizeof *re), *im = re ? re + m : NULL;
-    if (!f->conv || !f->chirp || !f->kernel || !re) { free(re); return false; }
+    Lane *re = pgn_alloc(f->memory, 2 * m + spare, sizeof *re), *im = re ? re + m : NULL;
+    if (!f->conv || !f->chirp || !f->kernel || !re) { pgn_release(f->memory, re); return false; }
     memset(re, 0, 2 * m * sizeof *re);
     for (int64_t t = 0; t < f->n; t++) {
         double c, s;
@@ -59,17 +59,18 @@ static bool bluestein(Fft *f) {
     }
     fft_run(f->conv, re, im, im + m);
     for (int64_t t = 0; t < f->m; t++) f->kernel[2 * t] = re[t][0] / (double)f->m, f->kernel[2 * t + 1] = im[t][0] / (double)f->m;
-    free(re);
+    pgn_release(f->memory, re);
     return true;
 }
-Fft *fft_new(int64_t n) {
-    Fft *f = calloc(1, sizeof *f);
+Fft *fft_new(const pgn_options *memory, int64_t n) {
+    Fft *f = pgn_alloc_zero(memory, 1, sizeof *f);
     if (!f) return NULL;
+    f->memory = memory;
     f->n = n;
     f->n_stage = factorise(n, f->radix);
     bool ok;
     if (f->n_stage >= 0) {
-        ok = (f->root = malloc(2 * sizeof *f->root * (size_t)n)) != NULL;
+        ok = (f->root = pgn_alloc(memory, 2 * (size_t)n, sizeof *f->root)) != NULL;
         for (int64_t t = 0; ok && t < n; t++) { double c, s; fft_root(t, n, &c, &s); f->root[2 * t] = c, f->root[2 * t + 1] = -s; }
     } else ok = bluestein(f);
     if (ok) return f;

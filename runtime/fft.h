@@ -5,7 +5,7 @@
 enum { LANES = 4 };
 typedef double Lane __attribute__((vector_size(8 * LANES)));
 typedef struct Fft Fft;
-HIDDEN Fft *fft_new(int64_t n);                          /* NULL: no memory */
+HIDDEN Fft *fft_new(const pgn_options *memory, int64_t n);       /* NULL: no memory */
 HIDDEN void fft_free(Fft *f);
 HIDDEN size_t fft_spare(const Fft *f);                   /* Lanes that fft_run() needs besides its data */
 /* re, im[n] become sums of x[n] exp(-2 pi i f n / N), in place. */

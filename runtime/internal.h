@@ -1,15 +1,21 @@
-/* internal.h - what the files of libpigeon share and nobody else sees: error texts, parallel loops, checked sizes. */
+/* internal.h - what the files of libpigeon share and nobody else sees: error texts, memory, parallel loops, checked sizes. */
 #ifndef PIGEON_INTERNAL_H
 #define PIGEON_INTERNAL_H
 #include "pigeon/model.h"
 #define HIDDEN __attribute__((visibility("hidden")))
 #define FORMAT(a, b) __attribute__((format(printf, a, b)))
+enum { PGN_ALIGN = 64 };
 
 /* Sets *e (NULL is fine) and returns st. */
 HIDDEN pgn_status pgn_error_set(pgn_error *e, pgn_status st, const char *fmt, ...) FORMAT(3, 4);
 HIDDEN size_t pgn_size_of(int dtype);                    /* bytes of one element, 0 for no dtype */
 /* First position whose value is outside 0..extent-1; -1 when there is none. */
 HIDDEN int64_t pgn_find_outside(const int32_t *v, int64_t n, int64_t extent);
+
+/* Memory of a plan and of what works for it: the caller's functions if he gave some.  Aligned to PGN_ALIGN; NULL: there is none. */
+HIDDEN void *pgn_alloc(const pgn_options *o, size_t n, size_t size);
+HIDDEN void *pgn_alloc_zero(const pgn_options *o, size_t n, size_t size);
+HIDDEN void pgn_release(const pgn_options *o, void *p);
 
 typedef struct Pool Pool;
 HIDDEN Pool *pgn_pool_new(int threads);                  /* 0: all processors; NULL: no memory. Threads start at the first use */

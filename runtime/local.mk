@@ -1,7 +1,8 @@
 libpigeon_a_SOURCES += runtime/status.c runtime/plan.c runtime/parallel.c runtime/structure.c runtime/dft.c runtime/fft.c runtime/sort.c runtime/factor.c \
-	runtime/npy.c runtime/triples.c runtime/internal.h runtime/fft.h
-pigeoninclude_HEADERS = runtime/include/pigeon/model.h runtime/include/pigeon/io.h runtime/include/pigeon/kernel.h \
-	runtime/include/pigeon/cuda_kernel.h runtime/include/pigeon/cuda_shim.h
+	runtime/tensor.c runtime/file.c runtime/npy.c runtime/npz.c runtime/safetensors.c runtime/graph.c runtime/edges.c \
+	runtime/internal.h runtime/file.h runtime/fft.h
+pigeoninclude_HEADERS = runtime/include/pigeon/pigeon.h runtime/include/pigeon/model.h runtime/include/pigeon/tensor.h runtime/include/pigeon/graph.h \
+	runtime/include/pigeon/io.h runtime/include/pigeon/kernel.h runtime/include/pigeon/cuda_kernel.h runtime/include/pigeon/cuda_shim.h
 # Position-independent, so that the objects of the archive are those of the shared library too.
 libpigeon_a_CFLAGS = $(AM_CFLAGS) -fPIC
 

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ALIGN = 64, STACK_BUFFERS = 512, STAGE = 1 << 18 };
+enum { ALIGN = PGN_ALIGN, STACK_BUFFERS = 512, STAGE = 1 << 18 };
 struct pgn_plan {
     pgn_env env;                          /* first: bind's env is the plan */
     PlanOptions options;
@@ -18,19 +18,8 @@ struct pgn_plan {
     bool uploaded;
     size_t workspace;
 };
-static void *plan_memory(pgn_plan *p, size_t bytes) {
-    if (!bytes) bytes = ALIGN;
-    if (bytes > SIZE_MAX - ALIGN) return NULL;
-    bytes = (bytes + ALIGN - 1) / ALIGN * ALIGN;
-    const pgn_options *o = &p->options.given;
-    return o->alloc ? o->alloc(o->user, bytes, ALIGN) : aligned_alloc(ALIGN, bytes);
-}
-static void plan_release(pgn_plan *p, void *q) {
-    const pgn_options *o = &p->options.given;
-    if (!q) return;
-    if (!o->alloc) free(q);
-    else if (o->free) o->free(o->user, q);
-}
+static void *plan_memory(pgn_plan *p, size_t bytes) { return pgn_alloc(&p->options.given, bytes, 1); }
+static void plan_release(pgn_plan *p, void *q) { pgn_release(&p->options.given, q); }
 /* count and bytes of a buffer */
 static pgn_status measure(const pgn_model *m, const int64_t *size, int buffer, int64_t *count, size_t *bytes, pgn_error *e) {
     const pgn_buffer *b = &m->buffer[buffer];
@@ -97,7 +86,7 @@ pgn_status pgn_env_call_staged(pgn_env *env, pgn_rt *f, const int64_t *ints, int
         if (b < 0) continue;
         if ((st = measure(m, env->size, b, &count[n], &bytes[n], env->error))) break;
         if (!m->device) { host[n] = env->buf[b]; continue; }
-        if (!(host[n] = aligned_alloc(ALIGN, (bytes[n] + ALIGN) / ALIGN * ALIGN))) st = no_memory(env->error, m->buffer[b].name, bytes[n]);
+        if (!(host[n] = pgn_alloc(env->options, bytes[n], 1))) st = no_memory(env->error, m->buffer[b].name, bytes[n]);
         else if (bytes[n] && m->dev->to_host(host[n], env->buf[b], bytes[n], env->stream)) st = pgn_error_set(env->error, PGN_E_DEVICE, "`%s` can't be copied from the device", m->buffer[b].name);
     }
     if (!st) st = f(env, ints, host, result);
@@ -112,7 +101,7 @@ pgn_status pgn_env_call_staged(pgn_env *env, pgn_rt *f, const int64_t *ints, int
     /* a copy may still read its source: a transfer back waits for the stream */
     unsigned char wait;
     for (int k = 0; k < n; k++) if (!st && buffer[k] >= 0 && bytes[k]) { if (m->dev->to_host(&wait, env->buf[buffer[k]], 1, env->stream)) st = pgn_error_set(env->error, PGN_E_DEVICE, "the device failed"); break; }
-    for (int k = 0; k < n; k++) free(host[k]);
+    for (int k = 0; k < n; k++) pgn_release(env->options, host[k]);
     return st;
 }
 
@@ -241,7 +230,8 @@ static bool place(Block *b, int n, Block **beside) {         /* false: the offse
 }
 static pgn_status lay_out(pgn_plan *p, pgn_error *e) {
     const pgn_model *m = p->env.model;
-    Block *b = calloc((size_t)m->n_buffer + 1, sizeof *b), **beside = calloc((size_t)m->n_buffer + 1, sizeof *beside);
+    const pgn_options *o = &p->options.given;
+    Block *b = pgn_alloc(o, (size_t)m->n_buffer + 1, sizeof *b), **beside = pgn_alloc(o, (size_t)m->n_buffer + 1, sizeof *beside);
     pgn_status st = b && beside ? PGN_OK : no_memory(e, "the plan", sizeof *b * (size_t)m->n_buffer);
     int n = 0;
     for (int k = 0; !st && k < m->n_buffer; k++) {
@@ -260,14 +250,15 @@ static pgn_status lay_out(pgn_plan *p, pgn_error *e) {
         if (b[k].offset + b[k].bytes > end) end = b[k].offset + b[k].bytes;
     }
     p->workspace = end ? end + ALIGN - 1 : 0;           /* the caller's memory need not be aligned */
-    free(b);
-    free(beside);
+    pgn_release(o, b);
+    pgn_release(o, beside);
     return st;
 }
 /* Device artifacts: everything bind has left in host memory moves over. */
 static pgn_status upload(pgn_plan *p, void *stream, pgn_error *e) {
     const pgn_model *m = p->env.model;
-    void **moved = calloc((size_t)m->n_buffer + 1, sizeof *moved);
+    const pgn_options *o = &p->options.given;
+    void **moved = pgn_alloc_zero(o, (size_t)m->n_buffer + 1, sizeof *moved);
     pgn_status st = moved ? PGN_OK : no_memory(e, "the plan", sizeof *moved * (size_t)m->n_buffer);
     for (int k = 0; !st && k < m->n_buffer; k++) {
         size_t bytes = (size_t)p->count[k] * pgn_size_of(m->buffer[k].dtype);
@@ -277,14 +268,14 @@ static pgn_status upload(pgn_plan *p, void *stream, pgn_error *e) {
     }
     char wait;
     for (int k = 0; !st && k < m->n_buffer; k++) if (moved[k]) { if (m->dev->to_host(&wait, moved[k], 1, stream)) st = pgn_error_set(e, PGN_E_DEVICE, "the device failed"); break; }
-    if (st) { for (int k = 0; moved && k < m->n_buffer; k++) if (moved[k]) m->dev->free(moved[k]); free(moved); return st; }
+    if (st) { for (int k = 0; moved && k < m->n_buffer; k++) if (moved[k]) m->dev->free(moved[k]); pgn_release(o, moved); return st; }
     for (int k = 0; k < m->n_buffer; k++) {
         if (p->owned[k]) plan_release(p, p->env.buf[k]);
         p->env.buf[k] = moved[k];
         p->owned[k] = moved[k] != NULL;
     }
     p->uploaded = true;
-    free(moved);
+    pgn_release(o, moved);
     return PGN_OK;
 }
 pgn_status pgn_model_plan(const pgn_model *m, const pgn_graph_view *graphs, const int64_t *sizes, const void *const *structural, const pgn_options *options, pgn_plan **plan, pgn_error *e) {
@@ -294,22 +285,23 @@ pgn_status pgn_model_plan(const pgn_model *m, const pgn_graph_view *graphs, cons
     if (!m) return pgn_error_set(e, PGN_E_ARGUMENT, "no model");
     if (m->abi != PGN_ABI) return pgn_error_set(e, PGN_E_ABI, "the model was compiled for version %u of the runtime's interface, this library has version %d", m->abi, PGN_ABI);
     if (m->device && !m->dev) return pgn_error_set(e, PGN_E_ABI, "the model runs on a device but brings no memory functions");
-    pgn_error own;                                      /* bind and run may always write one */
+    pgn_error own = { 0 };                              /* bind and run may always write one */
     if (!e) e = &own;
-    pgn_plan *p = calloc(1, sizeof *p);
-    bool *known = calloc((size_t)m->n_symbol + 1, sizeof *known);
+    if (options && !options->alloc != !options->free) return pgn_error_set(e, PGN_E_ARGUMENT, "options give one of `alloc` and `free` without the other");
+    size_t n_symbol = (size_t)m->n_symbol + 1, n = (size_t)m->n_buffer + 1;
+    pgn_plan *p = pgn_alloc_zero(options, 1, sizeof *p);
+    bool *known = pgn_alloc_zero(options, n_symbol, sizeof *known);
     if (p) {
-        size_t n = (size_t)m->n_buffer + 1;
         if (options) p->options.given = *options;
-        p->size = calloc((size_t)m->n_symbol + 1, sizeof *p->size);
-        p->count = calloc(n, sizeof *p->count);
-        p->offset = calloc(n, sizeof *p->offset);
-        p->owned = calloc(n, sizeof *p->owned);
-        p->env = (pgn_env){ .buf = calloc(n, sizeof(void *)), .size = p->size, .options = &p->options.given, .model = m, .error = e };
+        p->size = pgn_alloc_zero(options, n_symbol, sizeof *p->size);
+        p->count = pgn_alloc_zero(options, n, sizeof *p->count);
+        p->offset = pgn_alloc_zero(options, n, sizeof *p->offset);
+        p->owned = pgn_alloc_zero(options, n, sizeof *p->owned);
+        p->env = (pgn_env){ .buf = pgn_alloc_zero(options, n, sizeof(void *)), .size = p->size, .options = &p->options.given, .model = m, .error = e };
         if (p->options.given.threads != 1 && !p->options.given.parallel_for) p->options.pool = pgn_pool_new(p->options.given.threads);
     }
     pgn_status st = PGN_OK;
-    if (!p || !known || !p->size || !p->count || !p->offset || !p->owned || !p->env.buf) st = pgn_error_set(e, PGN_E_MEMORY, "no memory for a plan");
+    if (!p || !known || !p->size || !p->count || !p->offset || !p->owned || !p->env.buf) st = no_memory(e, "the plan", sizeof *p + n_symbol * 9 + n * (3 * sizeof(void *) + 1));
     if (!st) st = bind_sizes(p, graphs, sizes, known, e);
     if (!st) st = check_arguments(p, e);
     if (!st) st = bind_structure(p, graphs, structural, e);
@@ -320,7 +312,7 @@ pgn_status pgn_model_plan(const pgn_model *m, const pgn_graph_view *graphs, cons
     if (!st) st = check_arguments(p, e);                /* again: bind has found the sizes of derived spaces */
     if (!st) st = lay_out(p, e);
     if (!st && m->device) st = upload(p, NULL, e);
-    free(known);
+    pgn_release(options, known);
     if (st) { pgn_plan_free(p); return st; }
     p->env.error = NULL;
     *plan = p;
@@ -331,8 +323,9 @@ void pgn_plan_free(pgn_plan *p) {
     const pgn_model *m = p->env.model;
     for (int k = 0; p->env.buf && p->owned && k < m->n_buffer; k++) if (p->owned[k]) { if (p->uploaded) m->dev->free(p->env.buf[k]); else plan_release(p, p->env.buf[k]); }
     pgn_pool_free(p->options.pool);
-    free(p->env.buf); free(p->size); free(p->count); free(p->offset); free(p->owned);
-    free(p);
+    const pgn_options o = p->options.given;
+    void *all[] = { p->env.buf, p->size, p->count, p->offset, p->owned, p };
+    for (int k = 0; k < 6; k++) pgn_release(&o, all[k]);
 }
 size_t pgn_plan_workspace_size(const pgn_plan *p) { return p->workspace; }
 const int64_t *pgn_plan_sizes(const pgn_plan *p) { return p->size; }
@@ -357,7 +350,7 @@ static pgn_status check_map(const pgn_plan *p, int k, const void *given, void *s
         int64_t at = pgn_find_outside(given, n, extent);
         return at < 0 ? PGN_OK : outside(e, "input map", "", a->name, at, ((const int32_t *)given)[at], extent);
     }
-    int32_t *stage = malloc(sizeof *stage * STAGE);
+    int32_t *stage = pgn_alloc(&p->options.given, STAGE, sizeof *stage);
     if (!stage) return no_memory(e, a->name, sizeof *stage * STAGE);
     pgn_status st = PGN_OK;
     for (int64_t at = 0; !st && at < n; at += STAGE) {
@@ -366,7 +359,7 @@ static pgn_status check_map(const pgn_plan *p, int k, const void *given, void *s
         int64_t bad = pgn_find_outside(stage, some, extent);
         if (bad >= 0) st = outside(e, "input map", "", a->name, at + bad, stage[bad], extent);
     }
-    free(stage);
+    pgn_release(&p->options.given, stage);
     return st;
 }
 static bool overlap(const void *a, size_t n, const void *b, size_t m) {
@@ -401,7 +394,7 @@ pgn_status pgn_model_forward(const pgn_plan *p, const void *const *inputs, const
     const pgn_model *m = p->env.model;
     if ((m->n_input && !inputs) || (m->n_param && !params) || (m->n_output && !outputs)) return pgn_error_set(e, PGN_E_ARGUMENT, "the list of %s is NULL", m->n_input && !inputs ? "inputs" : m->n_param && !params ? "parameters" : "outputs");
     if (p->workspace && !workspace) return pgn_error_set(e, PGN_E_ARGUMENT, "the workspace is NULL, %zu bytes are needed", p->workspace);
-    void *few[STACK_BUFFERS], **buf = m->n_buffer <= STACK_BUFFERS ? few : malloc(sizeof *buf * (size_t)m->n_buffer);
+    void *few[STACK_BUFFERS], **buf = m->n_buffer <= STACK_BUFFERS ? few : pgn_alloc(&p->options.given, (size_t)m->n_buffer, sizeof *buf);
     if (!buf) return no_memory(e, "a run", sizeof *buf * (size_t)m->n_buffer);
     memcpy(buf, p->env.buf, sizeof *buf * (size_t)m->n_buffer);
     char *base = (char *)(((uintptr_t)workspace + ALIGN - 1) / ALIGN * ALIGN);
@@ -417,6 +410,6 @@ pgn_status pgn_model_forward(const pgn_plan *p, const void *const *inputs, const
         st = m->run(&env);
         if (st && !e->status) pgn_error_set(e, st, "the model failed (%s)", pgn_status_name(st));
     }
-    if (buf != few) free(buf);
+    if (buf != few) pgn_release(&p->options.given, buf);
     return st;
 }

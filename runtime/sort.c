@@ -4,11 +4,10 @@
 #include "internal.h"
 #include <inttypes.h>
 #include <stdatomic.h>
-#include <stdlib.h>
 #include <string.h>
 
 typedef struct Item { uint64_t key; uint32_t at; } Item;
-typedef struct Sort { int dtype; bool down; int64_t n, inner, k; size_t size; const char *in; int32_t *position; char *value; atomic_int failed; } Sort;
+typedef struct Sort { const pgn_options *memory; int dtype; bool down; int64_t n, inner, k; size_t size; const char *in; int32_t *position; char *value; atomic_int failed; } Sort;
 
 static inline bool before(const Item *a, const Item *b) { return a->key < b->key || (a->key == b->key && a->at < b->at); }
 /* sign-magnitude bits of `width` bits, exponent all ones above `inf` (the magnitude of infinity) */
@@ -67,7 +66,7 @@ static void body(void *arg, int64_t lo, int64_t hi) {
     Sort *s = arg;
     bool few = s->k <= s->n / 8;
     int64_t room = few ? s->k : s->n;
-    Item *x = malloc(2 * sizeof *x * ((size_t)room + 1)), *y = x ? x + room : NULL;
+    Item *x = pgn_alloc(s->memory, 2 * ((size_t)room + 1), sizeof *x), *y = x ? x + room : NULL;
     if (!x) { atomic_store(&s->failed, 1); return; }
     for (int64_t line = lo; line < hi; line++) {
         int64_t o = line / s->inner, i = line % s->inner;
@@ -87,11 +86,11 @@ static void body(void *arg, int64_t lo, int64_t hi) {
             if (s->value) memcpy(s->value + to * s->size, in + x[r].at * step, s->size);
         }
     }
-    free(x);
+    pgn_release(s->memory, x);
 }
 pgn_status pgn_rt_sort(pgn_env *env, const int64_t *ints, void *const *buffers, int64_t *result) {
     (void)result;
-    Sort s = { .dtype = (int)ints[0], .n = ints[2], .inner = ints[3], .k = ints[4], .down = ints[5] != 0, .size = pgn_size_of((int)ints[0]), .in = buffers[0], .position = buffers[1], .value = buffers[2] };
+    Sort s = { .memory = env->options, .dtype = (int)ints[0], .n = ints[2], .inner = ints[3], .k = ints[4], .down = ints[5] != 0, .size = pgn_size_of((int)ints[0]), .in = buffers[0], .position = buffers[1], .value = buffers[2] };
     if (!s.size || s.dtype == PGN_C64 || s.dtype == PGN_C128) return pgn_error_set(env->error, PGN_E_UNSUPPORTED, "numbers of this type (%d) have no order", s.dtype);
     int64_t lines = ints[1] * s.inner;
     if (lines <= 0 || s.k <= 0) return PGN_OK;

@@ -1,8 +1,9 @@
-/* status.c - names of status codes and element types, and how an error text gets its place. */
+/* status.c - names of status codes, how an error gets its text, and memory through the caller's functions. */
 #include "internal.h"
-#include "pigeon/io.h"
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 const char *pgn_status_name(pgn_status st) {
     static const char *const name[] = { "ok", "argument", "size", "range", "memory", "io", "format", "singular", "device", "abi", "unsupported" };
@@ -17,9 +18,19 @@ pgn_status pgn_error_set(pgn_error *e, pgn_status st, const char *fmt, ...) {
     va_end(ap);
     return st;
 }
-static const struct { const char *name; size_t size; } type_row[] = {
-    { "none", 0 }, { "f64", 8 }, { "f32", 4 }, { "f16", 2 }, { "bf16", 2 }, { "i64", 8 }, { "i32", 4 }, { "i8", 1 }, { "u8", 1 }, { "bool", 1 }, { "c64", 8 }, { "c128", 16 },
-};
-size_t pgn_size_of(int t) { return t > 0 && t <= PGN_C128 ? type_row[t].size : 0; }
-size_t pgn_dtype_size(pgn_dtype t) { return pgn_size_of((int)t); }
-const char *pgn_dtype_name(pgn_dtype t) { return type_row[(int)t > 0 && t <= PGN_C128 ? t : 0].name; }
+void *pgn_alloc(const pgn_options *o, size_t n, size_t size) {
+    size_t bytes;
+    if (__builtin_mul_overflow(n, size, &bytes) || bytes > PTRDIFF_MAX - PGN_ALIGN) return NULL;
+    bytes = bytes ? (bytes + PGN_ALIGN - 1) / PGN_ALIGN * PGN_ALIGN : PGN_ALIGN;
+    return o && o->alloc ? o->alloc(o->user, bytes, PGN_ALIGN) : aligned_alloc(PGN_ALIGN, bytes);
+}
+void *pgn_alloc_zero(const pgn_options *o, size_t n, size_t size) {
+    void *p = pgn_alloc(o, n, size);
+    if (p) memset(p, 0, n * size);
+    return p;
+}
+void pgn_release(const pgn_options *o, void *p) {
+    if (!p) return;
+    if (!o || !o->alloc) free(p);
+    else if (o->free) o->free(o->user, p);
+}

@@ -2,32 +2,66 @@
  *
  * Everything is a stable sort by small integers, so it is linear, deterministic, and keeps the caller's order among equals.  A key is an
  * i32 map; several keys are sorted from the last to the first.  A key whose values are few compared to the items is one counting pass,
- * any other takes digits of 11 bits. */
+ * any other takes digits of 11 bits.  Large passes are cut in parts that count and place their items side by side: every part knows from
+ * the counts of the others where its items belong, so the result doesn't depend on their number. */
 #include "internal.h"
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
-static pgn_status no_memory(pgn_env *env) { return pgn_error_set(env->error, PGN_E_MEMORY, "no memory to derive the model's structure"); }
+enum { PART = 1 << 16, MAX_PARTS = 16 };
+static pgn_status no_memory(pgn_env *env, int64_t items) { return pgn_error_set(env->error, PGN_E_MEMORY, "no memory to derive the model's structure from %" PRId64 " items", items); }
 
 /* One key of a list that may be in two parts, one after the other (both sides of a join). */
 typedef struct Key { const int32_t *a, *b; int64_t n_a; } Key;
 static inline uint32_t key_at(const Key *k, uint32_t i) { return (uint32_t)(i < k->n_a ? k->a[i] : k->b[i - k->n_a]); }
 
-/* One stable pass: `to` gets the items of `from` (NULL: 0, 1, ..) in order of (key >> shift & mask). */
-static void pass(const Key *k, int64_t n, int shift, uint32_t mask, uint32_t *start, const uint32_t *from, uint32_t *to) {
-    memset(start, 0, ((size_t)mask + 2) * sizeof *start);
-    for (int64_t i = 0; i < n; i++) start[(key_at(k, (uint32_t)i) >> shift & mask) + 1]++;
-    for (uint32_t v = 0; v < mask; v++) start[v + 1] += start[v];
-    for (int64_t i = 0; i < n; i++) {
-        uint32_t item = from ? from[i] : (uint32_t)i;
-        to[start[key_at(k, item) >> shift & mask]++] = item;
+/* One stable pass: `to` gets the items of `from` (NULL: 0, 1, ..) in order of key >> shift & mask, which is below `buckets`. */
+typedef struct Pass { const Key *key; int64_t n; int shift; uint32_t mask; int64_t buckets; const uint32_t *from; uint32_t *to; int parts; uint32_t *place; } Pass;
+static inline uint32_t item_at(const Pass *p, int64_t i) { return p->from ? p->from[i] : (uint32_t)i; }
+static inline uint32_t bucket_of(const Pass *p, uint32_t item) { return key_at(p->key, item) >> p->shift & p->mask; }
+static inline int64_t part_start(const Pass *p, int64_t part) { return p->n / p->parts * part + (p->n % p->parts < part ? p->n % p->parts : part); }
+static void count_parts(void *arg, int64_t lo, int64_t hi) {
+    const Pass *p = arg;
+    for (int64_t part = lo; part < hi; part++) {
+        uint32_t *count = p->place + (size_t)part * (size_t)p->buckets;
+        memset(count, 0, (size_t)p->buckets * sizeof *count);
+        for (int64_t i = part_start(p, part), end = part_start(p, part + 1); i < end; i++) count[bucket_of(p, item_at(p, i))]++;
     }
 }
+static void place_parts(void *arg, int64_t lo, int64_t hi) {
+    const Pass *p = arg;
+    for (int64_t part = lo; part < hi; part++) {
+        uint32_t *place = p->place + (size_t)part * (size_t)p->buckets;
+        for (int64_t i = part_start(p, part), end = part_start(p, part + 1); i < end; i++) {
+            uint32_t item = item_at(p, i);
+            p->to[place[bucket_of(p, item)]++] = item;
+        }
+    }
+}
+/* row (may be NULL): where each bucket starts, and in the end n.  False: no memory. */
+static bool pass(const pgn_options *o, Pass *p, int64_t *row) {
+    p->parts = 1;
+    if (o && o->threads != 1) for (; p->parts < MAX_PARTS && p->n / (p->parts + 1) >= PART && p->buckets * (p->parts + 1) <= p->n;) p->parts++;
+    p->place = pgn_alloc(o, (size_t)p->buckets * (size_t)p->parts, sizeof *p->place);
+    if (!p->place) return false;
+    pgn_parallel(o, p->parts, 2 * (p->n / p->parts), count_parts, p);
+    uint32_t at = 0;
+    for (int64_t b = 0; b < p->buckets; b++) {
+        if (row) row[b] = at;
+        for (int part = 0; part < p->parts; part++) {
+            uint32_t *x = &p->place[(size_t)part * (size_t)p->buckets + (size_t)b], count = *x;
+            *x = at;
+            at += count;
+        }
+    }
+    if (row) row[p->buckets] = p->n;
+    pgn_parallel(o, p->parts, 4 * (p->n / p->parts), place_parts, p);
+    pgn_release(o, p->place);
+    return true;
+}
 /* The items 0..n-1 in lexicographic order of the keys; NULL: no memory.  *spare (n items too) is the caller's to free. */
-static uint32_t *order_by(const Key *key, int n_key, int64_t n, uint32_t **spare) {
-    uint32_t *x = malloc(sizeof *x * ((size_t)n + 1)), *y = malloc(sizeof *y * ((size_t)n + 1)), *start = NULL;
-    size_t room = 0;
+static uint32_t *order_by(const pgn_options *o, const Key *key, int n_key, int64_t n, uint32_t **spare) {
+    uint32_t *x = pgn_alloc(o, (size_t)n + 1, sizeof *x), *y = pgn_alloc(o, (size_t)n + 1, sizeof *y);
     const uint32_t *from = NULL;
     bool ok = x && y;
     for (int k = n_key - 1; ok && k >= 0; k--) {
@@ -35,24 +69,22 @@ static uint32_t *order_by(const Key *key, int n_key, int64_t n, uint32_t **spare
         for (int64_t i = 0; i < n; i++) top |= key_at(&key[k], (uint32_t)i);
         int bits = top ? 32 - __builtin_clz(top) : 0, step = bits;
         if (bits > 11 && ((int64_t)1 << bits) > 2 * n) step = 11;
-        size_t want = ((size_t)1 << step) + 1;
-        if (want > room) { free(start); start = malloc(sizeof *start * (room = want)); ok = start != NULL; }
         for (int shift = 0; ok && shift < bits; shift += step) {
-            pass(&key[k], n, shift, (uint32_t)(((uint64_t)1 << step) - 1), start, from, x);
+            Pass p = { .key = &key[k], .n = n, .shift = shift, .mask = (uint32_t)(((uint64_t)1 << step) - 1), .buckets = (int64_t)1 << step, .from = from, .to = x };
+            ok = pass(o, &p, NULL);
             uint32_t *t = x; x = y; y = t;
             from = y;
         }
     }
-    free(start);
-    if (!ok) { free(x); free(y); *spare = NULL; return NULL; }
+    if (!ok) { pgn_release(o, x); pgn_release(o, y); *spare = NULL; return NULL; }
     if (!from) for (int64_t i = 0; i < n; i++) y[i] = (uint32_t)i;
     *spare = x;
     return y;
 }
 /* group[i]: number of the item's combination among those that occur, in lexicographic order; returns how many, -1: no memory.
  * first (may be NULL) gets the first item of each. */
-static int64_t rank_by(const Key *key, int n_key, int64_t n, uint32_t *group, int32_t *first) {
-    uint32_t *spare, *item = order_by(key, n_key, n, &spare);
+static int64_t rank_by(const pgn_options *o, const Key *key, int n_key, int64_t n, uint32_t *group, int32_t *first) {
+    uint32_t *spare, *item = order_by(o, key, n_key, n, &spare);
     if (!item) return -1;
     int64_t count = 0;
     for (int64_t i = 0; i < n; i++) {
@@ -61,8 +93,8 @@ static int64_t rank_by(const Key *key, int n_key, int64_t n, uint32_t *group, in
         if (fresh) { if (first) first[count] = (int32_t)item[i]; count++; }
         group[item[i]] = (uint32_t)(count - 1);
     }
-    free(item);
-    free(spare);
+    pgn_release(o, item);
+    pgn_release(o, spare);
     return count;
 }
 static pgn_status check_counts(pgn_env *env, int64_t n, int64_t m, int64_t n_keys) {
@@ -78,28 +110,19 @@ pgn_status pgn_rt_fibre(pgn_env *env, const int64_t *ints, void *const *buffers,
     if (st) return st;
     if (n_keys < 1) return pgn_error_set(env->error, PGN_E_UNSUPPORTED, "a fibre without a key");
     int64_t *row = buffers[n_keys];
-    int32_t *items = buffers[n_keys + 1];
     const int32_t *key0 = buffers[0];
-    memset(row, 0, ((size_t)extent + 1) * sizeof *row);
-    if (!n) return PGN_OK;
+    if (!n) { memset(row, 0, ((size_t)extent + 1) * sizeof *row); return PGN_OK; }
     int64_t bad = pgn_find_outside(key0, n, extent);
     if (bad >= 0) return pgn_error_set(env->error, PGN_E_RANGE, "a map's value %d at position %" PRId64 " is outside 0..%" PRId64, key0[bad], bad, extent - 1);
     uint32_t *order = NULL, *spare = NULL;
-    if (n_keys > 1) {
-        Key key[8];
-        for (int k = 1; k < n_keys; k++) key[k - 1] = (Key){ .a = buffers[k], .n_a = n };
-        if (!(order = order_by(key, n_keys - 1, n, &spare))) return no_memory(env);
-    }
-    /* counts two places up, so that after the scatter row[v] is where row v starts */
-    for (int64_t i = 0; i < n; i++) if (key0[i] + 1 < extent) row[key0[i] + 2]++;
-    for (int64_t v = 2; v <= extent; v++) row[v] += row[v - 1];
-    for (int64_t i = 0; i < n; i++) {
-        uint32_t item = order ? order[i] : (uint32_t)i;
-        items[row[key0[item] + 1]++] = (int32_t)item;
-    }
-    free(order);
-    free(spare);
-    return PGN_OK;
+    Key key[8];
+    for (int k = 0; k < n_keys; k++) key[k] = (Key){ .a = buffers[k], .n_a = n };
+    if (n_keys > 1 && !(order = order_by(env->options, key + 1, n_keys - 1, n, &spare))) return no_memory(env, n);
+    Pass p = { .key = key, .n = n, .mask = UINT32_MAX, .buckets = extent, .from = order, .to = buffers[n_keys + 1] };
+    if (!pass(env->options, &p, row)) st = no_memory(env, n);
+    pgn_release(env->options, order);
+    pgn_release(env->options, spare);
+    return st;
 }
 pgn_status pgn_rt_unique(pgn_env *env, const int64_t *ints, void *const *buffers, int64_t *result) {
     int64_t n = ints[0];
@@ -110,15 +133,15 @@ pgn_status pgn_rt_unique(pgn_env *env, const int64_t *ints, void *const *buffers
     if (!n) return PGN_OK;
     Key key[8];
     for (int k = 0; k < n_keys; k++) key[k] = (Key){ .a = buffers[k], .n_a = n };
-    int64_t count = rank_by(key, n_keys, n, buffers[n_keys + 1], buffers[n_keys]);
-    if (count < 0) return no_memory(env);
+    int64_t count = rank_by(env->options, key, n_keys, n, buffers[n_keys + 1], buffers[n_keys]);
+    if (count < 0) return no_memory(env, n);
     *result = count;
     return PGN_OK;
 }
 
 /* ---- joins: combinations of both sides ranked together, then rows of the right side by rank ------------------------ */
 typedef struct Sides { int64_t n_a, n_b, n_rank; uint32_t *rank; int64_t *row; } Sides;     /* row: of the right side, n_rank + 1 */
-static void sides_free(Sides *s) { free(s->rank); free(s->row); }
+static void sides_free(const pgn_options *o, Sides *s) { pgn_release(o, s->rank); pgn_release(o, s->row); }
 static pgn_status sides(pgn_env *env, const int64_t *ints, void *const *buffers, Sides *s, int64_t *pairs) {
     *s = (Sides){ .n_a = ints[0], .n_b = ints[1] };
     int n_keys = (int)ints[2];
@@ -128,21 +151,22 @@ static pgn_status sides(pgn_env *env, const int64_t *ints, void *const *buffers,
     Key key[8];
     for (int k = 0; k < n_keys; k++) key[k] = (Key){ buffers[k], buffers[n_keys + k], s->n_a };
     int64_t n = s->n_a + s->n_b;
-    if (!(s->rank = malloc(sizeof *s->rank * (size_t)n)) || (s->n_rank = rank_by(key, n_keys, n, s->rank, NULL)) < 0 || !(s->row = calloc((size_t)s->n_rank + 2, sizeof *s->row))) {
-        sides_free(s);
-        return no_memory(env);
+    const pgn_options *o = env->options;
+    if (!(s->rank = pgn_alloc(o, (size_t)n, sizeof *s->rank)) || (s->n_rank = rank_by(o, key, n_keys, n, s->rank, NULL)) < 0 || !(s->row = pgn_alloc_zero(o, (size_t)s->n_rank + 2, sizeof *s->row))) {
+        sides_free(o, s);
+        return no_memory(env, n);
     }
     for (int64_t b = 0; b < s->n_b; b++) s->row[s->rank[s->n_a + b] + 1]++;
     for (int64_t a = 0; a < s->n_a; a++) *pairs += s->row[s->rank[a] + 1];       /* below 2^62: no overflow */
     for (int64_t r = 0; r < s->n_rank; r++) s->row[r + 1] += s->row[r];
     if (*pairs <= INT32_MAX) return PGN_OK;
-    sides_free(s);
+    sides_free(o, s);
     return pgn_error_set(env->error, PGN_E_SIZE, "a join has %" PRId64 " pairs, at most %d are supported", *pairs, INT32_MAX);
 }
 pgn_status pgn_rt_join_count(pgn_env *env, const int64_t *ints, void *const *buffers, int64_t *result) {
     Sides s;
     pgn_status st = sides(env, ints, buffers, &s, result);
-    if (!st) sides_free(&s);
+    if (!st) sides_free(env->options, &s);
     return st;
 }
 pgn_status pgn_rt_join(pgn_env *env, const int64_t *ints, void *const *buffers, int64_t *result) {
@@ -150,18 +174,18 @@ pgn_status pgn_rt_join(pgn_env *env, const int64_t *ints, void *const *buffers, 
     Sides s;
     int64_t pairs, at = 0;
     pgn_status st = sides(env, ints, buffers, &s, &pairs);
-    if (st || !pairs) { if (!st) sides_free(&s); return st; }
-    int32_t *left = buffers[2 * ints[2]], *right = buffers[2 * ints[2] + 1], *item = malloc(sizeof *item * (size_t)s.n_b);
-    int64_t *next = malloc(sizeof *next * ((size_t)s.n_rank + 1));
+    if (st || !pairs) { if (!st) sides_free(env->options, &s); return st; }
+    int32_t *left = buffers[2 * ints[2]], *right = buffers[2 * ints[2] + 1], *item = pgn_alloc(env->options, (size_t)s.n_b, sizeof *item);
+    int64_t *next = pgn_alloc(env->options, (size_t)s.n_rank + 1, sizeof *next);
     if (item && next) {
         memcpy(next, s.row, sizeof *next * ((size_t)s.n_rank + 1));
         for (int64_t b = 0; b < s.n_b; b++) item[next[s.rank[s.n_a + b]]++] = (int32_t)b;
         for (int64_t a = 0; a < s.n_a; a++)
             for (int64_t p = s.row[s.rank[a]]; p < s.row[s.rank[a] + 1]; p++) left[at] = (int32_t)a, right[at++] = item[p];
-    } else st = no_memory(env);
-    free(item);
-    free(next);
-    sides_free(&s);
+    } else st = no_memory(env, s.n_a + s.n_b);
+    pgn_release(env->options, item);
+    pgn_release(env->options, next);
+    sides_free(env->options, &s);
     return st;
 }
 

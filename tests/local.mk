@@ -1,4 +1,4 @@
-check_PROGRAMS = tests/unit/syntax_test tests/unit/runtime_test tests/unit/interp_test tests/unit/ir_roundtrip_test tests/unit/target_c_test
+check_PROGRAMS = tests/unit/syntax_test tests/unit/runtime_test tests/unit/io_test tests/unit/interp_test tests/unit/ir_roundtrip_test tests/unit/target_c_test
 tests_unit_syntax_test_SOURCES = tests/unit/syntax_test.c
 tests_unit_syntax_test_LDADD = libpigeonc.a
 tests_unit_ir_roundtrip_test_SOURCES = tests/unit/ir_roundtrip_test.c
@@ -6,6 +6,9 @@ tests_unit_ir_roundtrip_test_LDADD = libpigeonc.a
 tests_unit_interp_test_SOURCES = tests/unit/interp_test.c tests/unit/check.h
 tests_unit_interp_test_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tests/unit
 tests_unit_interp_test_LDADD = libpigeonc.a
+tests_unit_io_test_SOURCES = tests/unit/io_test.c tests/unit/check.h
+tests_unit_io_test_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tests/unit
+tests_unit_io_test_LDADD = libpigeon.a $(LAPACK_LIBS) $(ZLIB_LIBS)
 tests_unit_runtime_test_SOURCES = tests/unit/runtime_test.c tests/unit/check.h
 tests_unit_runtime_test_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tests/unit
 tests_unit_runtime_test_LDADD = libpigeon.a $(LAPACK_LIBS) $(ZLIB_LIBS)

@@ -61,7 +61,7 @@ static bool same_content(const char *path, const void *data, size_t n) {
 }
 bool write_file(Context *cx, const char *path, const void *data, size_t n, bool keep_if_same) {
     if (!strcmp(path, "-")) {
-        fwrite(data, 1, n, stdout);
+        if (n) fwrite(data, 1, n, stdout);
         if (!fflush(stdout) && !ferror(stdout)) return true;
         diag_error(cx, D_WRITE_FAILED, NO_LOC, "standard output can't be written: %s", strerror(errno));
         return false;

@@ -13,9 +13,9 @@ for f in bin/pigeonc lib/libpigeon.a lib/pkgconfig/pigeon.pc lib/cmake/pigeon/pi
          share/pigeon/std/nn.pgn include/pigeon/model.h; do
     test -f "$P/$f" || bad "$f is not installed"
 done
-check "headers compile alone as C11, without warnings" sh -c "for h in model io kernel; do echo \"#include <pigeon/\$h.h>\" | $CC -std=c11 -Wall -Wextra -Wpedantic -Werror -I'$P/include' -fsyntax-only -xc - || exit 1; done"
+check "headers compile alone as C11, without warnings" sh -c "for h in pigeon model tensor graph io kernel; do echo \"#include <pigeon/\$h.h>\" | $CC -std=c11 -Wall -Wextra -Wpedantic -Werror -I'$P/include' -fsyntax-only -xc - || exit 1; done"
 if have g++; then
-    check "headers compile as C++" sh -c "for h in model io kernel; do echo \"#include <pigeon/\$h.h>\" | g++ -Wall -Wextra -Werror -I'$P/include' -fsyntax-only -xc++ - || exit 1; done"
+    check "headers compile as C++" sh -c "for h in pigeon model tensor graph io kernel; do echo \"#include <pigeon/\$h.h>\" | g++ -Wall -Wextra -Werror -I'$P/include' -fsyntax-only -xc++ - || exit 1; done"
 else echo "skipped headers as C++: no g++"; fi
 
 if test -f "$P/lib/libpigeon.so"; then

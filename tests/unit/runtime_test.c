@@ -4,6 +4,7 @@
 #include "pigeon/model.h"
 #include <complex.h>
 #include <math.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -382,9 +383,16 @@ static const pgn_argument inputs[] = { { .name = "x", .dtype = PGN_F32, .rank = 
 static const pgn_argument outputs[] = { { .name = "y", .dtype = PGN_F32, .rank = 1, .buffer = B_Y, .symbol = { S_NODES } } };
 static const pgn_model model = { PGN_ABI, "m", "m.pgn", 4, B_COUNT, 1, 2, 0, 1, symbols, buffers, graphs, inputs, NULL, outputs, extent, count, bind, run, 0, NULL };
 static void serial_for(void *user, int64_t n, int64_t grain, void (*body)(void *, int64_t, int64_t), void *arg) { (void)grain; ++*(int *)user; body(arg, 0, n / 2); body(arg, n / 2, n); }
-static void *counting_alloc(void *user, size_t bytes, size_t align) { ++*(int *)user; return aligned_alloc(align, bytes); }
-static void counting_free(void *user, void *p) { --*(int *)user; free(p); }
-static void *no_alloc(void *user, size_t bytes, size_t align) { (void)user; (void)bytes; (void)align; return NULL; }
+/* an allocator that counts what lives, and gives nothing from the `limit`th call on */
+typedef struct Memory { atomic_int live, calls, limit; } Memory;
+static void *limited_alloc(void *user, size_t bytes, size_t align) {
+    Memory *m = user;
+    if (atomic_fetch_add(&m->calls, 1) >= m->limit) return NULL;
+    void *p = aligned_alloc(align, bytes);
+    if (p) { memset(p, 0xa5, bytes); atomic_fetch_add(&m->live, 1); }
+    return p;
+}
+static void limited_free(void *user, void *p) { if (p) atomic_fetch_sub(&((Memory *)user)->live, 1); free(p); }
 
 static void test_plan(void) {
     enum { V = 5000, E = 40000, D = 64 };
@@ -422,19 +430,22 @@ static void test_plan(void) {
     double want = 0;
     for (int k = 0; k < E; k++) if (dst[k] == 17) want += 2.0 * x[pick[src[k]]];
     CHECK(fabs(want - y1[17]) < 1e-4);
-    int count_for = 0, live = 0;
+    int count_for = 0;
     pgn_options own = { .parallel_for = serial_for, .user = &count_for };
     CHECK(pgn_model_plan(&model, &g, sizes, NULL, &own, &p, &err) == PGN_OK);
     void *ws = malloc(pgn_plan_workspace_size(p));
     CHECK(pgn_model_forward(p, in, NULL, out, ws, NULL, &err) == PGN_OK && count_for >= 1 && !memcmp(y, y1, 4 * V));
     free(ws);
     pgn_plan_free(p);
-    own = (pgn_options){ .alloc = counting_alloc, .free = counting_free, .user = &live };
-    CHECK(pgn_model_plan(&model, &g, sizes, NULL, &own, &p, &err) == PGN_OK && live == 4);
-    pgn_plan_free(p);
-    CHECK(live == 0);
-    own.alloc = no_alloc;
-    CHECK(pgn_model_plan(&model, &g, sizes, NULL, &own, &p, &err) == PGN_E_MEMORY && p == NULL);
+    own = (pgn_options){ .alloc = limited_alloc };
+    CHECK(pgn_model_plan(&model, &g, sizes, NULL, &own, &p, &err) == PGN_E_ARGUMENT && strstr(err.message, "`free`"));
+    for (int limit = 0;; limit++) {                     /* memory ends at every place, once */
+        Memory m = { .limit = limit };
+        own = (pgn_options){ .threads = 2, .alloc = limited_alloc, .free = limited_free, .user = &m };
+        pgn_status st = pgn_model_plan(&model, &g, sizes, NULL, &own, &p, &err);
+        if (st == PGN_OK) { CHECK(limit > 8 && m.live > 0); pgn_plan_free(p); CHECK(m.live == 0); break; }
+        CHECK(st == PGN_E_MEMORY && p == NULL && m.live == 0 && strstr(err.message, "no memory"));
+    }
     /* mistakes of the caller */
     sizes[S_D] = 0;
     CHECK(pgn_model_plan(&model, &g, sizes, NULL, NULL, &p, &err) == PGN_E_SIZE && strstr(err.message, "`d` is 0"));
@@ -463,11 +474,88 @@ static void test_plan(void) {
     CHECK(!strcmp(pgn_status_name(PGN_E_SINGULAR), "singular") && !strcmp(pgn_status_name((pgn_status)99), "unknown"));
     free(src); free(dst); free(pick); free(x); free(y); free(y1);
 }
+/* ---- two threads with one plan, each with memory of its own ------------------------------------------------------------------ */
+typedef struct Caller { const pgn_plan *plan; const void *const *in; const float *want; int n, wrong; } Caller;
+static void *call_often(void *arg) {
+    Caller *c = arg;
+    float *y = malloc(sizeof *y * (size_t)c->n);
+    void *ws = malloc(pgn_plan_workspace_size(c->plan));        /* exactly: a sanitizer sees a byte beyond */
+    pgn_error own;
+    for (int k = 0; k < 200; k++) {
+        memset(y, 0, sizeof *y * (size_t)c->n);
+        if (pgn_model_forward(c->plan, c->in, NULL, (void *[]){ y }, ws, NULL, &own) || memcmp(y, c->want, sizeof *y * (size_t)c->n)) c->wrong++;
+    }
+    free(ws);
+    free(y);
+    return NULL;
+}
+static void test_two_threads(void) {
+    enum { V = 3000, E = 20000, D = 16 };
+    static int32_t src[E], dst[E], pick[V];
+    static float x[D], want[V];
+    for (int k = 0; k < E; k++) src[k] = (int32_t)(random_bits() % V), dst[k] = (int32_t)(random_bits() % V);
+    for (int k = 0; k < V; k++) pick[k] = (int32_t)(random_bits() % D);
+    for (int k = 0; k < D; k++) x[k] = (float)uniform();
+    const void *in[] = { x, pick };
+    pgn_graph_view g = { V, V, E, 0, 1, src, dst, NULL, NULL };
+    pgn_options o = { .threads = 3 };
+    pgn_plan *p;
+    CHECK(pgn_model_plan(&model, &g, (const int64_t[]){ D, -1, -1, -1 }, NULL, &o, &p, &err) == PGN_OK);
+    void *ws = malloc(pgn_plan_workspace_size(p));
+    CHECK(pgn_model_forward(p, in, NULL, (void *[]){ want }, ws, NULL, &err) == PGN_OK);
+    free(ws);
+    pthread_t t[3];
+    Caller c[3];
+    for (int k = 0; k < 3; k++) { c[k] = (Caller){ p, in, want, V, 0 }; CHECK(!pthread_create(&t[k], NULL, call_often, &c[k])); }
+    for (int k = 0; k < 3; k++) { pthread_join(t[k], NULL); CHECK(c[k].wrong == 0); }
+    pgn_plan_free(p);
+}
+
+/* ---- host calls when memory ends: at every place, once; what they should have written is as it was ------------------------------ */
+static pgn_status host_call(int which, pgn_env *e, void *out) {
+    enum { N = 3000 };
+    static int32_t key[2][N];
+    static double x[256];
+    int64_t result;
+    char *o = out;
+    for (int k = 0; k < N; k++) key[0][k] = k * 7 % 100, key[1][k] = k * 31 % 70001;
+    for (int k = 0; k < 256; k++) x[k] = k % 17 ? 1.0 / (k + 3) : 4;
+    switch (which) {
+    case 0: return pgn_rt_fibre(e, INTS(N, 2, 100), BUFS(key[0], key[1], o, o + 4096), NULL);
+    case 1: return pgn_rt_unique(e, INTS(N, 2), BUFS(key[0], key[1], o, o + 16384), &result);
+    case 2: return pgn_rt_join(e, INTS(50, 60, 1), BUFS(key[0], key[0], o, o + 16384), NULL);
+    case 3: return pgn_rt_dft(e, INTS(PGN_C128, PGN_C128, SIGNED, 0, 1, 101, 1, 101, 101, 101, 0, 0), BUFS(x, o), NULL);
+    case 4: return pgn_rt_sort(e, INTS(PGN_F64, 1, 256, 1, 256, 0), BUFS(x, o, o + 4096), NULL);
+    default: return pgn_rt_factor(e, INTS(which - 5, PGN_F64, 1, 16, 16, 1, -1, 0), which == 5 + SOLVE || which == 5 + LSTSQ ? BUFS(x, x, o) : BUFS(x, o, o + 4096, o + 8192), NULL);
+    }
+}
+static void test_memory(void) {
+    enum { ROOM = 65536 };
+    char *out = malloc(ROOM);
+    for (int which = 0; which <= 5 + EIG; which++) for (int limit = 0;; limit++) {
+        Memory m = { .limit = limit };
+        pgn_options o = { .threads = 1, .alloc = limited_alloc, .free = limited_free, .user = &m };
+        pgn_env e = { .error = &err, .options = &o };
+        memset(out, 0x5a, ROOM);
+        pgn_status st = host_call(which, &e, out);
+        bool same = true;
+        for (int k = 0; k < ROOM; k++) same = same && out[k] == 0x5a;
+        CHECK(m.live == 0);
+        if (st == PGN_OK) { CHECK(limit > 0 && !same); break; }
+        bool numeric = st == PGN_E_SINGULAR && which == 5 + CHOLESKY;          /* the matrix isn't symmetric: no matter here */
+        CHECK(st == PGN_E_MEMORY || numeric);
+        CHECK(which < 3 || same);                       /* rows of bind are thrown away with the plan */
+        if (numeric || limit > 100) { CHECK(numeric); break; }
+    }
+    free(out);
+}
 int main(void) {
     test_structure();
     test_dfts();
     test_sorts();
     test_factors();
     test_plan();
+    test_two_threads();
+    test_memory();
     return summary();
 }

@@ -24,6 +24,7 @@ typedef void pgn_kernel(const pgn_env *env, int64_t lo, int64_t hi);
 /* Options of a plan; zero-initialise for the defaults. */
 typedef struct pgn_options {
     int threads;                          /* 0: all processors this process may use */
+    /* both or neither: all memory of plans and runs; may be called by several threads at once; NULL: there is none */
     void *(*alloc)(void *user, size_t bytes, size_t align); void (*free)(void *user, void *p); void *user;
     /* calls body(arg, lo, hi) so that [0, n) is covered once; NULL: the runtime's own threads */
     void (*parallel_for)(void *user, int64_t n, int64_t grain, void (*body)(void *arg, int64_t lo, int64_t hi), void *arg);
