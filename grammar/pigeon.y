@@ -41,7 +41,7 @@ static void pigeon_yyerror(Loc *at, Reader *r, const char *text);
 %token <t> EDGE "a boundary rule" FAMILY "a family of frequencies"
 %token <t> AND "`and`" OR "`or`" NOT "`not`" MOD "`mod`" IF "`if`" OELSE "`else` of a reduction or subscript" CMP "a comparison" SHIFT "a shift" POW "`**`"
 %token <t> FLOORDIV "`//`" DOTS "`..`" PLUS "`+`" MINUS "`-`" STAR "`*`" SLASH "`/`" BAR "`|`" HAT "`^`" AMP "`&`" TILDE "`~`" PRIME "`'`" LPAREN "`(`" LBRACK "`[`"
-%token <t> REDUCE "a reduction" REDUCEX "min or max" COUNT "`count`" SOFTMAX "`softmax`" TRANSFORM "a transform" FACTOR "a factorisation" FACTOR2 "`solve`"
+%token <t> REDUCE "a reduction" QUANTIFIER "any or all" REDUCEX "min or max" COUNT "`count`" SOFTMAX "`softmax`" TRANSFORM "a transform" FACTOR "a factorisation" FACTOR2 "`solve`"
 %token <t> SELECT "a selection" GRAD "a derivative"
 %token <t> USE "`use`" MODEL "`model`" DIM "`dim`" SEQ "`seq`" GRID "`grid`" GRAPH "`graph`" SPACE "`space`" MODES "`modes`" INDEX "`index`"
 %token <t> INPUT "`input`" PARAM "`param`" CONST "`const`" MAP "`map`" LET "`let`" OUTPUT "`output`" REPEAT "`repeat`" ITERATE "`iterate`" SCHEDULE "`schedule`"
@@ -201,7 +201,9 @@ rexpr: expr | expr DOTS arith           { $$ = tree_of(r, E_RANGE, @$, E2($1, $3
 expr: disj | IF expr THEN expr ELSE expr { $$ = tree_of(r, E_IF, @$, MORE(r, Exprs, E2($2, $4), $6)); };
 disj: conj | disj OR conj               { $$ = tree_binary(r, B_OR, $1, $3); };
 conj: neg | conj AND neg                { $$ = tree_binary(r, B_AND, $1, $3); };
-neg: cmp | NOT neg                      { $$ = tree_unary(r, U_NOT, @1, $2); };
+neg: cmp
+  | NOT neg                             { $$ = tree_unary(r, U_NOT, @1, $2); }
+  | QUANTIFIER LPAREN items RPAREN acc neg { $$ = tree_head(r, E_REDUCE, $1, $3, $5, $6, @$); };   /* takes in a comparison, ends at `and` */
 cmp: arith
   | arith CMP arith                     { $$ = tree_compare(r, $2, $1, $3); }
   | arith EQ arith                      { $$ = tree_binary(r, B_EQ, $1, $3); };

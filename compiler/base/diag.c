@@ -31,7 +31,8 @@ static Diag *add(Context *cx, DiagId id, DiagSeverity s, Loc loc, const char *fm
     int n = cx->diag.n;
     for (int k = n > 200 ? n - 200 : 0; k < n; k++) {                  /* repetitions stand near each other; a bound keeps many errors quick */
         Diag *o = cx->diag.at[k];
-        if (o->id == id && o->loc.file == loc.file && o->loc.line == loc.line && o->loc.col == loc.col && !strcmp(o->text, d->text)) return d;
+        bool once = o->loc.col == loc.col || id == D_UNBOUND_INDEX;    /* and a name that is wrong several times on a line, too */
+        if (o->id == id && o->loc.file == loc.file && o->loc.line == loc.line && once && !strcmp(o->text, d->text)) return d;
     }
     if (s == DIAG_ERROR) cx->n_errors++;
     vec_add(cx->arena, cx->diag, d);

@@ -124,19 +124,26 @@ static Program *build(Context *cx, File *f, Model *m, const Fixed *fix, int n_fi
             } else if (fx) { char *end; Expr *x = NEW(s->a, Expr); double v = strtod(fx->value, &end); *x = (Expr){ .kind = strpbrk(fx->value, ".eE") ? E_REAL : E_INT, .loc = g->loc, .r = v, .i = (int64_t)v };
                 if (*end) diag_error(cx, D_USAGE, NO_LOC, "-D %s=%s: not a number", fx->name, fx->value); else b->expr = x; }
             if (!b->expr) { diag_help(diag_error(cx, D_MISSING_ARGUMENT, g->loc, "constant `%s` has no value", g->name.s), "-D %s=VALUE", g->name.s); b->kind = B_POISON; }
-            else if (b->expr->kind == E_NAME) b->kind = B_FUNCTION, b->function = b->expr->name.s;
+            else if (b->expr->kind == E_NAME) bind_function(b, scope_find(top, b->expr->name.s));
             continue;
         }
-        Sym *y = program_sym(s->p, g->name.s, SYM_DIM, g->loc);
-        Env e = { s, top, NULL };
-        if (fx) {
-            char *end;
-            y->fixed = strtoll(fx->value, &end, 10);
-            if (*end || !*fx->value || y->fixed < 1 || y->fixed >= INT32_MAX) { diag_error(cx, D_DIM_OVERFLOW, NO_LOC, "-D %s=%s: a size is between 1 and 2147483646", fx->name, fx->value); y->fixed = 1; }
-        } else if (g->value) { Ext *x = extent_of(&e, g->value); int64_t v; if (x && ext_is_const(x, &v)) y->fixed = v; }
-        Space *sp = program_space(s->p, g->kind == A_DIM ? SP_DIM : g->kind == A_SEQ ? SP_SEQ : SP_GRID, g->name.s, ext_sym(s->a, y));
+        Env e = env_of(s, c);
+        Ext *size = !fx && g->value ? extent_of(&e, g->value) : NULL;        /* the default may name the sizes before it */
+        int64_t v = -1;
+        if (size && ext_is_const(size, &v) && (v < 1 || v >= INT32_MAX)) { diag_error(cx, D_DIM_OVERFLOW, g->value->loc, "a size of %lld is not between 1 and 2147483646", (long long)v); size = NULL; }
+        if (!size || ext_is_const(size, &v)) {
+            Sym *y = program_sym(s->p, g->name.s, SYM_DIM, g->loc);
+            if (size) y->fixed = v;
+            if (fx) {
+                char *end;
+                y->fixed = strtoll(fx->value, &end, 10);
+                if (*end || !*fx->value || y->fixed < 1 || y->fixed >= INT32_MAX) { diag_error(cx, D_DIM_OVERFLOW, NO_LOC, "-D %s=%s: a size is between 1 and 2147483646", fx->name, fx->value); y->fixed = 1; }
+            }
+            size = ext_sym(s->a, y);
+        }
+        Space *sp = program_space(s->p, g->kind == A_DIM ? SP_DIM : g->kind == A_SEQ ? SP_SEQ : SP_GRID, g->name.s, size);
         sp->loc = g->loc;
-        sp->boundary = g->edge == EDGE_PERIODIC ? BND_PERIODIC : g->edge == EDGE_REFLECT ? BND_REFLECT : g->edge == EDGE_REPLICATE ? BND_REPLICATE : BND_ZERO;
+        sp->boundary = boundary_of(g->edge);
         scope_add(s, c, g->name, B_SPACE)->space = sp;
     }
     for (int k = 0; !all && k < n_fix; k++) if (!s->fixed_used[k]) {
@@ -153,14 +160,14 @@ static Program *build(Context *cx, File *f, Model *m, const Fixed *fix, int n_fi
     /* everything is elaborated, used or not: a program has no unchecked corner */
     for (int k = 0; k < c->bind.n; k++) {
         Bind *b = &c->bind.at[k];
-        Env e = { s, c, NULL };
+        Env e = env_of(s, c);
         if (b->kind == B_DEF && b->def) def_value(s, b->def);
         else if (b->kind == B_LAYER) layer_check(&e, b);
     }
     for (int k = 0; k < c->output.n; k++) {
         Bind *b = scope_find(c, c->output.at[k]);
-        if (!b) { Env e = { s, c, NULL }; Name n = { c->output.at[k], m->loc }; unknown_name(&e, n); continue; }
-        Env e = { s, c, NULL };
+        if (!b) { Env e = env_of(s, c); Name n = { c->output.at[k], m->loc }; unknown_name(&e, n); continue; }
+        Env e = env_of(s, c);
         Expr x = { .kind = E_NAME, .loc = b->loc, .name = { b->name, b->loc } };
         Value *v = b->kind == B_DEF || b->kind == B_LAYER ? tensor_value(&e, &x) : NULL;
         if (v) vec_add(s->a, s->p->output, (Output){ c->output.at[k], v });

@@ -3,7 +3,7 @@
 #include <string.h>
 
 static void add_modes(Sema *s, Scope *c, Stmt *st) {
-    Env e = { s, c, NULL };
+    Env e = env_of(s, c);
     Arena *a = s->a;
     for (int k = 0; k < st->index.n; k++) {
         Space *g = space_of(&e, st->expr.at[k]);
@@ -64,13 +64,8 @@ static void add_def(Sema *s, Scope *c, Name name, Value *v) {
     Bind *b = scope_add(s, c, name, B_DEF);
     if (!b->def) b->def = d;
 }
-static double number(Sema *s, Scope *c, Expr *x) {
-    Env e = { s, c, NULL };
-    X *v = type_expr(&e, x);
-    return !v ? 0 : v->k == X_INT ? (double)v->u.i : v->k == X_REAL ? v->u.c.re : 0;
-}
 void add_array(Sema *s, Scope *c, Decl *d, StmtKind k, bool entry) {
-    Env e = { s, c, NULL };
+    Env e = env_of(s, c);
     Space *axis[16], *target = NULL;
     int rank = d->is_map ? d->from.n : d->axis.n;
     Bind *have = NULL;
@@ -109,7 +104,10 @@ void add_array(Sema *s, Scope *c, Decl *d, StmtKind k, bool entry) {
                 return;
             }
             n->u.param.init = f->name.s;
-            for (int j = 0; d->init->kind == E_CALL && j < d->init->call.n && j < 4; j++) n->u.param.init_arg[n->u.param.n_init_arg++] = number(s, c, d->init->call.at[j].value);
+            for (int j = 0; d->init->kind == E_CALL && j < d->init->call.n && j < 4; j++) {
+                double im;
+                if (constant_value(&e, d->init->call.at[j].value, &n->u.param.init_arg[n->u.param.n_init_arg], &im)) n->u.param.n_init_arg++;
+            }
         }
         add_def(s, c, d->name, v);
         return;
@@ -221,7 +219,7 @@ static void add_iterate(Sema *s, Scope *c, Stmt *st) {
 }
 /* Names in the order of what they need: sizes, graphs, frequencies, indices, constants, arrays, equations. */
 void declare_body(Sema *s, Scope *c, Stmt **body, int n, bool entry) {
-    Env e = { s, c, NULL };
+    Env e = env_of(s, c);
     c->body = body, c->n_body = n, c->entry = entry;
     for (int k = 0; k < n; k++) {
         Stmt *st = body[k];
@@ -237,7 +235,7 @@ void declare_body(Sema *s, Scope *c, Stmt **body, int n, bool entry) {
                 if (!x) continue;
                 b->space = program_space(s->p, st->kind == S_DIM ? SP_DIM : st->kind == S_SEQ ? SP_SEQ : SP_GRID, d->name.s, x);
                 b->space->loc = d->loc;
-                b->space->boundary = d->edge == EDGE_PERIODIC ? BND_PERIODIC : d->edge == EDGE_REFLECT ? BND_REFLECT : d->edge == EDGE_REPLICATE ? BND_REPLICATE : BND_ZERO;
+                b->space->boundary = boundary_of(d->edge);
             }
             break;
         case S_GRAPH: case S_ITERATE: break;
@@ -249,7 +247,7 @@ void declare_body(Sema *s, Scope *c, Stmt **body, int n, bool entry) {
             for (int j = 0; j < st->decl.n; j++) {
                 Decl *d = &st->decl.at[j];
                 if (!d->init) { diag_error(s->cx, D_BAD_DECLARATION, d->loc, "constant `%s` has no value", d->name.s); continue; }
-                if (!d->axis.n) { Bind *b = scope_add(s, c, d->name, B_CONST); b->expr = d->init; b->scope = c; }
+                if (!d->axis.n) { Bind *b = scope_add(s, c, d->name, B_CONST); b->expr = d->init, b->scope = c, b->declared = d; }
             }
             break;
         case S_INDEX: case S_INPUT: case S_PARAM: case S_MAP: case S_OUTPUT: case S_EQUATION: case S_REPEAT: case S_MODES: break;
@@ -274,14 +272,21 @@ void declare_body(Sema *s, Scope *c, Stmt **body, int n, bool entry) {
             Space *axis[8];
             int64_t total = 1, x;
             bool ok = d->axis.n <= 8;
-            for (int q = 0; q < d->axis.n && ok; q++) { ok = (axis[q] = space_of(&e, d->axis.at[q])) != NULL; if (ok && ext_is_const(axis[q]->extent, &x)) total *= x; else ok = false; }
-            Expr *list = d->init;
-            if (!ok || list->kind != E_TUPLE || list->arg.n != total) { diag_error(s->cx, D_BAD_DECLARATION, d->loc, "`%s` needs as many numbers as it has elements, and a known size", d->name.s); scope_add(s, c, d->name, B_POISON); continue; }
+            for (int q = 0; q < d->axis.n && ok; q++) { ok = (axis[q] = space_of(&e, d->axis.at[q])) != NULL; if (ok && ext_is_const(axis[q]->extent, &x) && total * x < 1 << 24) total *= x; else ok = false; }
+            Dtype dt = d->dtype ? dtype_from_name(d->dtype) : s->real;
+            if (s->real == DT_F64 && dt == DT_C64) dt = DT_C128;
+            int64_t given = 0, width = dtype_is_complex(dt) ? 2 : 1;
+            if (!ok) diag_help(diag_error(s->cx, D_BAD_DECLARATION, d->loc, "the size of constant `%s` is not known when compiling, or too large", d->name.s), "give its dimensions known sizes, or make it an input");
+            double *data = ok ? NEWN(s->a, double, total * width + 1) : NULL;
+            if (!data || !constant_list(&e, d->init, dt, data, &given, total)) { scope_add(s, c, d->name, B_POISON); continue; }
+            if (given != total) {
+                diag_help(diag_error(s->cx, D_BAD_DECLARATION, d->init->loc, "`%s` has %lld elements, this is %lld number%s", d->name.s, (long long)total, (long long)given, given == 1 ? "" : "s"), "row after row, in one list or a list per row");
+                scope_add(s, c, d->name, B_POISON);
+                continue;
+            }
             Node *node = program_node(s->p, N_CONST, d->loc);
-            double *data = NEWN(s->a, double, total);
-            for (int q = 0; q < total; q++) data[q] = number(s, c, list->arg.at[q]);
-            node->u.constant.data = data, node->u.constant.n = total;
-            Value *v = program_value(s->p, node, dotted(s, c, d->name.s), d->dtype ? dtype_from_name(d->dtype) : s->real, d->axis.n, axis);
+            node->u.constant.data = data, node->u.constant.n = total * width;
+            Value *v = program_value(s->p, node, dotted(s, c, d->name.s), dt, d->axis.n, axis);
             vec_add(s->a, s->p->node, node);
             add_def(s, c, d->name, v);
         }

@@ -3,8 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static Env env_of(Sema *s, Scope *c) { return (Env){ s, c, NULL }; }
-
 static Scope *layer_scope(Env *e, Bind *b) {
     if (b->scope || b->kind != B_LAYER) return b->scope;
     Env in = env_of(e->s, (Scope *)b->graph);                  /* the scope of the assignment is kept here by declare_body */
@@ -202,10 +200,10 @@ Value *define(Sema *s, Def *d) {
             }
             X *v = type_expr(&f, d->eq.at[q]->rhs.at[0]);
             if (!v || !(v = settle(&f, v, d->eq.at[q]->dtype, d->eq.at[q]->rhs.at[0]->loc))) return NULL;
-            if (t == DT_NONE) t = v->dt;
-            if (!(v = coerce(&f, v, t, d->eq.at[q]->loc))) return NULL;
+            t = t == DT_NONE || t == v->dt || t == DT_BOOL || v->dt == DT_BOOL ? v->dt : wider_type(t, v->dt);
             value[q] = x_substitute(s->p, v, m, from, to);
         }
+        for (int q = 0; q < n_eq; q++) if (!(value[q] = coerce(&e, value[q], t, d->eq.at[q]->rhs.at[0]->loc))) return NULL;
         /* every part once: the cells of the dimensions that are split; -1 stands for a whole dimension */
         int64_t cells = 1, covered = 0;
         int cell[16][8], want[8];
@@ -422,6 +420,16 @@ static int skipped(Model *m, Expr *generic, Expr *args) {
     for (int k = 0; k < skip; k++) if (k >= m->arg.n || m->arg.at[k].kind == A_GRAPH || m->arg.at[k].kind == A_VALUE || !shown(m, &m->arg.at[k], args)) return 0;
     return skip;
 }
+/* The size that an argument has when none is given; it may name the arguments before it. */
+static Space *default_space(Sema *s, Scope *c, ModelArg *g) {
+    Env e = env_of(s, c);
+    if (g->kind == A_DIM) return space_of(&e, g->value);
+    Ext *size = extent_of(&e, g->value);
+    if (!size) return NULL;
+    Space *r = shared_space(s, g->kind == A_SEQ ? SP_SEQ : SP_GRID, arena_printf(s->a, "%s = %s", g->name.s, ext_text(s->a, size)), size, NULL, 0);
+    r->boundary = boundary_of(g->edge);
+    return r;
+}
 /* ---- calls of models ------------------------------------------------------------------------------------- */
 Scope *instantiate(Env *e, Model *m, Expr *generic, Expr *args, const char *prefix, Loc at) {
     Sema *s = e->s;
@@ -473,12 +481,11 @@ Scope *instantiate(Env *e, Model *m, Expr *generic, Expr *args, const char *pref
             if (!b->expr) { diag_error(s->cx, D_MISSING_ARGUMENT, at, "argument `%s` of `%s` is missing", g->name.s, m->name.s); b->kind = B_POISON; ok = false; }
             else if (b->expr->kind == E_NAME) {                  /* act = relu: a function, unless it is a constant here */
                 Bind *q = scope_find(b->scope, b->expr->name.s);
-                if (q && q->kind == B_FUNCTION) b->kind = B_FUNCTION, b->function = q->function;
-                else if (!q || q->kind == B_LET) b->kind = B_FUNCTION, b->function = b->expr->name.s;
+                if (!q || q->kind == B_LET || q->kind == B_FUNCTION) bind_function(b, q);
             }
         } else {
             if (x) { b->space = space_of(e, x); if (!b->space) { b->kind = B_POISON; ok = false; continue; } }
-            else if (g->value) { Env up = env_of(s, top); b->space = space_of(&up, g->value); }
+            else if (g->value) b->space = default_space(s, c, g);
             else for (int j = 0; j < m->body.n && !b->space; j++) {
                 Stmt *st = m->body.at[j];
                 for (int q = 0; st->kind == S_INPUT && q < st->decl.n; q++) for (int w = 0; w < tensor.n; w++) if (tensor.at[w].name.s == st->decl.at[q].name.s)
@@ -491,7 +498,7 @@ Scope *instantiate(Env *e, Model *m, Expr *generic, Expr *args, const char *pref
                 b->kind = B_POISON, ok = false;
             } else if (b->space && g->kind == A_GRID) {
                 static const char *const word[] = { "", "zero", "periodic", "reflect", "replicate", "" };
-                Boundary want = g->edge == EDGE_PERIODIC ? BND_PERIODIC : g->edge == EDGE_REFLECT ? BND_REFLECT : g->edge == EDGE_REPLICATE ? BND_REPLICATE : BND_ZERO;
+                Boundary want = boundary_of(g->edge);
                 if (g->edge != EDGE_DEFAULT && b->space->boundary != want) {      /* no rule named: the caller's */
                     diag_note(diag_error(s->cx, D_SPACE_MISMATCH, x ? x->loc : at, "grid `%s` of `%s` is %s beyond its edge, `%s` is %s", g->name.s, m->name.s, word[want], b->space->name, word[b->space->boundary]), g->loc, "it is declared here");
                     b->kind = B_POISON, ok = false;

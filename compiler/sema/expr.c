@@ -59,6 +59,12 @@ X *coerce(Env *e, X *x, Dtype want, Loc at) {
     else if (rank_of(want)) diag_help(d, "narrowing is written out: %s(...)", dtype_name(want));
     return NULL;
 }
+/* The common type of two numbers that are no literals. */
+Dtype wider_type(Dtype p, Dtype q) {
+    if ((p == DT_F16 && q == DT_BF16) || (p == DT_BF16 && q == DT_F16)) return DT_F32;
+    if ((p == DT_F64 && q == DT_C64) || (p == DT_C64 && q == DT_F64)) return DT_C128;
+    return rank_of(p) > rank_of(q) ? p : q;
+}
 /* The common type of two operands. */
 static bool unify(Env *e, X **l, X **r, Loc at) {
     X *p = *l, *q = *r;
@@ -67,10 +73,9 @@ static bool unify(Env *e, X **l, X **r, Loc at) {
         diag_error(e->s->cx, D_TYPE_MISMATCH, at, "%s and %s don't go together", dtype_name(p->dt), dtype_name(q->dt));
         return false;
     }
-    Dtype t = rank_of(p->dt) > rank_of(q->dt) ? p->dt : q->dt;
+    Dtype t = wider_type(p->dt, q->dt);
     if (literal(p) && !literal(q) && (rank_of(q->dt) >= 4 || p->k == X_INT)) t = q->dt;
     else if (literal(q) && !literal(p) && (rank_of(p->dt) >= 4 || q->k == X_INT)) t = p->dt;
-    if ((p->dt == DT_F16 && q->dt == DT_BF16) || (p->dt == DT_BF16 && q->dt == DT_F16)) t = DT_F32;
     if ((p->dt == DT_F64 && q->dt == DT_C64) || (p->dt == DT_C64 && q->dt == DT_F64)) t = literal(p) || literal(q) ? DT_C64 : DT_C128;
     *l = convert(e->s->a, p, t);
     *r = convert(e->s->a, q, t);
@@ -97,10 +102,22 @@ static X *scalar_call(Env *e, ScalarOp op, X **arg, int n, Loc at) {
     r->loc = at;
     return r;
 }
+/* The reduction at the end of x, whose body takes in no more. */
+static const Expr *last_head(const Expr *x) {
+    while (!x->parens) {
+        if (x->kind == E_BINARY) x = x->arg.at[1];
+        else if (x->kind == E_UNARY) x = x->arg.at[0];
+        else return x->kind == E_REDUCE ? x : NULL;
+    }
+    return NULL;
+}
 static X *type_binary(Env *e, Expr *x) {
     static const ScalarOp op[] = { OP_ADD, OP_SUB, OP_MUL, OP_DIV, OP_FLOORDIV, OP_MOD, OP_POW, OP_EQ, OP_NE, OP_LT, OP_LE, OP_GT, OP_GE, OP_AND, OP_OR,
                                    OP_BITAND, OP_BITOR, OP_BITXOR, OP_SHL, OP_SHR };
-    X *arg[2] = { type_expr(e, x->arg.at[0]), type_expr(e, x->arg.at[1]) };
+    Ended ended = { last_head(x->arg.at[0]), e->ended };
+    Env right = *e;
+    if (ended.head) right.ended = &ended;
+    X *arg[2] = { type_expr(e, x->arg.at[0]), type_expr(&right, x->arg.at[1]) };
     if (!arg[0] || !arg[1]) return NULL;
     if (x->op >= B_EQ && x->op <= B_GE && arg[0]->space && arg[1]->space && arg[0]->space != arg[1]->space) {
         diag_error(e->s->cx, D_SPACE_MISMATCH, x->loc, "an index of `%s` is compared with one of `%s`", arg[0]->space->name, arg[1]->space->name);
@@ -117,7 +134,8 @@ static X *call_let(Env *e, Bind *b, Expr *x) {
         return NULL;
     }
     if (b->scope->depth > 60) { diag_error(e->s->cx, D_RECURSIVE_MODEL, x->loc, "`%s` calls itself", b->name); return NULL; }
-    Env in = { e->s, b->scope, e->local };
+    Env in = env_of(e->s, b->scope);
+    in.local = e->local;
     for (int k = 0; k < x->call.n; k++) {
         X *v = type_expr(e, x->call.at[k].value);
         if (!v) return NULL;
@@ -143,7 +161,7 @@ static X *type_call(Env *e, Expr *x) {
     if (callee->kind != E_NAME) { diag_error(s->cx, D_BAD_LAYER, x->loc, "a model's result is not a number; name it by an equation: h = %s", expr_text(s->cx, x)); return NULL; }
     const char *f = callee->name.s;
     Bind *b = scope_find(e->scope, f);
-    if (b && b->kind == B_FUNCTION) { f = b->function; Bind *c = scope_find(e->scope->up ? e->scope->up : e->scope, f); b = c && c->kind == B_LET ? c : NULL; }
+    if (b && b->kind == B_FUNCTION) f = b->function, b = NULL;
     if (b && b->kind == B_POISON) return NULL;
     if (b && b->kind == B_LET) return call_let(e, b, x);
     if (!strcmp(f, "size") || !strcmp(f, "step")) {
@@ -195,6 +213,10 @@ static X *type_call(Env *e, Expr *x) {
     if (map) {
         if (n != map->rank) { diag_error(s->cx, D_WRONG_ARITY, x->loc, "map `%s` takes %d argument%s, not %d", f, map->rank, map->rank == 1 ? "" : "s", n); return NULL; }
         for (int k = 0; k < n; k++) if (arg[k]->space != map->axis[k]) {
+            bool literal_arg = arg[k]->k == X_INT && !arg[k]->space && arg[k]->dt != DT_BOOL;
+            X *at = literal_arg ? literal_position(e, map->axis[k], arg[k], f, x->call.at[k].value->loc) : NULL;
+            if (at) { arg[k] = at; continue; }
+            if (literal_arg) { diag_error(s->cx, D_OUT_OF_RANGE, x->call.at[k].value->loc, "%lld is outside `%s`, argument %d of `%s`", (long long)arg[k]->u.i, map->axis[k]->name, k + 1, f); return NULL; }
             diag_error(s->cx, D_SPACE_MISMATCH, x->call.at[k].value->loc, "map `%s` takes an index of `%s`, but `%s` %s%s%s", f, map->axis[k]->name, expr_text(s->cx, x->call.at[k].value),
                        arg[k]->space ? "ranges over `" : "is a number", arg[k]->space ? arg[k]->space->name : "", arg[k]->space ? "`" : "");
             return NULL;
@@ -253,10 +275,16 @@ static X *type_name(Env *e, Expr *x) {
     }
     if (!b && !strcmp(n, "pi")) return x_real(s->a, M_PI, s->real);
     if (!b && !strcmp(n, "inf")) return x_real(s->a, INFINITY, s->real);
-    if (b && b->kind == B_CONST) { Env up = { s, b->scope, NULL }; return type_expr(&up, b->expr); }
+    if (b && b->kind == B_CONST) {
+        Env up = env_of(s, b->scope);
+        X *v = type_expr(&up, b->expr);
+        return v && b->declared && b->declared->dtype ? coerce(e, v, dtype_from_name(b->declared->dtype), b->expr->loc) : v;
+    }
     if (b && b->kind == B_INDEX) {
-        diag_help(diag_note(diag_error(s->cx, D_UNBOUND_INDEX, x->loc, "index `%s` is neither on the left nor bound here", n), b->loc, "it is declared here"),
-                  "bind it by a reduction, such as sum(%s), or put it on the left", n);
+        Diag *d = diag_note(diag_error(s->cx, D_UNBOUND_INDEX, x->loc, "index `%s` is neither on the left nor bound here", n), b->loc, "it is declared here");
+        diag_help(d, "bind it by a reduction, such as sum(%s), or put it on the left", n);
+        for (const Ended *q = e->ended; q; q = q->up) for (int k = 0; k < q->head->bind.n; k++) if (q->head->bind.at[k].index.s == n)
+            diag_help(d, "the body of `%s(%s)` ended at the `+` or `-` before: put the sum in parentheses", q->head->name.s, n);
         return NULL;
     }
     if (b && b->kind == B_SPACE) { diag_help(diag_error(s->cx, D_TYPE_MISMATCH, x->loc, "`%s` is a space, not a number", n), "its extent is size(%s)", n); return NULL; }

@@ -238,7 +238,7 @@ static bool define_select(Env *e, Stmt *st, Scope *c, Expr *x) {
     return ok;
 }
 bool define_many(Sema *s, Stmt *st, Scope *c) {
-    Env e = { s, c, NULL };
+    Env e = env_of(s, c);
     for (int k = 0; k < st->lhs.n; k++) { Def *d = left_def(c, st, k); if (d) d->state = 1; }
     Expr *x = st->rhs.n ? st->rhs.at[0] : NULL;
     bool ok = false;

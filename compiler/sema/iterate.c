@@ -63,7 +63,7 @@ void run_iterate(Sema *s, Def *d) {
     Stmt *st = d->iterate;
     Scope *up = d->scope;
     Arena *a = s->a;
-    Env e = { s, up, NULL };
+    Env e = env_of(s, up);
     int n = st->lhs.n;
     Def **def = NEWN(a, Def *, n + 1);
     Value **init = NEWN(a, Value *, n + 1), **carried = NEWN(a, Value *, n + 1), **next = NEWN(a, Value *, n + 1);
@@ -108,7 +108,7 @@ void run_iterate(Sema *s, Def *d) {
     declare_body(s, body, list.at, list.n, false);
     recur_groups(s, body);
     for (int k = 0; k < body->bind.n; k++) {
-        Env q = { s, body, NULL };
+        Env q = env_of(s, body);
         if (body->bind.at[k].kind == B_DEF && body->bind.at[k].def) def_value(s, body->bind.at[k].def);
         else if (body->bind.at[k].kind == B_LAYER) layer_check(&q, &body->bind.at[k]);
     }
@@ -120,7 +120,7 @@ void run_iterate(Sema *s, Def *d) {
         for (int j = 0; j < n; j++) known |= strlen(def[j]->name) == len - 1 && !strncmp(def[j]->name, b, len - 1);
         if (!known) diag_help(diag_error(s->cx, D_BAD_ITERATE, body->bind.at[k].loc, "`%s` is defined, but this iterate does not carry `%.*s`", b, (int)len - 1, b), "iterate %.*s = ...", (int)len - 1, b);
     }
-    Env inside_env = { s, body, NULL };
+    Env inside_env = env_of(s, body);
     for (int k = 0; k < n; k++) {
         const char *prime = intern(s->cx, arena_printf(a, "%s'", def[k]->name));
         Bind *b = scope_find(body, prime);

@@ -201,7 +201,7 @@ bool recur_elaborate(Sema *s, Def *d) {
         Expr *l = main->lhs.at[0];
         Member w = { .time_axis = -1, .idx = NEWN(a, Index *, l->sub.n + 1) };
         Space *axis[16];
-        env[k] = (Env){ s, c, NULL };
+        env[k] = env_of(s, c);
         for (int j = 0; j < l->sub.n && j < 8; j++) {
             Expr *u = l->sub.at[j].e;
             Bind *b = u->kind == E_NAME ? scope_find(c, u->name.s) : NULL;
@@ -246,7 +246,7 @@ retype:
                 w->expr = x;
                 continue;
             }
-            Env e = { s, c, NULL };
+            Env e = env_of(s, c);
             Before b = { .offset = last ? -off : off, .idx = NEWN(a, Index *, l->sub.n + 1) };
             if (last != node->u.recur.reverse) { diag_error(s->cx, D_BAD_RECURRENCE, l->loc, "this recurrence runs from the %s", last ? "first element" : "last element"); goto failed; }
             for (int j = 0; j < l->sub.n; j++) {

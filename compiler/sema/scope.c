@@ -10,6 +10,7 @@ Bind *scope_find(Scope *s, const char *name) {
 }
 Bind *scope_add(Sema *s, Scope *c, Name n, BindKind k) {
     for (int j = 0; j < c->bind.n; j++) if (c->bind.at[j].name == n.s) {
+        if (c->bind.at[j].unknown) return &c->bind.at[j];           /* its use was reported */
         diag_note(diag_error(s->cx, D_DUPLICATE_NAME, n.loc, "`%s` is declared already", n.s), c->bind.at[j].loc, "here");
         return &c->bind.at[j];
     }
@@ -17,14 +18,23 @@ Bind *scope_add(Sema *s, Scope *c, Name n, BindKind k) {
     vec_add(s->a, c->bind, b);
     return &c->bind.at[c->bind.n - 1];
 }
+/* b, an argument such as act = relu, is the function that its expression names: `to`, or a primitive one. */
+void bind_function(Bind *b, Bind *to) {
+    if (to && to->kind == B_LET) b->kind = B_LET, b->let = to->let, b->scope = to->scope;
+    else b->kind = B_FUNCTION, b->function = to && to->kind == B_FUNCTION ? to->function : b->expr->name.s;
+}
+/* Says so once: after that the name counts as declared. */
 void unknown_name(Env *e, Name n) {
     const char *all[512];
     int m = 0;
-    for (Scope *s = e->scope; s; s = s->up) for (int k = 0; k < s->bind.n && m < 500; k++) all[m++] = s->bind.at[k].name;
+    Bind *said = scope_find(e->scope, n.s);
+    if (said && said->kind == B_POISON) return;
+    for (Scope *s = e->scope; s; s = s->up) for (int k = 0; k < s->bind.n && m < 500; k++) if (!s->bind.at[k].unknown) all[m++] = s->bind.at[k].name;
     for (int k = 0; k < OP_COUNT && m < 512; k++) all[m++] = scalar_info[k].name;
     const char *near = did_you_mean(e->s->cx, n.s, all, m);
     Diag *d = diag_error(e->s->cx, D_UNKNOWN_NAME, n.loc, "nothing here is named `%s`", n.s);
     if (near) diag_help(d, "did you mean `%s`?", near);
+    vec_add(e->s->a, e->scope->bind, (Bind){ .name = n.s, .kind = B_POISON, .loc = n.loc, .unknown = true });
 }
 Space *shared_space(Sema *s, SpaceKind k, const char *name, Ext *extent, Space **part, int n) {
     for (int j = 0; j < s->p->space.n; j++) {
@@ -87,7 +97,7 @@ Ext *extent_of(Env *e, Expr *x) {
     }
     if (x->kind == E_NAME) {
         Bind *b = scope_find(e->scope, x->name.s);
-        if (b && b->kind == B_CONST) { Env up = { e->s, b->scope, NULL }; return extent_of(&up, b->expr); }
+        if (b && b->kind == B_CONST) { Env up = env_of(e->s, b->scope); return extent_of(&up, b->expr); }
     }
     bool call = x->kind == E_CALL && x->arg.at[0]->kind == E_NAME && (!strcmp(x->arg.at[0]->name.s, "pad") || !strcmp(x->arg.at[0]->name.s, "crop"));
     if (x->kind != E_NAME && x->kind != E_TUPLE && x->kind != E_RANGE && !call) {

@@ -22,7 +22,8 @@ typedef struct Bind {
     const char *name; BindKind kind; Loc loc;
     Space *space; Graph *graph; Def *def; Stmt *let; Expr *expr; Scope *scope;     /* by kind; LAYER: scope of the instance (NULL: not called yet) */
     Model *model; Expr *call; const char *function;
-    Decl *declared;                  /* a map that a derived space needed before its turn */
+    bool unknown;                    /* POISON: nothing declares it, which was said */
+    Decl *declared;                  /* CONST: its declaration; a map that a derived space needed before its turn */
 } Bind;
 struct Scope {
     Scope *up; Model *model; File *file; const char *prefix; int depth;
@@ -43,11 +44,14 @@ typedef struct Sema {
     Node *recur;                     /* the recurrence whose members are being typed */
     VEC(struct Unique) unique;       /* spaces that softmax over several keys has made */
 } Sema;
-typedef struct Env { Sema *s; Scope *scope; Local *local; } Env;
+typedef struct Ended { const Expr *head; const struct Ended *up; } Ended;                   /* a reduction whose body ended at the `+` before this place */
+typedef struct Env { Sema *s; Scope *scope; Local *local; const Ended *ended; } Env;
+static inline Env env_of(Sema *s, Scope *c) { return (Env){ .s = s, .scope = c }; }
 
 /* scope.c */
 Bind *scope_find(Scope *s, const char *name);
 Bind *scope_add(Sema *s, Scope *c, Name n, BindKind k);
+void bind_function(Bind *b, Bind *to);
 void unknown_name(Env *e, Name n);
 Space *space_of(Env *e, Expr *x);                  /* NULL after a diagnostic */
 Ext *extent_of(Env *e, Expr *x);
@@ -67,7 +71,13 @@ int free_indices(Env *e, X *x, Index **out, int max);
 Index *local_index(Env *e, const char *name);
 void push_index(Env *e, const char *name, Index *i);
 bool is_real(const X *x);
+Dtype wider_type(Dtype p, Dtype q);                /* the common type of two numbers */
+/* constant.c */
+bool constant_value(Env *e, Expr *x, double *re, double *im);
+bool constant_list(Env *e, Expr *x, Dtype dt, double *out, int64_t *n, int64_t max);
 /* subscript.c */
+Boundary boundary_of(EdgeRule grid);                /* of a grid as it is declared; zero when it says nothing */
+X *literal_position(Env *e, Space *axis, const X *q, const char *what, Loc at);
 X *read_tensor(Env *e, Value *v, Expr *at, Subscript *sub, int n, const char *name);
 /* reduce.c */
 X *type_reduce(Env *e, Expr *x);

@@ -3,12 +3,32 @@
 #include <string.h>
 
 static Boundary rule(EdgeRule r) {
-    return r == EDGE_ZERO ? BND_ZERO : r == EDGE_PERIODIC ? BND_PERIODIC : r == EDGE_REFLECT ? BND_REFLECT : r == EDGE_REPLICATE ? BND_REPLICATE : r == EDGE_ELSE ? BND_ELSE : BND_NONE;
+    switch (r) {
+    case EDGE_ZERO: return BND_ZERO;
+    case EDGE_PERIODIC: return BND_PERIODIC;
+    case EDGE_REFLECT: return BND_REFLECT;
+    case EDGE_REPLICATE: return BND_REPLICATE;
+    case EDGE_ELSE: return BND_ELSE;
+    case EDGE_DEFAULT: break;
+    }
+    return BND_NONE;
 }
+Boundary boundary_of(EdgeRule grid) { return grid == EDGE_DEFAULT ? BND_ZERO : rule(grid); }
 static bool names_space(Env *e, Expr *x) {
     if (x->kind != E_NAME || local_index(e, x->name.s)) return false;
     Bind *b = scope_find(e->scope, x->name.s);
     return b && b->kind == B_SPACE;
+}
+/* A literal is checked against the extent, now or when the sizes are known; NULL, without a word, when it is surely outside. */
+X *literal_position(Env *e, Space *axis, const X *q, const char *what, Loc at) {
+    int64_t n, v = q->u.i - (axis->kind == SP_RANGE ? axis->lo : 0);
+    bool known = ext_is_const(axis->extent, &n);
+    if (v < 0 || (known && v >= n)) return NULL;
+    if (!known) {
+        Check c = { ext_const(e->s->a, v), '<', axis->extent, arena_printf(e->s->a, "subscript %lld of `%s` is outside its dimension `%s`", (long long)q->u.i, what, axis->name), at };
+        vec_add(e->s->a, e->s->p->check, c);
+    }
+    return x_int(e->s->a, v, DT_I64);
 }
 /* position in `axis` of a subscript; *bnd and *other say what lies beyond */
 static X *position(Env *e, Space *axis, Expr *x, const Subscript *u, int k, const char *tensor, Boundary *bnd, X **other) {
@@ -75,17 +95,10 @@ static X *position(Env *e, Space *axis, Expr *x, const Subscript *u, int k, cons
         diag_help(d, "subscript it with an index over `%s`, or a map into it", axis->name);
         return NULL;
     }
-    if (q->k == X_INT && !q->space) {                         /* a literal is checked against the extent */
-        int64_t n, v = q->u.i - (axis->kind == SP_RANGE ? axis->lo : 0);
-        if (v < 0 || (ext_is_const(axis->extent, &n) && v >= n)) {
-            if (edge == EDGE_DEFAULT) { diag_error(s->cx, D_OUT_OF_RANGE, x->loc, "%lld is outside `%s`, dimension %d of `%s`", (long long)q->u.i, axis->name, k + 1, tensor); return NULL; }
-        } else {
-            if (!ext_is_const(axis->extent, &n)) {
-                Check c = { ext_const(a, v), '<', axis->extent, arena_printf(a, "subscript %lld of `%s` is outside its dimension `%s`", (long long)q->u.i, tensor, axis->name), x->loc };
-                vec_add(a, s->p->check, c);
-            }
-            return x_int(a, v, DT_I64);
-        }
+    if (q->k == X_INT && !q->space) {
+        X *at = literal_position(e, axis, q, tensor, x->loc);
+        if (at) return at;
+        if (edge == EDGE_DEFAULT) { diag_error(s->cx, D_OUT_OF_RANGE, x->loc, "%lld is outside `%s`, dimension %d of `%s`", (long long)q->u.i, axis->name, k + 1, tensor); return NULL; }
     }
     q = x_cast(a, as_number(e, q), DT_I64);
     if (axis->kind == SP_RANGE && axis->lo) q = x_op(a, OP_SUB, q, x_int(a, axis->lo, DT_I64));

@@ -16,7 +16,7 @@ typedef enum ExprKind {
     E_UNARY,       /* - not ~ */
     E_BINARY,      /* see BinOp */
     E_IF,          /* if a then b else c: arg[0..2] */
-    E_REDUCE,      /* sum(i, e: dst(e) = v and etype(e) = r, j) body [else other] */
+    E_REDUCE,      /* sum(i, e: dst(e) = v and etype(e) = r, j) body [else other];  any(i) x[i] < 0 */
     E_SOFTMAX,     /* softmax(e by dst(e), etype(e)) body,  softmax(s: s <= t) body: name "softmax" or "log_softmax" */
     E_TUPLE,       /* (m, p) as a subscript; (heads, dk) as an axis */
     E_RANGE,       /* -1..1 */

@@ -34,12 +34,13 @@ static void names(Layout *l, const Name *n, int count) {
     }
 }
 
+static bool is_quantifier(const Expr *e) { return e->kind == E_REDUCE && (!strcmp(e->name.s, "any") || !strcmp(e->name.s, "all")); }
 static int precedence_of(const Expr *e) {
     switch (e->kind) {
     case E_BINARY: return binary[e->op].precedence;
     case E_UNARY: return e->op == U_NOT ? 3 : 11;
     case E_IF: case E_RANGE: return 0;
-    case E_REDUCE: return e->arg.n ? 10 : 13;                                /* count(..) has no body */
+    case E_REDUCE: return is_quantifier(e) ? 3 : e->arg.n ? 10 : 13;        /* count(..) has no body */
     case E_SOFTMAX: case E_TRANSFORM: case E_FACTOR: case E_SELECT: return 10;
     case E_INT: case E_REAL: case E_IMAG: case E_BOOL: case E_STRING: case E_NAME: case E_SUBSCRIPT: case E_CALL: case E_TUPLE: case E_WRT:
     case E_PRIME: return 13;
@@ -119,7 +120,7 @@ static void head(Layout *l, const Expr *e) {
     int bodies = e->kind == E_SOFTMAX && e->arg.n ? 1 : e->arg.n;
     for (int k = 0; k < bodies; k++) {
         if (k) layout_comma(l); else layout_text(l, " ");
-        layout_expr(l, e->arg.at[k], PREC_PRODUCT, spacing);
+        layout_expr(l, e->arg.at[k], is_quantifier(e) ? 3 : PREC_PRODUCT, spacing);
     }
     if (e->other) {
         layout_space(l, 9);

@@ -19,7 +19,7 @@ static const Word begins[] = {                                     /* a statemen
     { "index", PIGEON_INDEX }, { "input", PIGEON_INPUT }, { "param", PIGEON_PARAM }, { "const", PIGEON_CONST }, { "map", PIGEON_MAP }, { "let", PIGEON_LET },
     { "output", PIGEON_OUTPUT }, { "repeat", PIGEON_REPEAT }, { "iterate", PIGEON_ITERATE }, { "schedule", PIGEON_SCHEDULE }, { "state", PIGEON_STATE }, { NULL, 0 } };
 static const Word heads[] = {                                      /* a reduction or another operator with indices and a body */
-    { "sum", PIGEON_REDUCE }, { "prod", PIGEON_REDUCE }, { "mean", PIGEON_REDUCE }, { "any", PIGEON_REDUCE }, { "all", PIGEON_REDUCE }, { "logsumexp", PIGEON_REDUCE },
+    { "sum", PIGEON_REDUCE }, { "prod", PIGEON_REDUCE }, { "mean", PIGEON_REDUCE }, { "any", PIGEON_QUANTIFIER }, { "all", PIGEON_QUANTIFIER }, { "logsumexp", PIGEON_REDUCE },
     { "min", PIGEON_REDUCEX }, { "max", PIGEON_REDUCEX }, { "argmin", PIGEON_REDUCEX }, { "argmax", PIGEON_REDUCEX }, { "count", PIGEON_COUNT },
     { "softmax", PIGEON_SOFTMAX }, { "log_softmax", PIGEON_SOFTMAX }, { "fft", PIGEON_TRANSFORM }, { "ifft", PIGEON_TRANSFORM }, { "dct", PIGEON_TRANSFORM },
     { "idct", PIGEON_TRANSFORM }, { "dst", PIGEON_TRANSFORM }, { "idst", PIGEON_TRANSFORM }, { "cholesky", PIGEON_FACTOR }, { "logdet", PIGEON_FACTOR },
@@ -53,6 +53,7 @@ static int head_kind(const Tokens *t, int k) {                     /* of the nam
     const Token *body = &t->at[open->match + 1];
     bool operand = body->kind == PIGEON_NAME ? kind_in(behind, body->s, PIGEON_NAME) == PIGEON_NAME || body[1].kind == PIGEON_LBRACK || body[1].kind == PIGEON_LPAREN
                  : body->kind == PIGEON_INT || body->kind == PIGEON_REAL || body->kind == PIGEON_IMAG || body->kind == PIGEON_LPAREN || body->kind == PIGEON_BOOLEAN;
+    operand |= kind == PIGEON_QUANTIFIER && (body->kind == PIGEON_NOT || body->kind == PIGEON_MINUS);
     return operand || kind == PIGEON_COUNT ? kind : PIGEON_NAME;
 }
 
