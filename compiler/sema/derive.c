@@ -213,7 +213,7 @@ static Space *make_join(Env *e, Stmt *st, const char *name, const char *full) {
 Space *derive_space(Sema *s, Bind *b) {
     Stmt *st = b->let;
     Scope *c = b->scope;
-    Env e = { s, c, NULL };
+    Env e = env_of(s, c);
     const char *name = b->name, *full = dotted(s, c, name), *w = st->word.n ? st->word.at[0].s : "";
     b->kind = B_POISON;                                          /* until it is made: a space is not made from itself */
     Space *r = NULL;
@@ -271,7 +271,7 @@ static Value *edge_map(Env *e, Space *edges, X *x, Index *i, Space *to, const ch
 }
 static const char *part_name(Sema *s, const char *full, const char *what) { return intern(s->cx, arena_printf(s->a, "%s.%s", full, what)); }
 void derive_graph(Sema *s, Scope *c, Stmt *st) {
-    Env e = { s, c, NULL };
+    Env e = env_of(s, c);
     Arena *a = s->a;
     const char *w = st->word.n && st->word.at[0].s ? st->word.at[0].s : "given";
     if (!strcmp(w, "given") || !strcmp(w, "over") || !strcmp(w, "bipartite")) {

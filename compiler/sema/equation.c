@@ -527,7 +527,7 @@ Scope *instantiate(Env *e, Model *m, Expr *generic, Expr *args, const char *pref
     /* outputs now, while the model counts as being called */
     for (int k = 0; k < c->output.n; k++) {
         Bind *b = scope_find(c, c->output.at[k]);
-        Env in = { s, c, NULL };
+        Env in = env_of(s, c);
         if (b && b->kind == B_DEF) def_value(s, b->def);
         if (!b) unknown_name(&in, (Name){ c->output.at[k], m->loc }), ok = false;
     }
