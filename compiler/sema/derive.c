@@ -73,7 +73,7 @@ static Value *map_named(Env *e, Expr *x) {
             Decl *d = &st->decl.at[j];
             if (!d->is_map || d->name.s != f || (st->kind != S_INPUT && st->kind != S_MAP)) continue;
             add_array(s, c, d, S_MAP, c->entry);
-            need_maps(&(Env){ s, c, NULL }, d->value, 0);
+            need_maps(&(Env){ .s = s, .scope = c }, d->value, 0);
             for (int q = 0; q < c->bind.n; q++) if (c->bind.at[q].name == f) c->bind.at[q].declared = d, b = &c->bind.at[q];
         }
     }
