@@ -124,6 +124,28 @@ pgn_status pgn_rt_fibre(pgn_env *env, const int64_t *ints, void *const *buffers,
     pgn_release(env->options, spare);
     return st;
 }
+pgn_status pgn_rt_tiles(pgn_env *env, const int64_t *ints, void *const *buffers, int64_t *result) {
+    (void)result;
+    int64_t n = ints[0], rows = ints[1], most = ints[2], extent = ints[4], tile = 0, run = 0;
+    int n_keys = (int)ints[3];
+    pgn_status st = check_counts(env, n, extent, ints[3]);
+    if (st) return st;
+    const int32_t *items = buffers[0], *const *key = (const int32_t *const *)buffers + 1;
+    int32_t *start = buffers[n_keys + 1], *first = buffers[n_keys + 2], next = 0;
+    for (int64_t i = 0; i < n; i++, run++) {
+        int64_t item = items ? items[i] : i, before = !i ? item : items ? items[i - 1] : i - 1;
+        bool fresh = !i || run == rows;
+        for (int k = 0; k < n_keys && !fresh; k++) fresh = key[k][item] != key[k][before];
+        if (!fresh) continue;
+        if (tile == most) return pgn_error_set(env->error, PGN_E_SIZE, "more tiles than the structure allows");
+        if (first) while (next <= key[0][item]) first[next++] = (int32_t)tile;
+        start[tile++] = (int32_t)i;
+        run = 0;
+    }
+    if (first) while (next <= extent) first[next++] = (int32_t)tile;
+    while (tile <= most) start[tile++] = (int32_t)n;
+    return PGN_OK;
+}
 pgn_status pgn_rt_unique(pgn_env *env, const int64_t *ints, void *const *buffers, int64_t *result) {
     int64_t n = ints[0];
     int n_keys = (int)ints[1];

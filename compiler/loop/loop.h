@@ -14,7 +14,8 @@ typedef struct LS LS;
 typedef enum BufRole { BUF_GRAPH, BUF_INPUT, BUF_PARAM, BUF_OUTPUT,   /* the caller's; `iface` is its place in that list */
                        BUF_CONST,                                   /* data in the artifact */
                        BUF_PLAN,                                    /* made by bind, kept in the plan */
-                       BUF_WORK } BufRole;                          /* in the workspace of a run */
+                       BUF_WORK,                                    /* in the workspace of a run */
+                       BUF_LOCAL } BufRole;                         /* of a kernel's own, one per item; its count is a constant */
 typedef struct Buf {
     int id;
     const char *name;                  /* unique, a C identifier */

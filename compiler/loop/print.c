@@ -9,7 +9,7 @@
 #include "loop/text.h"
 #include <string.h>
 
-const char *const role_name[] = { "graph", "input", "param", "output", "const", "plan", "work" };
+const char *const role_name[] = { "graph", "input", "param", "output", "const", "plan", "work", "local" };
 const char *const rtcall_name[] = {
 #define RTCALL(id, function, what) #function,
 #include "loop/rtcall.def"

@@ -3,5 +3,5 @@
 #define PIGEON_LOOP_TEXT_H
 #include "loop/loop.h"
 extern const char *const role_name[], *const rtcall_name[];
-enum { N_ROLES = 7 };
+enum { N_ROLES = 8 };
 #endif

@@ -4,7 +4,7 @@
 #include <ctype.h>
 #include <string.h>
 
-enum { MOST_REPORTS = 20 };
+enum { MOST_REPORTS = 20, MOST_LOCAL = 1 << 14 };
 typedef struct Scoped { const Var *var; int lane; } Scoped;      /* lane: lane loops around its declaration */
 typedef struct Checker {
     Unit *u;
@@ -253,7 +253,8 @@ static void buffers(Checker *v) {
             int64_t n;
             if (!(ext_is_const(b->count, &n) && n == 0)) invalid(v, b->loc, "the buffer `%s` has data and is no constant, or the other way round", b->name);
         }
-        size(v, b->count);
+        int64_t count;
+        if (size(v, b->count) && b->role == BUF_LOCAL && (!ext_is_const(b->count, &count) || count < 1 || count > MOST_LOCAL)) invalid(v, b->loc, "the local buffer `%s` has no constant size, or more than %d elements", b->name, MOST_LOCAL);
     }
 }
 bool unit_verify(Unit *u, const char *after) {

@@ -4,7 +4,7 @@
  *     s[e] = sum(j) a[e, j] * b[j]           ->   item e; lanes over the sum
  *     y[n] = exp(x[n])                       ->   items are pieces of PIECE elements; lanes over a piece
  *     d[x] = sum(k: -1..1) u[x + k]          ->   item x, no lanes: one thread each */
-#include "lower/lower.h"
+#include "lower/tile.h"
 
 enum { PIECE = 512, FEW = 4 };
 
@@ -59,6 +59,7 @@ static void untiled(Build *b, Node *n) {
     X *expr = n->u.compute.expr;
     bool sums = has_reduce(expr);
     Space *last = v->rank ? v->axis[v->rank - 1] : NULL;
+    b->blocked = true;
     if (!sums && last && long_space(last)) {
         b->k->extent = ext_op(a, EXT_MUL, product_of(b->l, v->axis, 0, v->rank - 1), ext_op(a, EXT_CEILDIV, last->extent, ext_const(a, PIECE)));
         lanes_in_pieces(b, v, idx, expr);
@@ -68,17 +69,25 @@ static void untiled(Build *b, Node *n) {
     } else items_only(b, v, idx, expr);
     kernel_add(b->l, b, MAP_BLOCKED);
 }
+Kernel *kernel_of(Lower *l, const Node *n, Ext *extent) {
+    return kernel_new(l, n->result[0]->name, source_line(l, n->loc, n->result[0]->name), extent, n->loc);
+}
 
 bool lower_compute(Lower *l, Node *n) {
     Value *v = n->result[0];
-    X *expr = n->u.compute.expr;
-    if (!need_expr(l, expr)) return false;
+    TilePlan p;
+    int axis = 0;
+    bool push = push_plan(l, n, &p), tiled = !push && tile_plan(l, n, &p, &axis);
+    if (push || tiled) tile_stage(&p);
+    if (!(push || tiled ? tile_need(&p) : need_expr(l, n->u.compute.expr))) return false;
     if (l->pulled_into[n->id]) return true;                  /* a recurrence among its operands has computed it along */
     Ext *all = count_of(l, v);
-    Kernel *k = kernel_new(l, v->name, source_line(l, n->loc, v->name), all, n->loc);
-    Build b = build_start(l, k);
-    b.blocked = true;
-    if (!lower_tiled(l, &b, n)) untiled(&b, n);
+    if (push) { if (!push_lower(&p)) return false; }
+    else if (tiled) { if (!tile_lower(&p, axis)) return false; }
+    else {
+        Build b = build_start(l, kernel_of(l, n, all));
+        untiled(&b, n);
+    }
     if (!n->u.compute.check_range) return true;
     Buf *to = l->place[v->id].buf;
     LH *h = host_call(l, RT_CHECK_RANGE, n->loc, 3, (Ext *[]){ all, v->target->extent, ext_const(l->a, to->id) });

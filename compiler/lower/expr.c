@@ -214,6 +214,7 @@ static Pair lower_read(Build *b, X *x) {
         }
         at[k] = i;
     }
+    if (pl->staged) at[0] = b->tile->slot[b->row];
     if (b->path && !is_safe(x)) guard = land(b, path_guard(b), guard);
     Pair r = load_pair(b, v, flat_position(b, v, at, pl), guard);
     if (plain) return r;                                    /* the guard makes it 0 */

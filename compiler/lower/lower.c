@@ -21,7 +21,7 @@ Buf *buf_new(Lower *l, const char *name, Dtype dt, Ext *count, BufRole role, Loc
     bool pairs = dtype_is_complex(dt);
     b->id = l->u->buf.n, b->name = plain_name(l, name), b->dt = pairs ? dtype_real_of(dt) : dt, b->role = role, b->iface = -1, b->loc = loc;
     b->count = pairs ? ext_op(l->a, EXT_MUL, count, ext_const(l->a, 2)) : count;
-    b->read_only = role != BUF_OUTPUT && role != BUF_WORK;
+    b->read_only = role != BUF_OUTPUT && role != BUF_WORK && role != BUF_LOCAL;
     vec_add(l->a, l->u->buf, b);
     return b;
 }

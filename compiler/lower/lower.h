@@ -10,7 +10,7 @@
 #include "loop/loop.h"
 
 /* Where a value lives. ring > 0: only that many elements of axis `time` are kept, element t at place t mod ring. */
-typedef struct Place { Buf *buf; HostBlock *made_in; int time; int64_t ring; } Place;
+typedef struct Place { Buf *buf; HostBlock *made_in; int time; int64_t ring; bool staged; /* rows of a tile only, in the kernel itself */ } Place;
 /* Rows of a fibre: the positions of a space grouped by a chain of maps f(g(e)); map[0] is the outermost. */
 typedef struct Rows { int n; Value *map[8]; Buf *start, *items; HostBlock *made_in; } Rows;
 
@@ -51,9 +51,9 @@ typedef struct GroupMember {
 } GroupMember;
 typedef struct Group { Node *node; Index *time; bool reverse; VEC(GroupMember) member; } Group;
 /* Register tile: an axis of which a kernel handles `rows` positions at once, so that what they share is loaded once. Expressions are
- * lowered once per row (Build.row); reads of `uniform`, a map of that axis, have one value for all rows (tested at run time). */
+ * lowered once per row (Build.row); reads of `uniform`, a map of that axis, have one value for all rows. */
 enum { MOST_ROWS = 16 };
-typedef struct Tile { Index *index; int rows; LX *at[MOST_ROWS]; Value *uniform; } Tile;
+typedef struct Tile { Index *index; int rows; LX *at[MOST_ROWS], *slot[MOST_ROWS]; /* row of a staged value */ Value *uniform; } Tile;
 typedef struct Build {
     Lower *l;
     Kernel *k;
@@ -126,7 +126,7 @@ IfaceItem iface_item(Lower *l, const char *name, const Value *v);
 const char *source_line(Lower *l, Loc loc, const char *otherwise);
 bool lower_compute(Lower *l, Node *n);
 bool few(const Space *s);                                  /* known to have so few elements that lanes do not pay */
-bool lower_tiled(Lower *l, Build *b, Node *n);             /* tile.c: false and nothing done when tiles don't pay */
+Kernel *kernel_of(Lower *l, const Node *n, Ext *extent);
 void finish_equation(Build *b, Value *v, Index **idx, X *expr);
 bool lower_recur(Lower *l, Node *n);
 bool lower_transform(Lower *l, Node *n);

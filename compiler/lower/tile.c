@@ -3,38 +3,35 @@
  *     z[p, j] = sum(i) h[src(p), i] * W[etype(p), i, j]      ->      six rows p, lanes j: each vector of W is used six times
  *     t[v, m, q] = sum(e: dst(e) = v) a[e, m] * w[e, m, q]   ->      all heads m in one walk along the edges of v
  *
- * W depends on the row only through etype(p): rows are taken in the order of their types (the compact spaces already are in that order,
- * else through the sorted list), and a tile whose rows have different types, or that is cut by the end, goes row by row. */
-#include "lower/lower.h"
+ * W depends on the row only through etype(p): then rows are taken in the order of their types and tiles end where the type changes
+ * (a list made once per structure).  A tile that is cut short repeats its last row.
+ *
+ * A value that is read only here, at the row's position, is computed tile by tile in memory of the kernel's own instead of being stored:
+ *     t[p, i] = sum(e: pair(e) = p) c[e] * h[src(e), i];   z[p, j] = sum(i) t[p, i] * W[etype(p), i, j] */
+#include "lower/tile.h"
 
-typedef struct Plan {
-    Lower *l; Node *n;
-    const Index *lane;
-    Tile tile;
-    int axis, sums;                     /* the axis of the tile; reductions that depend on the lane */
-    bool shared, walk;                  /* found: a vector that rows share; a fibre that they share */
-} Plan;
+enum { MOST_ROW = 1024 };                                   /* elements of a staged row */
 
-/* ---- does a tile of this axis pay? -------------------------------------------------------------------------------- */
+/* ---- does a tile along this index pay? ----------------------------------------------------------------------------- */
 static bool see_read(X *e, void *data) {
-    Plan *p = data;
+    TilePlan *p = data;
     if (e->k == X_READ && x_uses_index(e, p->lane) && !varies_by_row(&p->tile, e)) p->shared = true;
     return true;
 }
 static bool see_sum(X *e, void *data) {
-    Plan *p = data;
+    TilePlan *p = data;
     if (e->k != X_REDUCE || !x_uses_index(e, p->lane)) return true;
-    p->sums++;
+    p->alone++;
     if (!varies_by_row(&p->tile, e) || !rows_share_loops(&p->tile, e)) return false;
+    p->sums++;
     p->walk |= e->u.reduce.n_cond > 0;
     x_walk(e->u.reduce.body, see_read, p);
     return false;
 }
-static bool pays(Plan *p, int axis, Value *uniform) {
-    X *expr = p->n->u.compute.expr;
-    p->tile = (Tile){ .index = p->n->u.compute.idx[axis], .uniform = uniform };
-    p->axis = axis, p->sums = 0, p->shared = p->walk = false;
-    x_walk(expr, see_sum, p);
+bool tile_pays(TilePlan *p, const Index *index, Value *uniform) {
+    p->tile = (Tile){ .index = (Index *)index, .uniform = uniform };
+    p->sums = p->alone = 0, p->shared = p->walk = false;
+    x_walk(p->expr, see_sum, p);
     return p->shared;
 }
 /* Maps of one index that are applied to the tile's. */
@@ -47,107 +44,206 @@ static bool see_map(X *e, void *data) {
     if (m->n < 8) m->map[m->n++] = e->u.read.v;
     return true;
 }
-static bool choose(Plan *p) {
+Value *tile_uniform(TilePlan *p, Index *index) {
+    Maps m = { .index = index };
+    x_walk(p->expr, see_map, &m);
+    for (int j = 0; j < m.n; j++) if (tile_pays(p, index, m.map[j])) return m.map[j];
+    return NULL;
+}
+static int choose_axis(TilePlan *p) {
     Value *v = p->n->result[0];
+    Index **idx = p->n->u.compute.idx;
     int64_t extent;
     for (int k = v->rank - 2; k >= 0; k--) {
         if (ext_is_const(v->axis[k]->extent, &extent) && extent < 2) continue;
-        if (pays(p, k, NULL)) return true;
-        Maps m = { .index = p->n->u.compute.idx[k] };
-        x_walk(p->n->u.compute.expr, see_map, &m);
-        for (int j = 0; j < m.n; j++) if (pays(p, k, m.map[j])) return true;
+        if (tile_pays(p, idx[k], NULL) || tile_uniform(p, idx[k])) return k;
     }
     for (int k = v->rank - 2; k >= 0; k--)                    /* a few heads in one walk along a fibre */
-        if (ext_is_const(v->axis[k]->extent, &extent) && extent > 1 && extent <= 8) { pays(p, k, NULL); if (p->walk) return true; }
-    return false;
+        if (ext_is_const(v->axis[k]->extent, &extent) && extent > 1 && extent <= 8) { tile_pays(p, idx[k], NULL); if (p->walk) return k; }
+    return -1;
 }
-/* Rows of the tile and vectors of its lanes, so that accumulators, the shared vectors and two more fit the registers. */
-static bool size_tile(Plan *p, int *width) {
+/* Accumulators, the shared vectors, those of a sum that is not shared, and two more fit the registers. */
+bool tile_size(TilePlan *p, const Space *rows) {
     const Machine *m = p->l->machine;
     Value *v = p->n->result[0];
-    Dtype t = register_type(v->dt);
-    int lanes = m->vector_bytes / dtype_bytes(t), vectors = m->registers >= 32 ? 4 : 2;
+    int lanes = m->vector_bytes / dtype_bytes(register_type(v->dt)), vectors = m->registers >= 32 ? 4 : 2;
     int64_t n, extent;
+    bool known = ext_is_const(rows->extent, &extent);
     if (ext_is_const(v->axis[v->rank - 1]->extent, &n)) while (vectors > 1 && (vectors - 1) * lanes >= n) vectors--;
-    int rows = (m->registers - vectors - 2) / (vectors * (p->sums > 1 ? p->sums : 1));
-    if (!p->shared) while (vectors > 1 && ext_is_const(v->axis[p->axis]->extent, &extent) && extent * vectors > m->registers - 4) vectors--;
-    if (ext_is_const(v->axis[p->axis]->extent, &extent) && (extent < rows || !p->shared)) rows = (int)extent;
-    if (rows > 12) rows = 12;
-    *width = vectors * lanes;
-    return (p->tile.rows = rows) >= 2;
+    if (!p->shared) while (vectors > 1 && known && extent * vectors > m->registers - 4) vectors--;
+    int free = m->registers - vectors - 2 - (p->alone > p->sums ? vectors : 0);
+    int many = free / (vectors * (p->sums > 1 ? p->sums : 1));
+    if (known && (extent < many || !p->shared)) many = (int)extent;
+    p->width = vectors * lanes;
+    return (p->tile.rows = many > 12 ? 12 : many) >= 2;
 }
 
-/* ---- the kernel ------------------------------------------------------------------------------------------------------- */
-static void lanes(Build *b, Plan *p, int width) {
+/* ---- what is computed along, row by row -------------------------------------------------------------------------- */
+typedef struct Readers { const Value *v; const Node *only; int others; } Readers;
+static void see_use(Value *v, void *data) { Readers *r = data; r->others += v == r->v; }
+static bool read_elsewhere(Lower *l, const Value *v, const Node *only) {
+    Readers r = { v, only, 0 };
+    for (int k = 0; k < l->p->node.n; k++) if (l->p->node.at[k] != only) node_each_use(l->p->node.at[k], see_use, &r);
+    for (int k = 0; k < l->p->output.n; k++) r.others += l->p->output.at[k].value == v;
+    return r.others > 0;
+}
+/* Every read of v is at the row: v[p, ..] without a boundary rule */
+typedef struct Rowwise { const Value *v; const Index *row; bool ok; } Rowwise;
+static bool see_rowwise(X *e, void *data) {
+    Rowwise *r = data;
+    if (e->k != X_READ || e->u.read.v != r->v) return true;
+    r->ok &= e->u.read.idx[0]->k == X_INDEX && e->u.read.idx[0]->u.index == r->row;
+    for (int k = 0; k < r->v->rank; k++) r->ok &= e->u.read.bnd[k] == BND_NONE;
+    return true;
+}
+static bool recurs(X *e) { return e->u.read.v->node->kind == N_RECUR; }
+static bool see_recur(X *e, void *data) { if (e->k == X_READ && recurs(e)) *(bool *)data = true; return true; }
+static bool can_stage(TilePlan *p, Value *v) {
+    Lower *l = p->l;
+    const Node *n = v->node;
+    int64_t row;
+    if (n->kind != N_COMPUTE || l->state[n->id] || in_bind(v) || v->rank < 2 || n->u.compute.check_range || dtype_is_complex(v->dt)) return false;
+    if (v->axis[0] != p->tile.index->space || !has_reduce(n->u.compute.expr)) return false;
+    if (!ext_is_const(product_of(l, v->axis, 1, v->rank), &row) || row > MOST_ROW || few(v->axis[v->rank - 1])) return false;
+    Rowwise r = { v, p->tile.index, true };
+    bool recur = false;
+    x_walk(p->expr, see_rowwise, &r);
+    x_walk(n->u.compute.expr, see_recur, &recur);
+    x_walk(p->expr, see_recur, &recur);
+    TilePlan own;                                            /* what gains from tiles of its own gets them */
+    int axis;
+    if (push_plan(l, v->node, &own) || (tile_plan(l, v->node, &own, &axis) && own.shared)) return false;
+    return r.ok && !recur && !read_elsewhere(l, v, p->n);
+}
+static bool see_staged(X *e, void *data) {
+    TilePlan *p = data;
+    if (e->k != X_READ || p->n_staged == MOST_STAGED || p->l->place[e->u.read.v->id].staged || !can_stage(p, e->u.read.v)) return true;
+    Value *v = e->u.read.v;
+    Place *pl = &p->l->place[v->id];
+    pl->staged = true;
+    pl->buf = buf_new(p->l, v->name, v->dt, ext_op(p->l->a, EXT_MUL, ext_const(p->l->a, p->tile.rows), product_of(p->l, v->axis, 1, v->rank)), BUF_LOCAL, v->loc);
+    p->l->state[v->node->id] = 2;
+    p->staged[p->n_staged++] = v;
+    return true;
+}
+void tile_stage(TilePlan *p) { x_walk(p->expr, see_staged, p); }
+bool tile_need(TilePlan *p) {
+    for (int k = 0; k < p->n_staged; k++) if (!need_expr(p->l, p->staged[k]->node->u.compute.expr)) return false;
+    return need_expr(p->l, p->expr);
+}
+
+/* ---- parts of the kernel --------------------------------------------------------------------------------------------- */
+static LX *item_at(Build *b, Buf *items, LX *at, const char *name) {
+    return items ? let(b, lx_cast(b->l->a, lx_load(b->l->a, items, at, NULL), DT_I64), name) : at;
+}
+static void compute_staged(Build *b, Value *v, LX *first, LX *count, Buf *items) {
     Arena *a = b->l->a;
-    Value *v = p->n->result[0];
-    Index **idx = p->n->u.compute.idx, *last = idx[v->rank - 1];
-    Var *j = var_new(b, last->name, DT_I64, false);
-    level_push(b, LV_LANE);
-    level_bind(b->level, a, last, lx_var(a, j));
-    for (b->row = 0; b->row < (b->tile ? b->tile->rows : 1); b->row++) finish_equation(b, v, idx, p->n->u.compute.expr);
-    b->row = 0;
-    level_pop_for(b, j, I64(0), lx_size(a, last->space->extent), LOOP_LANE)->width = width;
+    Index **idx = v->node->u.compute.idx;
+    Var *row = var_new(b, "row", DT_I64, false), *var[8];
+    level_push(b, LV_SERIAL);
+    level_bind(b->level, a, idx[0], item_at(b, items, let(b, lop(b, OP_ADD, first, lx_var(a, row)), idx[0]->name), idx[0]->name));
+    LX *flat = lx_var(a, row);
+    for (int k = v->rank - 1; k > 0; k--) {                  /* lanes outside, as in other kernels */
+        var[k] = var_new(b, idx[k]->name, DT_I64, false);
+        level_push(b, k == v->rank - 1 ? LV_LANE : LV_SERIAL);
+        level_bind(b->level, a, idx[k], lx_var(a, var[k]));
+    }
+    for (int k = 1; k < v->rank; k++) flat = lop(b, OP_ADD, lop(b, OP_MUL, flat, lx_size(a, v->axis[k]->extent)), lx_var(a, var[k]));
+    X *e = v->node->u.compute.expr;
+    store(b, b->l->place[v->id].buf, flat, convert(b, lower_expr(b, e), e->dt, v->dt).re);
+    for (int k = 1; k < v->rank; k++) level_pop_for(b, var[k], I64(0), lx_size(a, v->axis[k]->extent), k == v->rank - 1 ? LOOP_LANE : LOOP_SERIAL);
+    level_pop_for(b, row, I64(0), count, LOOP_SERIAL);
+}
+void tile_open(Build *b, TilePlan *p, LX *first, LX *end, Buf *items) {
+    Tile *t = &p->tile;
+    LX *count = let(b, lop(b, OP_SUB, end, first), "count"), *last = let(b, lop(b, OP_SUB, count, I64(1)), "last");
+    for (int k = 0; k < p->n_staged; k++) compute_staged(b, p->staged[k], first, count, items);
+    for (int k = 0; k < t->rows; k++) {
+        t->slot[k] = k ? let(b, lop(b, OP_MIN, last, I64(k)), "slot") : I64(0);
+        t->at[k] = item_at(b, items, let(b, lop(b, OP_ADD, first, t->slot[k]), t->index->name), t->index->name);
+    }
+    level_bind(b->level, b->l->a, t->index, t->at[0]);
+    b->tile = t;
+}
+/* The list of tiles that do not cross a change of a key: at most one per started tile and per group of equal keys. */
+Buf *tile_list(Lower *l, const char *name, Ext *n, int rows, int n_keys, Buf *const *key, Ext *groups, Ext *extent0, Buf *items, Buf **first, bool bind, Loc loc) {
+    Arena *a = l->a;
+    Ext *one = ext_const(a, 1), *most = ext_op(a, EXT_MIN, n, ext_op(a, EXT_ADD, ext_op(a, EXT_CEILDIV, n, ext_const(a, rows)), groups));
+    BufRole role = bind ? BUF_PLAN : BUF_WORK;
+    Buf *tiles = buf_new(l, arena_printf(a, "tiles_%s", name), DT_I32, ext_op(a, EXT_ADD, most, one), role, loc);
+    if (first) *first = buf_new(l, arena_printf(a, "first_tile_%s", name), DT_I32, ext_op(a, EXT_ADD, extent0, one), role, loc);
+    if (bind) host_alloc(l, tiles);
+    if (bind && first) host_alloc(l, *first);
+    LH *h = host_call(l, RT_TILES, loc, 5, (Ext *[]){ n, ext_const(a, rows), most, ext_const(a, n_keys), extent0 });
+    vec_add(a, h->buf, items);
+    for (int k = 0; k < n_keys; k++) vec_add(a, h->buf, key[k]);
+    vec_add(a, h->buf, tiles);
+    vec_add(a, h->buf, first ? *first : NULL);
+    return tiles;
+}
+
+/* ---- an equation whose own axis is tiled ----------------------------------------------------------------------------- */
+bool tile_plan(Lower *l, Node *n, TilePlan *p, int *axis) {
+    Value *v = n->result[0];
+    *p = (TilePlan){ .l = l, .n = n, .expr = n->u.compute.expr };
+    if (!l->machine || v->rank < 2 || dtype_is_complex(v->dt) || few(v->axis[v->rank - 1]) || in_bind(v) || !has_reduce(p->expr)) return false;
+    p->lane = n->u.compute.idx[v->rank - 1];
+    *axis = choose_axis(p);
+    return *axis >= 0 && tile_size(p, v->axis[*axis]);
 }
 /* Whether the positions of a space come in the order of this map's values: the first key of a space of combinations. */
 static bool in_order(const Space *s, const Value *map) {
     return map->node->kind == N_DERIVE && map->node->u.derive.kind == DV_UNIQUE && map->node->u.derive.space == s && map->result == 0;
 }
-bool lower_tiled(Lower *l, Build *b, Node *n) {
-    Value *v = n->result[0];
+bool tile_lower(TilePlan *p, int axis) {
+    Lower *l = p->l;
     Arena *a = l->a;
-    int width;
-    if (!l->machine || v->rank < 2 || dtype_is_complex(v->dt) || few(v->axis[v->rank - 1])) return false;
-    Plan p = { .l = l, .n = n, .lane = n->u.compute.idx[v->rank - 1] };
-    if (!choose(&p) || !size_tile(&p, &width)) return false;
-    Value *map = p.tile.uniform;
-    Rows *order = map && !in_order(v->axis[p.axis], map) ? rows_of(l, 1, &map) : NULL;
-    if (map && !in_order(v->axis[p.axis], map) && !order) return false;
-    int rows = p.tile.rows;
-    Ext *extent = v->axis[p.axis]->extent, *tiles = ext_op(a, EXT_CEILDIV, extent, ext_const(a, rows));
-    b->k->extent = ext_const(a, 1);
-    for (int k = 0; k < v->rank - 1; k++) b->k->extent = ext_op(a, EXT_MUL, b->k->extent, k == p.axis ? tiles : v->axis[k]->extent);
-    /* items: the tile outermost, so that neighbours share what rows share */
-    LX *rest = lx_var(a, b->k->item);
+    Node *n = p->n;
+    Value *v = n->result[0], *map = p->tile.uniform;
+    Index **idx = n->u.compute.idx;
+    Ext *extent = v->axis[axis]->extent, *tiles = ext_op(a, EXT_CEILDIV, extent, ext_const(a, p->tile.rows));
+    Buf *list = NULL, *items = NULL;
+    if (map) {
+        bool sorted = in_order(v->axis[axis], map);
+        Rows *order = sorted ? NULL : rows_of(l, 1, &map);
+        if (!sorted && !order) return false;
+        HostBlock *save = l->host;
+        if (in_bind(map)) l->host = &l->u->bind;
+        items = order ? order->items : NULL;
+        list = tile_list(l, v->name, extent, p->tile.rows, 1, &l->place[map->id].buf, map->target->extent, map->target->extent, items, NULL, in_bind(map), n->loc);
+        tiles = ext_op(a, EXT_SUB, list->count, ext_const(a, 1));
+        l->host = save;
+    }
+    Ext *count = ext_const(a, 1);
+    for (int k = 0; k < v->rank - 1; k++) count = ext_op(a, EXT_MUL, count, k == axis ? tiles : v->axis[k]->extent);
+    Build build = build_start(l, kernel_of(l, n, count)), *b = &build;
+    b->blocked = true;
+    LX *rest = lx_var(a, b->k->item);                        /* the tile outermost, so that neighbours share what rows share */
     for (int k = v->rank - 2; k >= 0; k--) {
-        if (k == p.axis) continue;
+        if (k == axis) continue;
         LX *size = lx_size(a, v->axis[k]->extent);
-        level_bind(b->level, a, n->u.compute.idx[k], let(b, lop(b, OP_MOD, rest, size), n->u.compute.idx[k]->name));
+        level_bind(b->level, a, idx[k], let(b, lop(b, OP_MOD, rest, size), idx[k]->name));
         rest = let(b, lop(b, OP_FLOORDIV, rest, size), "rest");
     }
-    LX *first = let(b, lop(b, OP_MUL, rest, I64(rows)), "first"), *size = lx_size(a, extent);
-    int64_t known;
-    bool exact = ext_is_const(extent, &known) && known % rows == 0;
-    LX *full = exact ? NULL : let(b, lop(b, OP_LE, lop(b, OP_ADD, first, I64(rows)), size), "full");
-    Tile tile = p.tile;
-    for (int k = 0; k < rows; k++) {
-        LX *at = let(b, lop(b, OP_ADD, first, I64(k)), "row");
-        tile.at[k] = order ? let(b, lx_cast(a, lx_load(a, order->items, at, full), DT_I64), tile.index->name) : at;
+    LX *first, *end, *some = NULL;
+    if (list) {
+        first = let(b, lx_cast(a, lx_load(a, list, rest, NULL), DT_I64), "first");
+        end = let(b, lx_cast(a, lx_load(a, list, lop(b, OP_ADD, rest, I64(1)), NULL), DT_I64), "end");
+        some = let(b, lop(b, OP_LT, first, end), "some");
+    } else {
+        first = let(b, lop(b, OP_MUL, rest, I64(p->tile.rows)), "first");
+        end = let(b, lop(b, OP_MIN, lx_size(a, extent), lop(b, OP_ADD, first, I64(p->tile.rows))), "end");
     }
-    if (map) {                                               /* one value in all rows? */
-        LX *one = let(b, lx_load(a, l->place[map->id].buf, tile.at[0], full), map->name);
-        LX *whole = full;
-        for (int k = 1; k < rows; k++) full = land(b, full, lop(b, OP_EQ, lx_load(a, l->place[map->id].buf, tile.at[k], whole), one));
-        full = let(b, full, "full");
-    }
-    if (full) level_push(b, LV_IF);
-    level_bind(b->level, a, tile.index, tile.at[0]);
-    b->tile = &tile;
-    lanes(b, &p, width);
+    if (some) level_push(b, LV_IF);
+    tile_open(b, p, first, end, items);
+    Var *j = var_new(b, p->lane->name, DT_I64, false);
+    level_push(b, LV_LANE);
+    level_bind(b->level, a, (Index *)p->lane, lx_var(a, j));
+    for (b->row = 0; b->row < p->tile.rows; b->row++) finish_equation(b, v, idx, p->expr);
+    b->row = 0;
+    level_pop_for(b, j, I64(0), lx_size(a, p->lane->space->extent), LOOP_LANE)->width = p->width;
     b->tile = NULL;
-    if (!full) { kernel_add(l, b, MAP_BLOCKED); return true; }
-    LS *branch = level_pop_if(b, full);
-    level_push(b, LV_IF);
-    Var *k = var_new(b, "row", DT_I64, false);
-    LX *end = let(b, lop(b, OP_MIN, size, lop(b, OP_ADD, first, I64(rows))), "last");
-    level_push(b, LV_SERIAL);
-    LX *at = lx_var(a, k);
-    if (order) at = let(b, lx_cast(a, lx_load(a, order->items, at, NULL), DT_I64), tile.index->name);
-    level_bind(b->level, a, tile.index, at);
-    lanes(b, &p, 0);
-    level_pop_for(b, k, first, end, LOOP_SERIAL);
-    branch->other = b->level->block;
-    b->level = b->level->up;
+    if (some) level_pop_if(b, some);
     kernel_add(l, b, MAP_BLOCKED);
-    return true;
+    return !l->cx->n_errors;
 }

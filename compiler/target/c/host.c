@@ -39,7 +39,7 @@ static void print_launch(Printer *p, const LH *h) {
     w->indent++;
     put(w, "PGN_LAUNCH(%s, %d, pgn_cuda_blocks(items, %d), %d, env->stream,\n", kernel_name(p, k, true), q.meets[kernel_at(p->u, k)], k->map == MAP_FLAT ? threads : 1, threads);
     put(w, "           PGN_SIZE(items)");
-    for (int j = 0; j < k->buf.n; j++)
+    for (int j = 0; j < k->buf.n; j++) if (k->buf.at[j]->role != BUF_LOCAL)
         put(w, ",%sPGN_BUF(%s%s, %d)", j % 4 ? " " : "\n           ", k->writes.at[j] ? "" : "const ", c_memory_type(k->buf.at[j]->dt), k->buf.at[j]->id);
     for (int j = 0; j < q.size.n; j++) {
         put(w, ",%sPGN_SIZE(", j % 4 ? " " : "\n           ");

@@ -344,7 +344,7 @@ void print_kernel(Printer *p, const Kernel *k, bool on_device) {
     print_doc(p, k);
     put(w, on_device ? "static __global__ void %s(int64_t items_" : "static void %s(const pgn_env *env, int64_t lo, int64_t hi", kernel_name(p, k, on_device));
     w->indent += 4;
-    for (int j = 0; on_device && j < k->buf.n; j++)
+    for (int j = 0; on_device && j < k->buf.n; j++) if (k->buf.at[j]->role != BUF_LOCAL)
         put(w, ",%s%s%s *%s %s", j % 3 ? " " : "\n", k->writes.at[j] ? "" : "const ", c_memory_type(k->buf.at[j]->dt), d->restrict_, c_name(p->arena, k->buf.at[j]->name));
     for (int j = 0; on_device && j < p->size.n; j++) put(w, ",%sint64_t %s", j % 5 ? " " : "\n", p->size.at[j].name);
     w->indent -= 4;
@@ -352,10 +352,18 @@ void print_kernel(Printer *p, const Kernel *k, bool on_device) {
     w->indent++;
     for (int j = 0; !on_device && j < k->buf.n; j++) {
         const Buf *b = k->buf.at[j];
+        if (b->role == BUF_LOCAL) continue;
         const char *type = arena_printf(p->arena, "%s%s *", k->writes.at[j] ? "" : "const ", c_memory_type(b->dt));
         put(w, "%s%s %s = ", type, d->restrict_, c_name(p->arena, b->name));
         if (d->cast) put(w, "(%s)", type);
         put(w, "env->buf[%d];\n", b->id);
+    }
+    for (int j = 0; j < k->buf.n; j++) {
+        const Buf *b = k->buf.at[j];
+        if (b->role != BUF_LOCAL) continue;
+        put(w, "%s%s %s[", on_device && k->map == MAP_BLOCKED ? "__shared__ " : "", c_memory_type(b->dt), c_name(p->arena, b->name));
+        put_ext(p, b->count, 0);
+        put(w, "];\n");
     }
     bool sizes = false;
     for (int j = 0; !on_device && j < p->size.n; j++) sizes |= p->size.at[j].size->op != EXT_SYM;

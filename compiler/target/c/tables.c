@@ -120,6 +120,7 @@ static const char *role_constant(BufRole r) {
     case BUF_OUTPUT: return "PGN_ROLE_OUTPUT";
     case BUF_CONST: return "PGN_ROLE_CONST";
     case BUF_PLAN: return "PGN_ROLE_PLAN";
+    case BUF_LOCAL: return "PGN_ROLE_CONST";                  /* no memory of the model's */
     case BUF_WORK: break;
     }
     return "PGN_ROLE_WORK";

@@ -145,6 +145,11 @@ static LLVMMetadataRef text_node(Mod *m, const char *s, LLVMMetadataRef second) 
     LLVMMetadataRef at[2] = { LLVMMDStringInContext2(m->c, s, strlen(s)), second };
     return LLVMMDNodeInContext2(m->c, at, second ? 2 : 1);
 }
+static LV local_memory(Gen *g, const Buf *b, int64_t count) {
+    LV at = LLVMBuildAlloca(g->m->b, LLVMArrayType(memory_type(g->m, b->dt), (unsigned)count), b->name);
+    LLVMSetAlignment(at, 64);
+    return at;
+}
 static void prologue(Gen *g) {
     Mod *m = g->m;
     Kernel *k = g->k;
@@ -159,7 +164,8 @@ static void prologue(Gen *g) {
         Buf *b = k->buf.at[j];
         LV id = int64_of(m, b->id);
         scope[j] = text_node(m, arena_printf(m->a, "%s.%s", fn_name, b->name), domain);
-        g->buffer[b->id] = m->const_data[b->id] ? m->const_data[b->id] :
+        int64_t count;
+        g->buffer[b->id] = m->const_data[b->id] ? m->const_data[b->id] : b->role == BUF_LOCAL && ext_is_const(b->count, &count) ? local_memory(g, b, count) :
                            LLVMBuildLoad2(m->b, m->ptr, LLVMBuildInBoundsGEP2(m->b, m->ptr, bufs, &id, 1, ""), b->name);
     }
     for (int j = 0; j < n_used; j++) {
@@ -206,6 +212,7 @@ LV kernel_function(Mod *m, Kernel *k) {
     note_nonnegative(&g, k->item, true);
     /* items are independent, so without lane loops inside they are the lanes */
     bool flat = k->map == MAP_FLAT && !has_lanes(&k->body);
+    for (int j = 0; j < k->buf.n; j++) flat &= k->buf.at[j]->role != BUF_LOCAL;
     LS items = { .k = LS_FOR, .loc = k->loc, .var = k->item, .loop = LOOP_LANE, .body = k->body };
     if (!flat || !gen_lanes(&g, &items, lo, hi, -1)) serial(&g, k->item, lo, hi, &k->body);
     LLVMBuildRetVoid(m->b);

@@ -119,7 +119,7 @@ void module_model(Mod *m, LV *kernels) {
     }
     for (int k = 0; k < u->buf.n; k++) {
         Buf *b = u->buf.at[k];
-        LV f[] = { text(m, b->name), i8_of(m, b->dt), i8_of(m, b->role), i16_of(m, b->iface), m->const_data[k] ? m->const_data[k] : LLVMConstNull(m->ptr),
+        LV f[] = { text(m, b->name), i8_of(m, b->dt), i8_of(m, b->role == BUF_LOCAL ? PGN_ROLE_CONST : (int)b->role), i16_of(m, b->iface), m->const_data[k] ? m->const_data[k] : LLVMConstNull(m->ptr),
                    i32_of(m, b->role == BUF_WORK ? b->first : 0), i32_of(m, b->role == BUF_WORK ? b->last : 0) };
         buffer[k] = record(m, f, 7);
     }

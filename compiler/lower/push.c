@@ -1,0 +1,144 @@
+/* push.c - a fibre sum of contractions, computed where its terms are and added to where they belong.
+ *
+ *     S[v, j] = sum(q: dst(q) = v) sum(i) t[q, i] * W[etype(q), i, j]
+ *
+ * Walking along each fibre would meet another W at every step.  Here the positions q are cut in groups of about equal size, each with
+ * the whole fibres of some v; within a group they are taken by type in register tiles (tile.c), whose rows are added to S.  Groups share no
+ * v, so they run in parallel; along one v the order is that of the types whatever the groups are, so results don't depend on them. */
+#include "lower/tile.h"
+
+enum { MOST_GROUPS = 64, FEWEST_GROUPS = 8, ROWS_PER_TYPE = 40 };
+
+/* The condition  M(q) = v  of a sum: its map, q, and the axis of v. */
+typedef struct Push { Value *map; Index *q; int axis; } Push;
+static bool match_sides(const Node *n, const X *sum, X *read, X *index, Push *p) {
+    while (read->k == X_CAST) read = read->u.cast.arg;
+    while (index->k == X_CAST) index = index->u.cast.arg;
+    if (read->k != X_READ || read->u.read.v->rank != 1 || !read->u.read.v->target || read->u.read.bnd[0] != BND_NONE || index->k != X_INDEX) return false;
+    X *at = read->u.read.idx[0];
+    p->map = read->u.read.v, p->q = NULL, p->axis = -1;
+    for (int k = 0; k < sum->u.reduce.n; k++) if (at->k == X_INDEX && at->u.index == sum->u.reduce.idx[k]) p->q = sum->u.reduce.idx[k];
+    for (int k = 0; k < n->result[0]->rank - 1; k++) if (n->u.compute.idx[k] == index->u.index) p->axis = k;
+    return p->q && p->axis >= 0;
+}
+static bool match(const Node *n, Push *p) {
+    const X *e = n->u.compute.expr;
+    if (e->k != X_REDUCE || e->u.reduce.op != R_SUM || e->u.reduce.n_cond != 1 || e->dt != n->result[0]->dt || e->u.reduce.acc != e->dt) return false;
+    const X *c = e->u.reduce.cond[0];
+    return c->k == X_OP && c->u.op.op == OP_EQ && (match_sides(n, e, c->u.op.arg[0], c->u.op.arg[1], p) || match_sides(n, e, c->u.op.arg[1], c->u.op.arg[0], p));
+}
+/* The term of one q; v stands for M(q) in it. */
+static X *term(Lower *l, const Node *n, const Push *p) {
+    const X *e = n->u.compute.expr;
+    Index *inner[16];
+    int m = 0;
+    for (int k = 0; k < e->u.reduce.n; k++) if (e->u.reduce.idx[k] != p->q) inner[m++] = e->u.reduce.idx[k];
+    X *body = e->u.reduce.body;
+    if (m) body = x_reduce(l->a, R_SUM, m, inner, 0, NULL, body, NULL, e->u.reduce.acc);
+    X *at = x_index(l->a, p->q), *to = x_read(l->a, p->map, &at, NULL, NULL);
+    return x_substitute(l->p, body, 1, &n->u.compute.idx[p->axis], &to);
+}
+bool push_plan(Lower *l, Node *n, TilePlan *plan) {
+    Value *v = n->result[0];
+    Push p;
+    if (!l->machine || v->rank < 2 || dtype_is_complex(v->dt) || dtype_bytes(v->dt) < 4 || few(v->axis[v->rank - 1]) || in_bind(v) || !match(n, &p)) return false;
+    if (n->u.compute.expr->u.reduce.n > 16) return false;
+    *plan = (TilePlan){ .l = l, .n = n, .lane = n->u.compute.idx[v->rank - 1] };
+    if (!has_reduce(n->u.compute.expr->u.reduce.body) && n->u.compute.expr->u.reduce.n == 1) return false;
+    plan->expr = term(l, n, &p);
+    return (tile_pays(plan, p.q, NULL) || tile_uniform(plan, p.q)) && tile_size(plan, p.q->space);
+}
+
+/* So many that the work can be shared out, so few that a group has tens of rows for each type it loads the weights of. */
+static Ext *how_many(Arena *a, Ext *n, const Value *type) {
+    Ext *types = ext_op(a, EXT_MAX, type ? type->target->extent : ext_const(a, 1), ext_const(a, 1));
+    Ext *by_rows = ext_op(a, EXT_FLOORDIV, n, ext_op(a, EXT_MUL, types, ext_const(a, ROWS_PER_TYPE)));
+    return ext_op(a, EXT_MAX, ext_const(a, FEWEST_GROUPS), ext_op(a, EXT_MIN, by_rows, ext_const(a, MOST_GROUPS)));
+}
+/* Which group each q is in. */
+static Buf *groups_of(Lower *l, const Push *p, const Rows *rows, Ext *n, Ext *groups, bool bind, const char *name) {
+    Arena *a = l->a;
+    Buf *to = buf_new(l, arena_printf(a, "group_%s", name), DT_I32, n, bind ? BUF_PLAN : BUF_WORK, p->map->loc);
+    if (bind) host_alloc(l, to);
+    Build build = build_start(l, kernel_new(l, to->name, "groups of whole fibres, of about equal size", n, p->map->loc)), *b = &build;
+    LX *at = lx_var(a, b->k->item), *v = let(b, lx_cast(a, lx_load(a, l->place[p->map->id].buf, at, NULL), DT_I64), "v");
+    LX *g = lop(b, OP_FLOORDIV, lop(b, OP_MUL, lx_load(a, rows->start, v, NULL), lx_size(a, groups)), lx_size(a, n));
+    store(b, to, at, lx_cast(a, lop(b, OP_MIN, g, lop(b, OP_SUB, lx_size(a, groups), I64(1))), DT_I32));
+    kernel_add(l, b, MAP_FLAT);
+    return to;
+}
+static void clear(Lower *l, Node *n) {
+    Value *v = n->result[0];
+    Build b = build_start(l, kernel_new(l, arena_printf(l->a, "%s_zero", v->name), "nothing yet", count_of(l, v), n->loc));
+    store(&b, value_buf(l, v), lx_var(l->a, b.k->item), zero_pair(&b, v->dt).re);
+    kernel_add(l, &b, MAP_FLAT);
+}
+static void add_rows(Build *b, TilePlan *p, const Push *push, LX *count) {
+    Arena *a = b->l->a;
+    Value *v = p->n->result[0];
+    Index **idx = p->n->u.compute.idx;
+    X *at = x_index(a, push->q), *to = x_read(a, push->map, &at, NULL, NULL);
+    Var *var[8];
+    for (int k = 0; k < v->rank - 1; k++) {
+        if (k == push->axis) continue;
+        var[k] = var_new(b, idx[k]->name, DT_I64, false);
+        level_push(b, LV_SERIAL);
+        level_bind(b->level, a, idx[k], lx_var(a, var[k]));
+    }
+    Var *j = var_new(b, p->lane->name, DT_I64, false);
+    level_push(b, LV_LANE);
+    level_bind(b->level, a, (Index *)p->lane, lx_var(a, j));
+    Buf *buf = value_buf(b->l, v);
+    for (b->row = 0; b->row < p->tile.rows; b->row++) {
+        LX *sub[8];
+        for (int k = 0; k < v->rank; k++) sub[k] = k == push->axis ? lower_i64(b, to) : level_find(b, idx[k]);
+        LX *x = convert(b, lower_expr(b, p->expr), p->expr->dt, v->dt).re, *flat = let(b, flat_position(b, v, sub, &b->l->place[v->id]), "to");
+        store(b, buf, flat, wrap_small(b, lop(b, OP_ADD, lx_load(a, buf, flat, NULL), x), v->dt));
+        LS *s = b->level->block.at[b->level->block.n - 1];
+        if (b->row) s->guard = lop(b, OP_LT, I64(b->row), count);       /* a row that only repeats the last one */
+    }
+    b->row = 0;
+    level_pop_for(b, j, I64(0), lx_size(a, p->lane->space->extent), LOOP_LANE)->width = p->width;
+    for (int k = v->rank - 2; k >= 0; k--) if (k != push->axis) level_pop_for(b, var[k], I64(0), lx_size(a, v->axis[k]->extent), LOOP_SERIAL);
+}
+bool push_lower(TilePlan *p) {
+    Lower *l = p->l;
+    Arena *a = l->a;
+    Node *n = p->n;
+    Push push;
+    match(n, &push);
+    Value *map = push.map, *type = p->tile.uniform;
+    Rows *rows = rows_of(l, 1, &map);
+    if (!rows || !need_value(l, map) || (type && !need_value(l, type))) return false;
+    bool bind = in_bind(map) && (!type || in_bind(type));
+    HostBlock *save = l->host;
+    if (bind) l->host = &l->u->bind;
+    Ext *count = push.q->space->extent, *blocks = how_many(a, count, type), *groups = type ? ext_op(a, EXT_MUL, blocks, type->target->extent) : blocks;
+    Buf *key[2] = { groups_of(l, &push, rows, count, blocks, bind, n->result[0]->name), type ? l->place[type->id].buf : NULL }, *first;
+    int n_keys = type ? 2 : 1;
+    BufRole role = bind ? BUF_PLAN : BUF_WORK;
+    Buf *start = buf_new(l, arena_printf(a, "start_%s", key[0]->name), DT_I64, ext_op(a, EXT_ADD, blocks, ext_const(a, 1)), role, n->loc);
+    Buf *items = buf_new(l, arena_printf(a, "items_%s", key[0]->name), DT_I32, count, role, n->loc);
+    if (bind) host_alloc(l, start), host_alloc(l, items);
+    LH *h = host_call(l, RT_FIBRE, n->loc, 3, (Ext *[]){ count, ext_const(a, n_keys), blocks });
+    for (int k = 0; k < n_keys; k++) vec_add(a, h->buf, key[k]);
+    vec_add(a, h->buf, start);
+    vec_add(a, h->buf, items);
+    Buf *list = tile_list(l, n->result[0]->name, count, p->tile.rows, n_keys, key, groups, blocks, items, &first, bind, n->loc);
+    l->host = save;
+
+    clear(l, n);
+    Build build = build_start(l, kernel_of(l, n, blocks)), *b = &build;
+    LX *item = lx_var(a, b->k->item);
+    LX *from = let(b, lx_cast(a, lx_load(a, first, item, NULL), DT_I64), "from"), *to = let(b, lx_cast(a, lx_load(a, first, lop(b, OP_ADD, item, I64(1)), NULL), DT_I64), "to");
+    Var *t = var_new(b, "tile", DT_I64, false);
+    level_push(b, LV_SERIAL);
+    LX *lo = let(b, lx_cast(a, lx_load(a, list, lx_var(a, t), NULL), DT_I64), "first");
+    LX *hi = let(b, lx_cast(a, lx_load(a, list, lop(b, OP_ADD, lx_var(a, t), I64(1)), NULL), DT_I64), "end");
+    tile_open(b, p, lo, hi, items);
+    add_rows(b, p, &push, let(b, lop(b, OP_SUB, hi, lo), "rows"));
+    b->tile = NULL;
+    level_pop_for(b, t, from, to, LOOP_SERIAL);
+    kernel_add(l, b, MAP_BLOCKED);
+    return !l->cx->n_errors;
+}

@@ -1,0 +1,30 @@
+/* tile.h - register tiles: what tile.c finds out about an equation, and the parts of a kernel that is made of tiles. */
+#ifndef PIGEON_LOWER_TILE_H
+#define PIGEON_LOWER_TILE_H
+#include "lower/lower.h"
+enum { MOST_STAGED = 4 };
+typedef struct TilePlan {
+    Lower *l; Node *n;
+    X *expr;                            /* of one element */
+    const Index *lane;
+    Tile tile;
+    int width;                          /* lanes at once */
+    int sums, alone;                    /* reductions that depend on the lane: whose loops the rows share; all */
+    bool shared, walk;                  /* found: a vector that rows share; a fibre that they share */
+    int n_staged; Value *staged[MOST_STAGED];
+} TilePlan;
+bool tile_pays(TilePlan *p, const Index *index, Value *uniform);     /* rows along `index` share vectors */
+Value *tile_uniform(TilePlan *p, Index *index);             /* a map of `index` that makes it pay, or NULL */
+bool tile_size(TilePlan *p, const Space *rows);             /* rows and width; false: too few */
+void tile_stage(TilePlan *p);                               /* finds equations that only this one reads, row by row, and takes them in */
+bool tile_need(TilePlan *p);                                /* lowers what the tile reads */
+/* A tile: rows first..end-1 (at most tile.rows) of items (NULL: the positions themselves); the staged values of its rows are computed.
+ * Rows beyond the end repeat the last one. */
+void tile_open(Build *b, TilePlan *p, LX *first, LX *end, Buf *items);
+Buf *tile_list(Lower *l, const char *name, Ext *n, int rows, int n_keys, Buf *const *key, Ext *groups, Ext *extent0, Buf *items, Buf **first, bool bind, Loc loc);
+/* tile.c, push.c: NULL when it doesn't pay, else the plan; then the kernel */
+bool tile_plan(Lower *l, Node *n, TilePlan *p, int *axis);
+bool tile_lower(TilePlan *p, int axis);
+bool push_plan(Lower *l, Node *n, TilePlan *p);
+bool push_lower(TilePlan *p);
+#endif
