@@ -24,7 +24,12 @@ HIDDEN void pgn_pool_free(Pool *p);
 HIDDEN void pgn_pool_run(Pool *p, int64_t n, int64_t grain, void (*body)(void *arg, int64_t lo, int64_t hi), void *arg);
 
 /* A plan's options: env->options always points at the `given` of one of these (or is NULL: then everything runs in the caller). */
-typedef struct PlanOptions { pgn_options given; Pool *pool; } PlanOptions;
+typedef struct PlanOptions {
+    pgn_options given;
+    Pool *pool;
+    struct Dft *_Atomic dft;              /* plans of transforms, dft.c */
+    int dft_method, dft_lanes;            /* for tests and measurements, 0: chosen; method 1 direct, 2 FFT; lanes 1 base, 2 AVX2, 3 AVX-512 */
+} PlanOptions;
 /* Items cost about `work` operations each; small loops run in the caller. */
 HIDDEN void pgn_parallel(const pgn_options *o, int64_t n, int64_t work, void (*body)(void *arg, int64_t lo, int64_t hi), void *arg);
 #endif

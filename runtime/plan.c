@@ -2,8 +2,9 @@
  *
  * A plan owns copies of the graph's maps and of structural inputs, what bind derives from them, and the layout of the workspace:
  * 64-byte aligned offsets, known before the first run.  Everything the caller says is checked here, before generated code sees it;
- * generated code trusts it.  A plan is not changed by a run, so two threads may use it with two workspaces. */
-#include "internal.h"
+ * generated code trusts it.  A plan is not changed by a run but for the list of its transforms' plans, which only grows: two threads may
+ * use it with two workspaces. */
+#include "dft.h"
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -323,6 +324,7 @@ void pgn_plan_free(pgn_plan *p) {
     const pgn_model *m = p->env.model;
     for (int k = 0; p->env.buf && p->owned && k < m->n_buffer; k++) if (p->owned[k]) { if (p->uploaded) m->dev->free(p->env.buf[k]); else plan_release(p, p->env.buf[k]); }
     pgn_pool_free(p->options.pool);
+    pgn_dft_free(atomic_load(&p->options.dft));
     const pgn_options o = p->options.given;
     void *all[] = { p->env.buf, p->size, p->count, p->offset, p->owned, p };
     for (int k = 0; k < 6; k++) pgn_release(&o, all[k]);

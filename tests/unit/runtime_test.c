@@ -1,7 +1,7 @@
 /* runtime_test.c - libpigeon's numeric half: plans, parallel loops, derived structure, transforms, sorting, factorisations.
  * Each is compared with the plainest way to compute the same. */
 #include "check.h"
-#include "pigeon/model.h"
+#include "dft.h"
 #include <complex.h>
 #include <math.h>
 #include <pthread.h>
@@ -85,7 +85,8 @@ static void test_structure(void) {
 }
 
 /* ---- transforms ------------------------------------------------------------------------------------------------- */
-enum { SIGNED, HALF, COSINE, SINE };
+enum { SIGNED = DFT_SIGNED, HALF = DFT_HALF, COSINE = DFT_COSINE, SINE = DFT_SINE };
+static PlanOptions forced;                /* how the transforms are done */
 /* other: real data for the signed family, complex data for the rest, where that goes. */
 static void test_dft_of(bool other, bool f64, int family, bool inverse, int outer, int points, int inner, int64_t n0, int64_t f0, int64_t f1, int modes) {
     int cin = family == SIGNED || (family == HALF && inverse) ? 2 : 1, cout = family == SIGNED || (family == HALF && !inverse) ? 2 : 1;
@@ -94,9 +95,11 @@ static void test_dft_of(bool other, bool f64, int family, bool inverse, int oute
     int n_in = inverse ? modes : points, n_out = inverse ? points : modes;
     size_t a = (size_t)outer * n_in * inner * cin, b = (size_t)outer * n_out * inner * cout, one = f64 ? 8 : 4;
     int from = cin == 2 ? f64 ? PGN_C128 : PGN_C64 : f64 ? PGN_F64 : PGN_F32, to = cout == 2 ? f64 ? PGN_C128 : PGN_C64 : f64 ? PGN_F64 : PGN_F32;
-    void *in = malloc(a * one + 8), *out = malloc(b * one + 8);
+    void *in = malloc(a * one + (a == 0)), *out = malloc(b * one + (b == 0));
     for (size_t k = 0; k < a; k++) { if (f64) ((double *)in)[k] = uniform(); else ((float *)in)[k] = (float)uniform(); }
-    bool ok = pgn_rt_dft(&env, INTS(from, to, family, inverse, outer, n_in, inner, n_out, points, n0, f0, f1), BUFS(in, out), NULL) == PGN_OK;
+    pgn_env e = { .error = &err, .options = &forced.given };
+    bool ok = pgn_rt_dft(&e, INTS(from, to, family, inverse, outer, n_in, inner, n_out, points, n0, f0, f1), BUFS(in, out), NULL) == PGN_OK;
+    pgn_dft_free(atomic_exchange(&forced.dft, NULL));
     double worst = 0;
     for (int o = 0; o < outer; o++) for (int q = 0; q < n_out; q++) for (int i = 0; i < inner; i++) {
         double complex s = 0;
@@ -122,7 +125,7 @@ static void test_dft_of(bool other, bool f64, int family, bool inverse, int oute
     }
     double limit = (f64 ? 1e-14 : 2e-6) * (inverse ? 4 * modes : 4);
     CHECK(ok && worst <= limit);
-    if (!(worst <= limit)) printf("    f64 %d family %d inverse %d outer %d points %d inner %d modes %d: %g\n", f64, family, inverse, outer, points, inner, modes, worst);
+    if (!(worst <= limit)) printf("    method %d lanes %d f64 %d family %d inverse %d outer %d points %d inner %d modes %d: %g\n", forced.dft_method, forced.dft_lanes, f64, family, inverse, outer, points, inner, modes, worst);
     free(in);
     free(out);
 }
@@ -130,11 +133,15 @@ static void test_dft(bool f64, int family, bool inverse, int outer, int points, 
     for (int other = 0; other < 2; other++) test_dft_of(other, f64, family, inverse, outer, points, inner, n0, f0, f1, modes);
 }
 static void test_dfts(void) {
+    forced.given.threads = 1;
     int lengths[] = { 1, 2, 3, 4, 5, 6, 7, 8, 11, 12, 13, 16, 25, 30, 31, 37, 49, 64, 74, 97, 100, 101, 128, 210, 262, 360, 509 };
     for (size_t k = 0; k < sizeof lengths / sizeof *lengths; k++) {
         int N = lengths[k], h = N / 2;
         for (int inverse = 0; inverse < 2; inverse++) for (int f64 = 0; f64 < 2; f64++) {
-            int outer = 1 + (int)(random_bits() % 3), inner = 1 + (int)(random_bits() % 5);
+            static const int inners[] = { 1, 2, 3, 5, 1, 8, 12, 16, 17, 40 };
+            int inner = inners[random_bits() % 10], outer = 1 + (int)(random_bits() % (inner < 3 ? 40 : 3));
+            forced.dft_method = (int)(random_bits() % 3), forced.dft_lanes = (int)(random_bits() % 4);
+            if (N > 128 && forced.dft_method == 1) forced.dft_method = 0;
             test_dft(f64, SIGNED, inverse, outer, N, inner, N - h, 0, -h, N);           /* all, FFT order */
             test_dft(f64, SIGNED, inverse, outer, N, inner, N, -h, 0, N);
             test_dft(f64, HALF, inverse, outer, N, inner, h + 1, 0, 0, h + 1);
@@ -147,6 +154,18 @@ static void test_dfts(void) {
             test_dft(f64, SINE, inverse, outer, N, inner, keep, 1, 0, keep);
         }
     }
+    for (forced.dft_method = 0; forced.dft_method < 3; forced.dft_method++) for (forced.dft_lanes = 0; forced.dft_lanes < 4; forced.dft_lanes++) for (int f64 = 0; f64 < 2; f64++) {
+        for (int inverse = 0; inverse < 2; inverse++) {
+            test_dft(f64, HALF, inverse, 70, 64, 1, 12, 0, 0, 12);
+            test_dft(f64, HALF, inverse, 3, 20, 37, 4, 0, 0, 4);
+            test_dft(f64, SIGNED, inverse, 37, 36, 1, 7, 0, -7, 14);
+            test_dft(f64, SIGNED, inverse, 2, 24, 12, 5, 0, -5, 10);
+            test_dft(f64, SIGNED, inverse, 2, 24, 12, 5, -3, 0, 5);
+            test_dft(f64, COSINE, inverse, 35, 17, 1, 9, 0, 0, 9);
+            test_dft(f64, SINE, inverse, 3, 18, 19, 9, 1, 0, 9);
+        }
+    }
+    forced.dft_method = forced.dft_lanes = 0;
     test_dft(true, HALF, true, 2, 8, 3, 12, 0, 0, 12);                                   /* frequencies beyond the grid's */
     CHECK(pgn_rt_dft(&env, INTS(PGN_C128, PGN_C128, 0, 0, 0, 8, 1, 8, 8, 8, 0, 0), BUFS(NULL, NULL), NULL) == PGN_OK);
     CHECK(pgn_rt_dft(&env, INTS(PGN_C128, PGN_C128, 0, 0, 1, 8, 1, 8, 9, 8, 0, 0), BUFS(NULL, NULL), NULL) == PGN_E_SIZE);
@@ -534,12 +553,13 @@ static void test_memory(void) {
     char *out = malloc(ROOM);
     for (int which = 0; which <= 5 + EIG; which++) for (int limit = 0;; limit++) {
         Memory m = { .limit = limit };
-        pgn_options o = { .threads = 1, .alloc = limited_alloc, .free = limited_free, .user = &m };
-        pgn_env e = { .error = &err, .options = &o };
+        PlanOptions o = { .given = { .threads = 1, .alloc = limited_alloc, .free = limited_free, .user = &m } };
+        pgn_env e = { .error = &err, .options = &o.given };
         memset(out, 0x5a, ROOM);
         pgn_status st = host_call(which, &e, out);
         bool same = true;
         for (int k = 0; k < ROOM; k++) same = same && out[k] == 0x5a;
+        pgn_dft_free(atomic_load(&o.dft));
         CHECK(m.live == 0);
         if (st == PGN_OK) { CHECK(limit > 0 && !same); break; }
         bool numeric = st == PGN_E_SINGULAR && which == 5 + CHOLESKY;          /* the matrix isn't symmetric: no matter here */

@@ -94,59 +94,6 @@ static void loops(const char *path) {
     run_unit(name, text, s, strstr(text, "(graph ") ? 8 : N, !strcmp(how, "small") ? SMALL : !strcmp(how, "reals") ? REALS : SPECIAL, NULL, ulp);
 }
 
-/* ---- sizes and failures ----------------------------------------------------------------------------------------------------- */
-static const pgn_model *model_of(const char *name, const char *text, LlvmJit **j, Unit **u) {
-    *u = unit_of(name, text);
-    *j = *u ? target_llvm_jit(cx, u, 1, &(LlvmOptions){ .opt = 1, .cpu = "native" }) : NULL;
-    return *j ? target_llvm_jit_symbol(*j, arena_printf(cx->arena, "%s_model", (*u)->name)) : NULL;
-}
-/* Every operation on extents, small and large numbers: the code's count() and extent() give what ext_eval() gives. */
-static void extents(void) {
-    static const char text[] =
-        "(unit sizes \"sizes\" (sym a dim) (sym b dim) (sym c graph) (sym four dim 4)\n"
-        " (buf b0 f32 (+ a (* b c)) output 0) (buf b1 f32 (- a b) output 1) (buf b2 f32 (// (- a c) b) output 2) (buf b3 f32 (ceildiv (- a c) b) output 3)\n"
-        " (buf b4 f32 (mod (- a b) c) output 4) (buf b5 f32 (min (* a a) (* b four)) output 5) (buf b6 f32 (max a (* (* b b) c)) output 6) (buf b7 f32 (* (* a b) (* c c)) output 7)\n"
-        " (output b0 f32 ((+ a (* b c)) c) b0) (input m f32 ((// a c)) _ (target (max a b))) (run))";
-    LlvmJit *j;
-    Unit *u;
-    const pgn_model *m = model_of("sizes", text, &j, &u);
-    expect(m != NULL, "sizes");
-    if (!m) return;
-    bool ok = true;
-    for (int k = 0; k < 4000; k++) {
-        int64_t s[4] = { 0, 0, 0, 4 };
-        for (int q = 0; q < 3; q++) s[q] = (int64_t)(random_bits() >> 1 >> random_bits() % 63);
-        for (int q = 0; q < u->buf.n; q++) ok &= m->count(s, q) == ext_eval(u->buf.at[q]->count, s);
-        ok &= m->extent(s, PGN_ROLE_OUTPUT, 0, 1) == s[2] && m->extent(s, PGN_ROLE_INPUT, 0, 0) == ext_eval(u->input.at[0].extent[0], s);
-        ok &= m->extent(s, PGN_ROLE_INPUT, 0, 1) == (s[0] > s[1] ? s[0] : s[1]) && m->extent(s, PGN_ROLE_PARAM, 0, 0) == -1;
-        if (!ok) { printf("sizes %lld %lld %lld\n", (long long)s[0], (long long)s[1], (long long)s[2]); break; }
-    }
-    expect(ok, "counts and extents");
-    target_llvm_jit_free(j);
-}
-static void failures(void) {
-    static const char text[] =
-        "(unit fails \"fails\" (sym n dim) (buf x i32 n input 0) (input x i32 (n) x) (buf y i32 n output 0) (output y i32 (n) y) (buf big f64 (* n (* n 8)) work)\n"
-        " (kernel y \"y = x\" v n flat 1 (store y v (load x v)))\n"
-        " (bind (check <= n 7 \"at most seven\")) (run (call pgn_rt_check_range (ints n 5 -1) (bufs x)) (launch y)))";
-    LlvmJit *j;
-    Unit *u;
-    const pgn_model *m = model_of("fails", text, &j, &u);
-    expect(m != NULL, "fails");
-    if (!m) return;
-    pgn_plan *p = NULL;
-    pgn_error e;
-    int32_t x[7] = { 0, 1, 2, 9, 4, 5, 6 }, y[7] = { 77 };
-    _Alignas(64) char work[7 * 7 * 64 + 64];
-    expect(pgn_model_plan(m, NULL, (int64_t[]){ 8 }, NULL, NULL, &p, &e) == PGN_E_SIZE && !strcmp(e.message, "at most seven"), "a check in bind fails");
-    expect(pgn_model_plan(m, NULL, (int64_t[]){ 7 }, NULL, NULL, &p, &e) == PGN_OK, "and holds");
-    expect(pgn_model_forward(p, (const void *[]){ x }, NULL, (void *[]){ y }, work, NULL, &e) == PGN_E_RANGE && y[0] == 77, "a call in run fails, nothing is launched");
-    x[3] = x[5] = x[6] = 0;
-    expect(pgn_model_forward(p, (const void *[]){ x }, NULL, (void *[]){ y }, work, NULL, &e) == PGN_OK && y[4] == 4, "and succeeds");
-    pgn_plan_free(p);
-    target_llvm_jit_free(j);
-}
-
 /* ---- what comes out ------------------------------------------------------------------------------------------------------- */
 static bool emit(Unit *u, LlvmOptions o, LlvmOutput kind, const char **data, size_t *size) {
     const void *p;
@@ -221,7 +168,7 @@ int main(int argc, char **argv) {
     for (int k = 0; !only && k < 5; k++) scalars(reg[k], SPECIAL, k < 2 ? 6001 : 1201);
     if (!only) conversions();
     for (size_t k = 0; k < sizeof texts / sizeof *texts; k++) if (!only || !strcmp(only, texts[k])) loops(arena_printf(cx->arena, "%s/%s.loop", TEST_UNITS, texts[k]));
-    if (!only) extents(), failures(), artifacts(TEST_UNITS);
+    if (!only) artifacts(TEST_UNITS);
     printf("%d passed, %d failed\n", counts.passed, counts.failed);
     context_free(cx);
     return counts.failed != 0;
