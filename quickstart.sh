@@ -33,5 +33,15 @@ step() { printf '%s ... ' "$1"; shift; if "$@" >>"$log" 2>&1; then echo ok; else
 step "building pigeonc" make -C build -j"$(nproc)"
 case $what in
 demo) exec sh examples/wordnet/run.sh build ;;
-check) exec make -s -C build check-all ;;
+check)
+    # quick parts once more under sanitizers, counted in the same last line
+    sanitized() {               # sanitized FOLDER SANITIZERS TARGET
+        mkdir -p "$1"
+        [ -f "$1/Makefile" ] || step "configuring with -fsanitize=$2" sh -c "cd $1 && ../configure --enable-sanitize=$2 --disable-shared CFLAGS='-g1 -O1'"
+        step "building with -fsanitize=$2" make -C "$1" -j"$(nproc)" "$3"
+    }
+    sanitized build-sanitize address,undefined check-programs
+    sanitized build-thread thread thread-programs
+    exec make -s -C build check-all CHECK="--also $PWD/build-sanitize:unit,check,pass,diag,input,syntax,examples --also $PWD/build-thread:unit"
+    ;;
 esac

@@ -24,6 +24,11 @@ tests_unit_target_llvm_test_LDADD = libpigeonc.a libpigeon.a $(LLVM_LIBS) $(LAPA
 EXTRA_DIST += tests/run.py tests/reference.py tests/reference_peers.py tests/std.txt tests/diag tests/fuzz tests/input tests/install tests/loop tests/pass tests/syntax tests/values
 check-local: pigeonc $(check_PROGRAMS)
 	@test "$(PYTHON)" != no || { echo "the tests need Python 3. On Debian: apt-get install python3" >&2; exit 1; }
-	SANITIZED="$(SANITIZE)" $(PYTHON) $(srcdir)/tests/run.py $(abs_builddir)
+	SANITIZED="$(SANITIZE)" $(PYTHON) $(srcdir)/tests/run.py $(abs_builddir) $(CHECK)
 check-all: check-local
-.PHONY: check-all
+# for builds with sanitizers: everything, or what has threads
+check-programs: $(BUILT_SOURCES)
+	$(MAKE) $(AM_MAKEFLAGS) pigeonc $(check_PROGRAMS)
+thread-programs: $(BUILT_SOURCES)
+	$(MAKE) $(AM_MAKEFLAGS) tests/unit/runtime_test tests/unit/io_test
+.PHONY: check-all check-programs thread-programs

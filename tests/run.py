@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """The test runner: the folder is the mode.  Prints what failed and, last, `N passed, N failed, N skipped`.
 
-    run.py BUILD [--only MODE,MODE]
+    run.py BUILD [--only MODE,MODE] [--also BUILD:MODE,MODE ..]
+
+--also runs those modes in another build (one with sanitizers) and counts them in.
 
 check      every model of the standard library and the examples passes `pigeonc check`
 diag       `pigeonc check FILE` (or the command of a `# run:` line) prints exactly FILE.expect
@@ -301,6 +303,20 @@ def test_docs(path):
         report("failed" if code else "passed", "%s block %d" % (relative(path), k + 1), error)
 
 
+def test_also(build, modes):
+    """the runner, in another build"""
+    code, out, error = run([sys.executable, os.path.abspath(__file__), build, "--only", modes], timeout=3000, env=dict(os.environ, SANITIZED="yes"))
+    lines = out.splitlines()
+    m = re.match(r"(\d+) passed, (\d+) failed, (\d+) skipped$", lines[-1] if lines else "")
+    if not m or (code and m.group(2) == "0"):
+        return report("failed", "%s: %s" % (build, modes), "exit code %d\n%s%s" % (code, out[-1500:], error[-1500:]))
+    for line in lines[:-1]:
+        print("%s: %s" % (os.path.basename(build), line), flush=True)
+    with lock:
+        for kind, n in zip(("passed", "failed", "skipped"), m.groups()):
+            counts[kind] += int(n)
+
+
 def test_explain():
     """After all others: every id that a model or its data can provoke was provoked, and each has an explanation."""
     code, out, error = run([PIGEONC, "--print=diagnostics"])
@@ -362,6 +378,9 @@ def main():
         for job in concurrent.futures.as_completed([pool.submit(*j) for j in jobs]):
             if job.exception():
                 report("failed", "the runner", repr(job.exception()))
+    for k, word in enumerate(sys.argv):
+        if word == "--also":
+            test_also(*sys.argv[k + 1].split(":"))
     if wanted("explain"):
         test_explain()
     print("%(passed)d passed, %(failed)d failed, %(skipped)d skipped" % counts)
