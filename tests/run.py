@@ -21,6 +21,7 @@ reference  published models computed a second time in plain Python (reference.py
 input      shell scripts that show how bad input is met; each prints `ok ..`, `not ok ..` or `skipped NAME: REASON` lines
 install    the same for the library, installed into a fresh prefix, with clients of several build systems
 explain    every diagnostic id is documented and provoked by a test
+fuzz       the fuzz target over its corpus, the examples, and the IR of the examples, without libFuzzer
 layering   includes point one way
 docs       fenced pgn blocks of README.md and docs/*.md pass `pigeonc check`
 Only the standard library is needed."""
@@ -279,6 +280,21 @@ def test_script(path):
         report("failed", relative(path), "exit code %d\n%s%s" % (code, out[-800:], error[-800:]))
 
 
+def test_fuzz():
+    program = os.path.join(BUILD, "tests", "fuzz", "replay")
+    with tempfile.TemporaryDirectory() as tmp:
+        files = [p for kind in ("examples/*/*.pgn", "lib/std/*.pgn", "tests/*/*.pgn", "tests/*/*.ir", "tests/*/*.loop", "tests/fuzz/corpus/*") for p in sorted(glob.glob(os.path.join(ROOT, kind)))]
+        for k, p in enumerate(files):
+            if p.endswith(".pgn") and "/examples/" in p:
+                code, text, error = run([PIGEONC, "ir", relative(p)])
+                if not code:
+                    files.append(os.path.join(tmp, "%d.ir" % k))
+                    with open(files[-1], "w") as f:
+                        f.write(text)
+        p = subprocess.run([program] + files, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT, env=dict(os.environ, PIGEON_LIB=os.path.join(ROOT, "lib")))
+    report("failed" if p.returncode else "passed", "fuzz corpus of %d files" % len(files), "exit code %d\n%s" % (p.returncode, p.stderr.decode("utf-8", "replace")[-500:]))
+
+
 def test_layering():
     """base <- syntax, ir <- loop, sema, interp, pass <- target, lower <- tool; the runtime knows nothing of the compiler"""
     level = {"base": 0, "pigeon": 0, "syntax": 1, "ir": 1, "loop": 2, "sema": 2, "interp": 2, "pass": 2, "target": 3, "lower": 3, "tool": 5}
@@ -370,6 +386,8 @@ def main():
         jobs += [(test_script, p) for p in sorted(glob.glob(HERE + "/input/*.sh"))]
     if wanted("install"):
         jobs += [(test_script, p) for p in sorted(glob.glob(HERE + "/install/*.sh"))]
+    if wanted("fuzz"):
+        jobs.append((test_fuzz,))
     if wanted("layering"):
         jobs.append((test_layering,))
     if wanted("docs"):
