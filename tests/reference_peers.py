@@ -650,7 +650,7 @@ def compare(pigeonc, c, executor, tmp):
     file, out = os.path.join(tmp, "in.npz"), os.path.join(tmp, "out.npz")
     np.savez(file, **arrays)
     cmd = [pigeonc, "run", os.path.join(ROOT, "lib/std/%s.pgn" % c["file"]), "--model", c["model"], "--inputs", file, "--outputs", out]
-    cmd += [] if not single else ["--executor", executor]
+    cmd += ["--executor", executor]
     cmd += ["--real", "f32" if single else "f64"]
     for k, v in c["dims"].items():
         cmd += ["-D", "%s=%s" % (k, v)]

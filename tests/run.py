@@ -17,6 +17,9 @@ unit       the C test programs; each prints `N passed, N failed`
 pass       `pigeonc opt --run=LIST FILE.ir`, LIST in its `# run:` line, prints exactly FILE.expect
 rewrite    models under several lists of passes give the numbers that they give without, to the last digits
 ir         the printed IR of every model reads back, passes the verifier and prints the same bytes
+executors  the lines of examples and std.txt: compiled code gives what the interpreter gives, by every executor there is here
+cuda       CUDA text of every example is compiled by nvcc for three generations of GPUs, where nvcc is
+tool       shell scripts that show what pigeonc promises to those who build on it; ok and not ok as above
 reference  published models computed a second time in plain Python (reference.py)
 input      shell scripts that show how bad input is met; each prints `ok ..`, `not ok ..` or `skipped NAME: REASON` lines
 install    the same for the library, installed into a fresh prefix, with clients of several build systems
@@ -25,9 +28,9 @@ fuzz       the fuzz target over its corpus, the examples, and the IR of the exam
 layering   includes point one way
 docs       fenced pgn blocks of README.md and docs/*.md pass `pigeonc check`
 Only the standard library is needed."""
-import array
 import concurrent.futures
 import glob
+import json
 import os
 import re
 import struct
@@ -108,7 +111,7 @@ def test_example(path, line, wants):
     words = line.split()
     if "--in" not in words and "--inputs" not in words:
         words += ["--in", "*=random:7"]
-    code, out, error = run([PIGEONC, "run", relative(path)] + words)
+    code, out, error = run([PIGEONC, "run", relative(path), "--executor=interp"] + words)
     name = "%s %s" % (relative(path), line)
     if code:
         return report("failed", name, "exit code %d\n%s" % (code, error))
@@ -120,8 +123,8 @@ def test_example(path, line, wants):
         if not m or abs(float(m.group(1)) - float(number)) > 1e-6 * max(1, abs(float(number))):
             return report("failed", name, "%s is not %s\n%s" % (output, number, out))
     report("passed", name)
-    plain = run([PIGEONC, "run", relative(path), "--json", "--real", "f64"] + words)[1]
-    code, out, error = run([PIGEONC, "run", relative(path), "--json", "--real", "f64", "--run=default"] + words)
+    plain = run([PIGEONC, "run", relative(path), "--executor=interp", "--json", "--real", "f64"] + words)[1]
+    code, out, error = run([PIGEONC, "run", relative(path), "--executor=interp", "--json", "--real", "f64", "--run=default"] + words)
     report("failed" if code or out != plain else "passed", name + " after the passes", "%s%s\nwithout passes:\n%s" % (error, out, plain))
 
 
@@ -130,7 +133,7 @@ def test_library():
     with open(HERE + "/std.txt") as f:
         rows = [line.split() for line in f if line.strip() and not line.startswith("#")]
     for file, model, *options in rows:
-        code, out, error = run([PIGEONC, "run", "lib/std/%s.pgn" % file, "--model", model, "--in", "*=random:7"] + options)
+        code, out, error = run([PIGEONC, "run", "lib/std/%s.pgn" % file, "--model", model, "--executor=interp", "--in", "*=random:7"] + options)
         bad = code or re.search(r"\bnan\b", out)
         report("failed" if bad else "passed", "std %s" % model, error + out)
     have = {(r[0], r[1]) for r in rows}
@@ -171,7 +174,7 @@ REWRITES = ["simplify,algebra,share,inline,cse,dce"]
 
 def arrays(path):
     """The arrays of an .npz as {name: (shape, numbers)}; a complex number is two of them."""
-    code = {"f8": "d", "f4": "f", "c16": "d", "c8": "f", "i8": "q", "i4": "i", "i1": "b", "u1": "B", "b1": "B"}
+    code = {"f8": "d", "f4": "f", "f2": "e", "c16": "d", "c8": "f", "i8": "q", "i4": "i", "i1": "b", "u1": "B", "b1": "B"}
     out = {}
     with zipfile.ZipFile(path) as z:
         for name in z.namelist():
@@ -179,7 +182,7 @@ def arrays(path):
             n = struct.unpack("<H", raw[8:10])[0]
             head = raw[10:10 + n].decode()
             kind, shape = re.search(r"'descr': '.(\w+)'", head).group(1), re.search(r"'shape': \(([^)]*)\)", head).group(1)
-            out[name[:-4]] = (shape, array.array(code[kind], raw[10 + n:]))
+            out[name[:-4]] = (shape, [v for v, in struct.iter_unpack("<" + code[kind], raw[10 + n:])])
     return out
 
 
@@ -191,7 +194,7 @@ def test_rewrite(path, line):
         plain = None
         for passes in [None] + REWRITES:
             file = os.path.join(tmp, "y.npz")
-            code, out, error = run([PIGEONC, "run", relative(path), "--real", "f64", "--outputs", file] + words + (["--run=" + passes] if passes else []))
+            code, out, error = run([PIGEONC, "run", relative(path), "--executor=interp", "--real", "f64", "--outputs", file] + words + (["--run=" + passes] if passes else []))
             name = "%s %s --run=%s" % (relative(path), line, passes)
             if code:
                 report("failed", name, "exit code %d\n%s" % (code, error))
@@ -217,6 +220,31 @@ def differs(a, b):
             if not (p == q or abs(p - q) <= 1e-9 * big or (p != p and q != q)):
                 return "%s at %d: %.17g and %.17g" % (name, k, p, q)
     return None
+
+
+EXECUTORS = "cpu,c,cuda-shim"
+
+
+def test_executors(path, line):
+    words = line.split()
+    if "--in" not in words and "--inputs" not in words:
+        words += ["--in", "*=random:7"]
+    code, out, error = run([PIGEONC, "run", relative(path)] + words + ["--executor", EXECUTORS, "--verify", "-O1"])
+    name = "%s %s by %s" % (relative(path), line, EXECUTORS)
+    report("failed" if code or out.count(": agrees with") != len(EXECUTORS.split(",")) else "passed", name, error or out)
+
+
+def test_cuda(path, archs):
+    """All models of a file together: nvcc starts slowly."""
+    found = {row["name"]: row["what"] for row in json.loads(run([PIGEONC, "--print=config", "--format=json"])[1])["config"]}
+    for arch in archs:
+        name = "%s for cuda:%s" % (relative(path), arch)
+        if not found["nvcc"]:
+            report("skipped", name, "there is no nvcc here")
+        else:
+            with tempfile.TemporaryDirectory() as tmp:
+                code, out, error = run([PIGEONC, relative(path), "--model", "*", "--emit=cubin", "--target=cuda:" + arch, "-o", tmp + "/all.cubin"])
+            report("failed" if code else "passed", name, error)
 
 
 def test_format(path):
@@ -337,7 +365,7 @@ def test_explain():
     """After all others: every id that a model or its data can provoke was provoked, and each has an explanation."""
     code, out, error = run([PIGEONC, "--print=diagnostics"])
     # ids that only later parts of the compiler raise, or that need a machine without memory
-    silent = {"ir-invalid", "verify-failed", "tool-missing", "out-of-memory", "internal", "unsupported", "structure-from-data", "bad-factor",
+    silent = {"ir-invalid", "out-of-memory", "internal", "unsupported", "structure-from-data", "bad-factor",
               "bad-iterate", "bad-selection", "write-failed", "usage", "file-too-large"}
     missing = sorted(set(out.split()) - provoked - silent)
     report("failed" if missing else "passed", "every diagnostic is provoked by a test", "not provoked: " + " ".join(missing))
@@ -380,6 +408,15 @@ def main():
         jobs.append((test_library,))
     if wanted("peers"):
         jobs.append((test_peers,))
+    if wanted("executors"):
+        jobs += [(test_executors, p, line) for p in examples for line in lines_of(p, "run")]
+        with open(HERE + "/std.txt") as f:
+            rows = [line.split() for line in f if line.strip() and not line.startswith("#")]
+        jobs += [(test_executors, "%s/lib/std/%s.pgn" % (ROOT, r[0]), " ".join(["--model"] + r[1:])) for r in rows]
+    if wanted("cuda"):
+        jobs += [(test_cuda, p, ["sm_80", "sm_90a", "sm_100"]) for p in examples]
+    if wanted("tool"):
+        jobs += [(test_script, p) for p in sorted(glob.glob(HERE + "/tool/*.sh")) if not p.endswith("/check.sh")]
     if wanted("reference"):
         jobs += [(test_reference, name, case) for name, case in reference.cases()]
     if wanted("input"):

@@ -1,4 +1,4 @@
-/* front.c - from files to programs; what commands share: phase times, the home of the library. */
+/* front.c - from files to programs to units; what commands share: phase times, the homes of the library and the headers. */
 #include "tool/tool.h"
 #include "pass/pass.h"
 #include "syntax/ast.h"
@@ -8,7 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
-static double now(void) {
+double now(void) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
@@ -20,8 +20,8 @@ void phase_end(Options *o, const char *what) {
     o->phase_start = now();
 }
 
-/* The folder of this program, and the source folder that its build folder belongs to (NULL when installed). */
-static const char *source_home(Context *cx) {
+/* ---- where things are ------------------------------------------------------------------------------------------------ */
+static const char *program_folder(Context *cx) {
     char exe[PATH_MAX];
     ssize_t n = readlink("/proc/self/exe", exe, sizeof exe - 1);
     if (n <= 0) return NULL;
@@ -30,7 +30,12 @@ static const char *source_home(Context *cx) {
     if (!slash) return NULL;
     *slash = 0;
     if ((slash = strrchr(exe, '/')) && !strcmp(slash, "/.libs")) *slash = 0;
-    FILE *f = fopen(arena_printf(cx->arena, "%s/pigeon.srcdir", exe), "r");
+    return arena_strndup(cx->arena, exe, strlen(exe));
+}
+/* The source folder that this program's build folder belongs to; NULL when it is installed. */
+static const char *source_home(Context *cx) {
+    const char *dir = program_folder(cx);
+    FILE *f = dir ? fopen(arena_printf(cx->arena, "%s/pigeon.srcdir", dir), "r") : NULL;
     if (!f) return NULL;
     char line[PATH_MAX];
     char *got = fgets(line, sizeof line, f);
@@ -39,11 +44,22 @@ static const char *source_home(Context *cx) {
     line[strcspn(line, "\n")] = 0;
     return arena_strndup(cx->arena, line, strlen(line));
 }
+/* An installation that was moved as a whole keeps its folders beside one another. */
+static const char *installed(Context *cx, const char *configured, const char *beside, const char *probe) {
+    const char *dir = program_folder(cx), *near = dir ? arena_printf(cx->arena, "%s/../%s", dir, beside) : NULL;
+    if (access(arena_printf(cx->arena, "%s/%s", configured, probe), R_OK) && near && !access(arena_printf(cx->arena, "%s/%s", near, probe), R_OK)) return near;
+    return configured;
+}
 const char *home_std(Context *cx) {
     const char *home = source_home(cx);
-    return home ? arena_printf(cx->arena, "%s/lib", home) : PIGEON_DATADIR;
+    return home ? arena_printf(cx->arena, "%s/lib", home) : installed(cx, PIGEON_DATADIR, "share/pigeon", "std/prelude.pgn");
+}
+const char *home_include(Context *cx) {
+    const char *home = source_home(cx);
+    return home ? arena_printf(cx->arena, "%s/runtime/include", home) : installed(cx, PIGEON_INCLUDEDIR, "include", "pigeon/model.h");
 }
 
+/* ---- files to programs to units ---------------------------------------------------------------------------------------- */
 File *front_parse(Options *o, const char *path) {
     phase_begin(o);
     int source = source_read(o->cx, path, NO_LOC);
@@ -51,13 +67,19 @@ File *front_parse(Options *o, const char *path) {
     phase_end(o, "parse");
     return o->cx->n_errors ? NULL : f;
 }
-
-/* --run: the passes asked for, the verifier after each */
-static Program *rewritten(Options *o, Program *p) {
-    if (!p || !o->passes) return p;
-    p = pass_run(p, !strcmp(o->passes, "default") ? pass_default() : o->passes, NULL, NULL);
-    phase_end(o, "passes");
-    return p;
+static bool wanted_after(const Options *o, const char *step) { return o->print_after && (!strcmp(o->print_after, step) || !strcmp(o->print_after, "all")); }
+static void print_step(const Options *o, const Writer *w, const char *step) {
+    fprintf(stderr, "; ---- after %s ----\n", step);
+    fwrite(w->at, 1, w->n, stderr);
+    (void)o;
+}
+static void after_pass(Program *p, const char *pass, void *data) {
+    Options *o = data;
+    if (!wanted_after(o, pass)) return;
+    Writer w;
+    writer_init(&w, o->cx->arena);
+    program_print(p, &w);
+    print_step(o, &w, pass);
 }
 Program *front_program(Options *o, File *f, const char *model) {
     phase_begin(o);
@@ -65,9 +87,37 @@ Program *front_program(Options *o, File *f, const char *model) {
     phase_end(o, "check");
     if (!p || o->cx->n_errors || !program_verify(p, "sema")) return NULL;
     phase_end(o, "verify");
-    return rewritten(o, p);
+    after_pass(p, "sema", o);
+    return p;
+}
+/* The verifier runs after each. */
+Program *front_passes(Options *o, Program *p, const char *passes) {
+    if (!p || !passes) return p;
+    phase_begin(o);
+    p = pass_run(p, !strcmp(passes, "default") ? pass_default() : passes, after_pass, o);
+    phase_end(o, "passes");
+    return p;
+}
+const char *front_pipeline(const Options *o) { return o->passes ? o->passes : o->opt ? pass_default() : NULL; }
+
+/* Lowering wants to know what is structural, also when the passes that were asked for leave it out. */
+Unit *front_unit(Options *o, Program *p, const Machine *machine) {
+    if (!(p = front_passes(o, p, "structure"))) return NULL;
+    phase_begin(o);
+    Unit *u = lower_program(p, machine);
+    phase_end(o, "lower");
+    if (!u || o->cx->n_errors || !unit_verify(u, "lower")) return NULL;
+    phase_end(o, "verify");
+    if (wanted_after(o, "lower")) {
+        Writer w;
+        writer_init(&w, o->cx->arena);
+        unit_print(u, &w);
+        print_step(o, &w, "lower");
+    }
+    return u;
 }
 
+/* ---- commands that end with the program ----------------------------------------------------------------------------------- */
 int command_check(Options *o) {
     for (int k = 0; k < o->file.n; k++) {
         File *f = front_parse(o, o->file.at[k]);
@@ -78,7 +128,6 @@ int command_check(Options *o) {
     }
     return o->cx->n_errors ? EXIT_DIAGNOSED : EXIT_OK;
 }
-
 int command_fmt(Options *o) {
     int code = EXIT_OK;
     for (int k = 0; k < o->file.n; k++) {
@@ -97,21 +146,12 @@ int command_fmt(Options *o) {
     }
     return code;
 }
-
-static int print_program(Options *o, const Program *p) {
+int command_ir(Options *o) {
+    File *f = front_parse(o, o->file.at[0]);
+    Program *p = f ? front_passes(o, front_program(o, f, o->model.n ? o->model.at[0] : NULL), o->passes) : NULL;
+    if (!p) return EXIT_DIAGNOSED;
     Writer w;
     writer_init(&w, o->cx->arena);
     program_print(p, &w);
     return write_file(o->cx, o->output ? o->output : "-", w.at, w.n, false) ? EXIT_OK : EXIT_DIAGNOSED;
-}
-int command_ir(Options *o) {
-    File *f = front_parse(o, o->file.at[0]);
-    Program *p = f ? front_program(o, f, o->model) : NULL;
-    return p ? print_program(o, p) : EXIT_DIAGNOSED;
-}
-int command_opt(Options *o) {
-    int source = source_read(o->cx, o->file.at[0], NO_LOC);
-    Program *p = source < 0 ? NULL : program_read(o->cx, source);
-    if (!p || !program_verify(p, "read") || !(p = rewritten(o, p))) return EXIT_DIAGNOSED;
-    return print_program(o, p);
 }

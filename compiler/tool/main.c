@@ -1,32 +1,37 @@
 /* main.c - pigeonc: options, one command, diagnostics, exit code. */
 #include "tool/tool.h"
-#include "pass/pass.h"
-#include <string.h>
+#include <signal.h>
 
-int command_print(const char *what) {
-    if (!strcmp(what, "version")) printf("pigeonc %s\n", PACKAGE_VERSION);
-    else if (!strcmp(what, "options")) options_help(stdout, 0);
-    else if (!strcmp(what, "passes")) for (int k = 0; k < n_pass; k++) printf("%-10s %s\n", pass_table[k].name, pass_table[k].what);
-    else if (!strcmp(what, "diagnostics")) for (int k = 0; k < D_COUNT; k++) printf("%s\n", diag_slug((DiagId)k));
-    else {
-        fprintf(stderr, "pigeonc: --print takes version, options, passes or diagnostics, not `%s`\n", what);
-        return EXIT_USAGE;
+static int run_command(Options *o) {
+    switch (o->command) {
+    case 'C': return command_compile(o);
+    case 'R': return command_run(o);
+    case 'K': return command_check(o);
+    case 'F': return command_fmt(o);
+    case 'I': return command_ir(o);
+    case 'O': return command_opt(o);
+    default: return EXIT_USAGE;
     }
-    return EXIT_OK;
 }
-
+/* A defect of the compiler counts most, then a file or program that is missing. */
+static int code_of(const Context *cx, int code) {
+    for (int k = 0; k < cx->diag.n && code == EXIT_DIAGNOSED; k++) {
+        DiagId id = cx->diag.at[k]->id;
+        if (id == D_INTERNAL) code = EXIT_INTERNAL;
+        else if (id == D_FILE_NOT_FOUND || id == D_TOOL_MISSING) code = EXIT_MISSING;
+    }
+    return code;
+}
 int main(int argc, char **argv) {
+    signal(SIGXFSZ, SIG_IGN);              /* a file beyond the limit is a failed write */
     Context *cx = context_new();
     Options o;
-    bool done;
-    int code = options_parse(cx, argc, argv, &o, &done);
-    if (!done) {
+    int code = options_parse(cx, argc, argv, &o);
+    if (!code) {
         cx->std_dir = o.std_dir ? o.std_dir : home_std(cx);
-        code = o.command == 'R' ? command_run(&o) : o.command == 'F' ? command_fmt(&o) : o.command == 'I' ? command_ir(&o) : o.command == 'O' ? command_opt(&o) : command_check(&o);
+        code = o.query ? command_query(&o) : run_command(&o);
         diag_print_all(cx, stderr, o.diag_format, o.color);
-        for (int k = 0; k < cx->diag.n && code == EXIT_DIAGNOSED; k++)
-            if (cx->diag.at[k]->id == D_INTERNAL) code = EXIT_INTERNAL;
-            else if (cx->diag.at[k]->id == D_FILE_NOT_FOUND) code = EXIT_MISSING;
+        code = code_of(cx, code);
         if (code == EXIT_INTERNAL) {
             fprintf(stderr, "this is a defect of pigeonc; reproduce it with:\n   ");
             for (int k = 0; k < argc; k++) fprintf(stderr, " %s", argv[k]);

@@ -1,6 +1,8 @@
-/* options.c - the command line, from the rows of options.def, through getopt_long. */
+/* options.c - the command line, from the rows of options.def: response files, words to options, options to their places. */
 #include "tool/tool.h"
-#include <getopt.h>
+#include "pass/pass.h"
+#include <ctype.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,39 +13,70 @@ typedef enum OptionId {
 #undef OPTION
     OPT_COUNT
 } OptionId;
-static const struct { const char *name; char short_; const char *arg, *commands, *help; } option_row[OPT_COUNT] = {
+const OptionRow option_row[] = {
 #define OPTION(id, long_, short_, arg, commands, help) { long_, short_, arg, commands, help },
 #include "tool/options.def"
 #undef OPTION
 };
-
-static const struct { char id; const char *name, *args, *what; } command_row[] = {
+const int n_option = OPT_COUNT;
+const CommandRow command_row[] = {
+    { 'C', "",      "MODEL.pgn",    "compile: an object file and its header, or what --emit says" },
     { 'R', "run",   "MODEL.pgn",    "check the model and run it on data" },
     { 'K', "check", "MODEL.pgn...", "report every error of the files" },
     { 'F', "fmt",   "MODEL.pgn...", "lay the files out canonically, in place" },
     { 'I', "ir",    "MODEL.pgn",    "print the inter-operator IR of a model" },
-    { 'O', "opt",   "PROGRAM.ir",   "read IR text, verify it, print it again" },
+    { 'O', "opt",   "PROGRAM.ir",   "read IR text of either level, verify it, and go on from there" },
 };
+const int n_command = sizeof command_row / sizeof *command_row;
 
-void options_help(FILE *out, char command) {
-    fprintf(out, "pigeonc - a compiler for equations over typed index spaces\n\nusage:\n");
-    for (size_t k = 0; k < sizeof command_row / sizeof *command_row; k++)
-        if (!command || command == command_row[k].id)
-            fprintf(out, "  pigeonc %s%s%s [options]\n      %s\n", command_row[k].name, *command_row[k].name ? " " : "", command_row[k].args,
-                    command_row[k].what);
-    fprintf(out, "\noptions:\n");
-    for (int k = 0; k < OPT_COUNT; k++) {
-        if (command && !strchr(option_row[k].commands, command)) continue;
-        char left[80];
-        const char *arg = option_row[k].arg;
-        int n = option_row[k].short_ ? snprintf(left, sizeof left, "-%c, --%s", option_row[k].short_, option_row[k].name)
-                                     : snprintf(left, sizeof left, "    --%s", option_row[k].name);
-        if (arg) snprintf(left + n, sizeof left - (size_t)n, *arg == '?' ? "[=%s]" : "=%s", arg + (*arg == '?'));
-        fprintf(out, "  %-30s %s\n", left, option_row[k].help);
-    }
-    fprintf(out, "\nexit codes: 0 done, 1 errors were diagnosed, 2 usage, 3 a file or tool is missing, 70 internal error\n");
+static int usage(const char *fmt, ...) PRINTF_LIKE(1, 2);
+static int usage(const char *fmt, ...) {
+    va_list ap;
+    va_start(ap, fmt);
+    fputs("pigeonc: ", stderr);
+    vfprintf(stderr, fmt, ap);
+    fputs("\ntry `pigeonc --help`\n", stderr);
+    va_end(ap);
+    return EXIT_USAGE;
 }
 
+/* ---- response files: @FILE stands for the words in FILE, which quotes and backslashes protect ---------------------- */
+enum { MOST_FILES = 16 };
+static int add_word(Context *cx, Words *to, const char *word, int depth);
+static int add_file(Context *cx, Words *to, const char *path, int depth) {
+    FILE *f = depth < MOST_FILES ? fopen(path, "rb") : NULL;
+    if (!f) {
+        if (depth == MOST_FILES) return usage("response files are nested more than %d deep (`%s`)", MOST_FILES, path);
+        fprintf(stderr, "pigeonc: `%s` can't be opened: %s\n", path, strerror(errno));
+        return EXIT_MISSING;
+    }
+    Writer w;
+    char quote = 0;
+    bool in_word = false;
+    int code = 0;
+    for (int c = 0; c != EOF && !code;) {
+        c = getc(f);
+        if (!in_word && c != EOF && !isspace(c)) { writer_init(&w, cx->arena); put_raw(&w, "", 0); in_word = true; }
+        if (!in_word) continue;
+        if (c == EOF || (!quote && isspace(c))) { code = add_word(cx, to, w.at, depth + 1); in_word = false; quote = 0; continue; }
+        if (c == quote) quote = 0;
+        else if (!quote && (c == '"' || c == '\'')) quote = (char)c;
+        else {
+            int d = c == '\\' && quote != '\'' ? getc(f) : c;
+            char byte = (char)d;
+            if (d != EOF) put_raw(&w, &byte, 1);
+        }
+    }
+    fclose(f);
+    return code;
+}
+static int add_word(Context *cx, Words *to, const char *word, int depth) {
+    if (*word == '@' && word[1]) return add_file(cx, to, word + 1, depth);
+    vec_add(cx->arena, *to, word);
+    return 0;
+}
+
+/* ---- values ---------------------------------------------------------------------------------------------------------- */
 static bool split_pair(const char *s, Context *cx, Pair *p) {
     const char *eq = strchr(s, '=');
     if (!eq || eq == s) return false;
@@ -51,106 +84,181 @@ static bool split_pair(const char *s, Context *cx, Pair *p) {
     p->value = intern(cx, eq + 1);
     return true;
 }
+static void split_list(Context *cx, const char *s, Words *to) {
+    while (*s) {
+        size_t n = strcspn(s, ",");
+        const char *word = intern_n(cx, s, n);
+        if (n) vec_add(cx->arena, *to, word);
+        s += n + (s[n] == ',');
+    }
+}
+static bool whole_number(const char *s, int least, int most, int *v) {
+    char *end;
+    errno = 0;
+    long n = strtol(s, &end, 10);
+    if (end == s || *end || errno || n < least || n > most) return false;
+    *v = (int)n;
+    return true;
+}
+static int no_such(Context *cx, const char *what, const char *name, const char *const *known, int n) {
+    const char *near = did_you_mean(cx, name, known, n);
+    return near ? usage("there is no %s `%s`; did you mean `%s`?", what, name, near) : usage("there is no %s `%s`", what, name);
+}
+/* One option with its value (NULL when it has none). */
+static int take(Options *o, OptionId id, const char *v) {
+    static const char *const executors[] = { "interp", "cpu", "c", "cuda", "cuda-shim" };
+    Context *cx = o->cx;
+    Pair pair;
+    char *end;
+    switch (id) {
+    case OPT_OUTPUT: o->output = v; break;
+    case OPT_EMIT: split_list(cx, v, &o->emit); break;
+    case OPT_MODEL: split_list(cx, v, &o->model); break;
+    case OPT_DEFINE:
+        if (!split_pair(v, cx, &pair)) return usage("-D needs NAME=VALUE, not `%s`", v);
+        vec_add(cx->arena, o->define, (Fixed){ pair.name, pair.value });
+        break;
+    case OPT_REAL:
+        o->real = dtype_from_name(v);
+        if (o->real != DT_F32 && o->real != DT_F64) return usage("--real is f32 or f64, not `%s`", v);
+        break;
+    case OPT_OPTIMIZE: if (!whole_number(v, 0, 3, &o->opt)) return usage("-O takes 0, 1, 2 or 3, not `%s`", v); break;
+    case OPT_TARGET:
+        if (!(o->target = target_find(cx, v))) return usage("there is no target `%s`; --print=targets lists them", v);
+        break;
+    case OPT_DEBUG: o->debug = true; break;
+    case OPT_MANIFEST: o->manifest = true; break;
+    case OPT_SYMBOL_PREFIX:
+        for (const char *s = v; *s; s++) if (!isalnum((unsigned char)*s) && *s != '_') return usage("--symbol-prefix is made of letters, digits and `_`, not `%s`", v);
+        if (isdigit((unsigned char)*v)) return usage("--symbol-prefix doesn't begin with a digit: `%s`", v);
+        o->symbol_prefix = v;
+        break;
+    case OPT_DEPS: o->deps = true; break;
+    case OPT_DEPS_FILE: o->deps_file = v; o->deps = true; break;
+    case OPT_DEPS_TARGET: o->deps_target = v; break;
+    case OPT_DEPS_PHONY: o->deps_phony = true; break;
+    case OPT_CHECK: o->check_only = true; break;
+    case OPT_PASSES: o->passes = v; break;
+    case OPT_PRINT_AFTER: {
+        const char *names[16] = { "sema", "lower", "all" };
+        int n = 3, j = 0;
+        while (n - 3 < n_pass && n < 16) names[n] = pass_table[n - 3].name, n++;
+        while (j < n && strcmp(names[j], v)) j++;
+        if (j == n) return no_such(cx, "pass", v, names, n);
+        o->print_after = v;
+        break;
+    }
+    case OPT_TIME: o->time = true; break;
+    case OPT_INPUTS: o->inputs = v; break;
+    case OPT_IN: case OPT_GRAPH: case OPT_OUT:
+        if (!split_pair(v, cx, &pair)) return usage("--%s needs NAME=SOMETHING, not `%s`", option_row[id].name, v);
+        if (id == OPT_IN) vec_add(cx->arena, o->in, pair);
+        else if (id == OPT_GRAPH) vec_add(cx->arena, o->graph, pair);
+        else vec_add(cx->arena, o->out, pair);
+        break;
+    case OPT_OUTPUTS: o->outputs = v; break;
+    case OPT_EXECUTOR: {
+        int first = o->executor.n, n = sizeof executors / sizeof *executors;
+        split_list(cx, v, &o->executor);
+        for (int k = first; k < o->executor.n; k++) {
+            int j = 0;
+            while (j < n && strcmp(executors[j], o->executor.at[k])) j++;
+            if (j == n) return no_such(cx, "executor", o->executor.at[k], executors, n);
+        }
+        break;
+    }
+    case OPT_VERIFY:
+        o->verify = true;
+        if (v && ((o->tolerance = strtod(v, &end)) < 0 || end == v || *end || o->tolerance != o->tolerance)) return usage("--verify takes a tolerance, such as 1e-4, not `%s`", v);
+        break;
+    case OPT_THREADS: if (!whole_number(v, 1, 4096, &o->threads)) return usage("--threads takes a number from 1, not `%s`", v); break;
+    case OPT_BENCH:
+        o->bench = 0;
+        if (v && !whole_number(v, 1, 1000000, &o->bench)) return usage("--bench takes a number of runs from 1, not `%s`", v);
+        break;
+    case OPT_JSON: o->json = true; break;
+    case OPT_STD_DIR: o->std_dir = v; break;
+    case OPT_DIAG_FORMAT: case OPT_FORMAT:
+        if (strcmp(v, "json") && strcmp(v, "text")) return usage("--%s is text or json, not `%s`", option_row[id].name, v);
+        if (id == OPT_FORMAT) o->json = *v == 'j';
+        else o->diag_format = *v == 'j' ? DIAG_JSON : DIAG_TEXT;
+        break;
+    case OPT_COLOR:
+        if (!strcmp(v, "always")) o->color = true;
+        else if (!strcmp(v, "never")) o->color = false;
+        else if (strcmp(v, "auto")) return usage("--color is auto, always or never, not `%s`", v);
+        break;
+    case OPT_EXPLAIN: o->query = arena_printf(cx->arena, "explain:%s", v); break;
+    case OPT_PRINT: o->query = v; break;
+    case OPT_HELP: o->query = "help"; break;
+    case OPT_VERSION: o->query = "version"; break;
+    case OPT_COUNT: break;
+    }
+    return 0;
+}
 
-int options_parse(Context *cx, int argc, char **argv, Options *o, bool *done) {
-    *done = true;
-    *o = (Options){ .cx = cx, .real = DT_F32 };
-    o->color = isatty(2) && !getenv("NO_COLOR");
-    int first = 1;
-    if (argc > 1)
-        for (size_t k = 0; k < sizeof command_row / sizeof *command_row; k++)
-            if (!strcmp(argv[1], command_row[k].name)) o->command = command_row[k].id, first = 2;
-    struct option longs[OPT_COUNT + 1];
-    char shorts[3 * OPT_COUNT + 1], *s = shorts;
+/* ---- words ------------------------------------------------------------------------------------------------------------- */
+/* The row that a word names, and the value in the same word (NULL when there is none); -1: none. */
+static int find_long(const char *word, const char **value) {
+    size_t n = strcspn(word, "=");
+    *value = word[n] ? word + n + 1 : NULL;
+    for (int k = 0; k < OPT_COUNT; k++) if (strlen(option_row[k].name) == n && !strncmp(option_row[k].name, word, n)) return k;
+    return -1;
+}
+static int find_short(const char *word, const char **value) {
+    int found = -1;
+    size_t best = 0;
     for (int k = 0; k < OPT_COUNT; k++) {
-        const char *arg = option_row[k].arg;
-        longs[k] = (struct option){ option_row[k].name, !arg ? no_argument : *arg == '?' ? optional_argument : required_argument, NULL, 1000 + k };
-        if (option_row[k].short_) {
-            *s++ = option_row[k].short_;
-            if (arg) *s++ = ':';
-        }
+        const char *s = option_row[k].short_;
+        size_t n = s ? strlen(s) : 0;
+        if (n <= best || strncmp(s, word, n) || (word[n] && !option_row[k].arg)) continue;
+        found = k, best = n;
     }
-    *s = 0;
-    longs[OPT_COUNT] = (struct option){ 0 };
-    char **av = argv + (first - 1);
-    int ac = argc - (first - 1);
-    optind = 1;
-    for (int c; (c = getopt_long(ac, av, shorts, longs, NULL)) != -1;) {
-        if (c == '?') { fprintf(stderr, "try `pigeonc --help`\n"); return EXIT_USAGE; }
-        int id = c - 1000;
-        if (c < 1000)
-            for (int k = 0; k < OPT_COUNT; k++) if (option_row[k].short_ == c) id = k;
-        if (*option_row[id].commands && o->command && !strchr(option_row[id].commands, o->command)) {
-            fprintf(stderr, "pigeonc: --%s does not belong to this command; see `pigeonc --help`\n", option_row[id].name);
-            return EXIT_USAGE;
+    *value = found >= 0 && word[best] ? word + best : NULL;
+    return found;
+}
+static int unknown_option(Context *cx, const char *word) {
+    const char *names[OPT_COUNT];
+    for (int k = 0; k < OPT_COUNT; k++) names[k] = option_row[k].name;
+    const char *bare = word + strspn(word, "-"), *near = word[1] == '-' ? did_you_mean(cx, intern_n(cx, bare, strcspn(bare, "=")), names, OPT_COUNT) : NULL;
+    return near ? usage("there is no option `%s`; did you mean `--%s`?", word, near) : usage("there is no option `%s`", word);
+}
+static int parse_words(Options *o, const Words *w, int first) {
+    bool plain = false;
+    for (int k = first; k < w->n; k++) {
+        const char *word = w->at[k], *v;
+        if (plain || *word != '-' || !word[1]) { vec_add(o->cx->arena, o->file, word); continue; }
+        if (!strcmp(word, "--")) { plain = true; continue; }
+        bool is_long = word[1] == '-';
+        int id = is_long ? find_long(word + 2, &v) : find_short(word + 1, &v);
+        if (id < 0) return unknown_option(o->cx, word);
+        const OptionRow *row = &option_row[id];
+        if (*row->commands && !strchr(row->commands, o->command)) return usage("--%s does not belong to this command", row->name);
+        if (v && !row->arg) return usage("--%s takes no value", row->name);
+        if (!v && row->arg && *row->arg != '?') {
+            if (k + 1 == w->n) return usage("--%s needs a value: --%s=%s", row->name, row->name, row->arg);
+            v = w->at[++k];
         }
-        const char *v = optarg;
-        Pair pair;
-        switch ((OptionId)id) {
-        case OPT_OUTPUT: o->output = v; break;
-        case OPT_PASSES: o->passes = v; break;
-        case OPT_CHECK: o->check_only = true; break;
-        case OPT_MODEL: o->model = intern(cx, v); break;
-        case OPT_DEFINE:
-            if (!split_pair(v, cx, &pair)) { fprintf(stderr, "pigeonc: -D needs NAME=VALUE, not `%s`\n", v); return EXIT_USAGE; }
-            vec_add(cx->arena, o->define, (Fixed){ pair.name, pair.value });
-            break;
-        case OPT_REAL:
-            o->real = dtype_from_name(v);
-            if (o->real != DT_F32 && o->real != DT_F64) { fprintf(stderr, "pigeonc: --real is f32 or f64, not `%s`\n", v); return EXIT_USAGE; }
-            break;
-        case OPT_TIME: o->time = true; break;
-        case OPT_INPUTS: o->inputs = v; break;
-        case OPT_IN: case OPT_GRAPH: case OPT_OUT:
-            if (!split_pair(v, cx, &pair)) { fprintf(stderr, "pigeonc: --%s needs NAME=SOMETHING, not `%s`\n", option_row[id].name, v); return EXIT_USAGE; }
-            if (id == OPT_IN) vec_add(cx->arena, o->in, pair);
-            else if (id == OPT_GRAPH) vec_add(cx->arena, o->graph, pair);
-            else vec_add(cx->arena, o->out, pair);
-            break;
-        case OPT_OUTPUTS: o->outputs = v; break;
-        case OPT_EXECUTOR:
-            if (strcmp(v, "interp")) { fprintf(stderr, "pigeonc: this version has one executor, interp, and no `%s`\n", v); return EXIT_USAGE; }
-            break;
-        case OPT_JSON: o->json = true; break;
-        case OPT_STD_DIR: o->std_dir = v; break;
-        case OPT_DIAG_FORMAT:
-            if (!strcmp(v, "json")) o->diag_format = DIAG_JSON;
-            else if (strcmp(v, "text")) { fprintf(stderr, "pigeonc: --diagnostics-format is text or json, not `%s`\n", v); return EXIT_USAGE; }
-            break;
-        case OPT_COLOR:
-            if (!strcmp(v, "always")) o->color = true;
-            else if (!strcmp(v, "never")) o->color = false;
-            else if (strcmp(v, "auto")) { fprintf(stderr, "pigeonc: --color is auto, always or never, not `%s`\n", v); return EXIT_USAGE; }
-            break;
-        case OPT_EXPLAIN: {
-            const char *text = diag_explain(v);
-            if (!text) { fprintf(stderr, "pigeonc: there is no diagnostic `%s`; --print=diagnostics lists them\n", v); return EXIT_USAGE; }
-            printf("%s\n", text);
-            return EXIT_OK;
-        }
-        case OPT_PRINT:
-            if (!strcmp(v, "options")) { options_help(stdout, 0); return EXIT_OK; }
-            return command_print(v);
-        case OPT_HELP: options_help(stdout, first == 2 ? o->command : 0); return EXIT_OK;
-        case OPT_VERSION: return command_print("version");
-        case OPT_COUNT: break;
-        }
+        int code = take(o, (OptionId)id, v);
+        if (code) return code;
     }
-    for (int k = optind; k < ac; k++) vec_add(cx->arena, o->file, (const char *)av[k]);
-    if (!o->command) {
-        fprintf(stderr, "pigeonc: say what to do: run, check, fmt, ir or opt\n");
-        options_help(stderr, 0);
-        return EXIT_USAGE;
-    }
+    return 0;
+}
+int options_parse(Context *cx, int argc, char **argv, Options *o) {
+    *o = (Options){ .cx = cx, .command = 'C', .real = DT_F32, .opt = 2, .bench = -1, .tolerance = -1 };
+    o->color = isatty(2) && !getenv("NO_COLOR");
+    Words w = { 0 };
+    int code = 0, first = 0;
+    for (int k = 1; k < argc; k++) if ((code = add_word(cx, &w, argv[k], 0))) return code;
+    for (int k = 0; w.n && k < n_command; k++) if (*command_row[k].name && !strcmp(w.at[0], command_row[k].name)) o->command = command_row[k].id, first = 1;
+    if ((code = parse_words(o, &w, first))) return code;
+    if (o->query) { if (!first) o->command = '?'; return 0; }
     if (!o->file.n) {
         fprintf(stderr, "pigeonc: no model given\n");
-        options_help(stderr, argc > 1 ? o->command : 0);
+        help_print(stderr, first ? o->command : 0);
         return EXIT_USAGE;
     }
-    if (o->file.n > 1 && o->command != 'K' && o->command != 'F') {
-        fprintf(stderr, "pigeonc: one file at a time here, not %d\n", o->file.n);
-        return EXIT_USAGE;
-    }
-    *done = false;
+    if (o->file.n > 1 && o->command != 'K' && o->command != 'F') return usage("one file at a time here, not %d", o->file.n);
+    if (o->model.n > 1 && o->command != 'C') return usage("one model at a time here, not %d", o->model.n);
     return 0;
 }

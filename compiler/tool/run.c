@@ -1,81 +1,151 @@
-/* run.c - `pigeonc run`: data in, the reference interpreter, data out.  Outputs are written only after everything succeeded. */
-#include "tool/data.h"
+/* run.c - `pigeonc run`: data in, one or several executors, data out.  Outputs are written only after everything succeeded. */
+#include "tool/exec.h"
 #include <inttypes.h>
 #include <math.h>
-#include <pthread.h>
-#include <time.h>
-#include <unistd.h>
+#include <string.h>
 
-/* ---- progress: a line on a terminal for what takes over two seconds ------------------------------------------ */
-typedef struct Progress { pthread_t thread; pthread_mutex_t lock; pthread_cond_t stop; bool on, stopped; const char *what; } Progress;
-static void *progress_main(void *arg) {
-    Progress *p = arg;
-    int seconds = 0;
-    pthread_mutex_lock(&p->lock);
-    while (!p->stopped) {
-        struct timespec t;
-        clock_gettime(CLOCK_REALTIME, &t);
-        t.tv_sec += 1;
-        pthread_cond_timedwait(&p->stop, &p->lock, &t);
-        if (!p->stopped && ++seconds > 2) fprintf(stderr, "\r%s ... %d s", p->what, seconds);
+/* ---- what is said about it --------------------------------------------------------------------------------------------- */
+static void put_outputs(Writer *w, const RunResult *r, int n, bool json) {
+    for (int k = 0; k < n; k++) {
+        const pgn_tensor *y = &r->output[k];
+        double lo = INFINITY, hi = -INFINITY, sum = 0, v = 0;
+        int64_t whole;
+        for (int64_t q = 0; q < y->n; q++) { v = element_get(y, q, 0, &whole); sum += v; if (v < lo) lo = v; if (v > hi) hi = v; }
+        if (json) { put(w, k ? ", {\"name\": " : "{\"name\": "); put_json(w, y->name); put(w, ", \"type\": \"%s\", \"shape\": [", pgn_dtype_name(y->dtype)); }
+        else put(w, "%s: %s[", y->name, pgn_dtype_name(y->dtype));
+        for (int q = 0; q < y->rank; q++) put(w, "%s%" PRId64, q ? ", " : "", y->extent[q]);
+        put(w, "]");
+        if (json && y->n && isfinite(sum)) put(w, ", \"min\": %.17g, \"max\": %.17g, \"mean\": %.17g", lo, hi, sum / (double)y->n);
+        else if (!json && !y->rank) put(w, " = %.9g", v);
+        else if (!json && y->n) put(w, "  min %.6g  mean %.6g  max %.6g", lo, sum / (double)y->n, hi);
+        else if (!json) put(w, "  empty");
+        put(w, json ? "}" : "\n");
     }
-    pthread_mutex_unlock(&p->lock);
-    if (seconds > 2) fprintf(stderr, "\r\033[K");
-    return NULL;
 }
-static void progress_start(Progress *p, const char *what) {
-    *p = (Progress){ .what = what, .on = isatty(2) };
-    if (!p->on) return;
-    pthread_mutex_init(&p->lock, NULL);
-    pthread_cond_init(&p->stop, NULL);
-    p->on = pthread_create(&p->thread, NULL, progress_main, p) == 0;
-}
-static void progress_stop(Progress *p) {
-    if (!p->on) return;
-    pthread_mutex_lock(&p->lock);
-    p->stopped = true;
-    pthread_cond_signal(&p->stop);
-    pthread_mutex_unlock(&p->lock);
-    pthread_join(p->thread, NULL);
-}
-
-static double at(const Array *r, int64_t k) { return r->i ? (double)r->i[k] : r->re[k]; }
-static void report(const Options *o, const Program *p, const Array *y) {
-    bool j = o->json;
-    if (j) printf("{\"model\": \"%s\", \"executor\": \"interp\", \"outputs\": [", p->name);
-    for (int k = 0; k < p->output.n; k++) {
-        double lo = INFINITY, hi = -INFINITY, sum = 0;
-        for (int64_t q = 0; q < y[k].n; q++) { double v = at(&y[k], q); sum += v; if (v < lo) lo = v; if (v > hi) hi = v; }
-        if (j) printf("%s{\"name\": \"%s\", \"type\": \"%s\", \"shape\": [", k ? ", " : "", p->output.at[k].name, dtype_name(y[k].dt));
-        else printf("%s: %s[", p->output.at[k].name, dtype_name(y[k].dt));
-        for (int q = 0; q < y[k].rank; q++) printf("%s%" PRId64, q ? ", " : "", y[k].extent[q]);
-        printf("]");
-        if (j && y[k].n && isfinite(sum)) printf(", \"min\": %.17g, \"max\": %.17g, \"mean\": %.17g", lo, hi, sum / (double)y[k].n);
-        else if (!j && !y[k].rank) printf(" = %.9g", at(&y[k], 0));
-        else if (!j && y[k].n) printf("  min %.6g  mean %.6g  max %.6g", lo, sum / (double)y[k].n, hi);
-        else if (!j) printf("  empty");
-        printf(j ? "}" : "\n");
+static void put_json_run(Writer *w, const RunResult *r, int n) {
+    put(w, "{\"executor\": ");
+    put_json(w, r->executor);
+    if (r->how) { put(w, ", \"how\": "); put_json(w, r->how); put(w, ", \"workspace_bytes\": %zu", r->workspace); }
+    if (r->runs) put(w, ", \"runs\": %d, \"median_ms\": %.6g, \"min_ms\": %.6g, \"first_ms\": %.6g, \"bind_ms\": %.6g, \"compile_ms\": %.6g", r->runs, 1e3 * r->median, 1e3 * r->least,
+                     1e3 * r->first, 1e3 * r->bind, 1e3 * r->compile);
+    if (r->verified) {
+        put(w, ", \"verify\": [");
+        for (int k = 0; k < n; k++) {
+            put(w, k ? ", {\"name\": " : "{\"name\": ");
+            put_json(w, r->output[k].name);
+            put(w, ", \"error\": %.6g, \"tolerance\": %.6g}", r->worst[k], r->tolerance[k]);
+        }
+        put(w, "]");
     }
-    if (j) printf("]}\n");
+    put(w, "}");
+}
+/* "c: verified, largest error 1.2e-07 (y)"; "c: median 1.23 ms, .." */
+static void put_text_run(Writer *w, const RunResult *r, int n) {
+    if (r->verified) {
+        int at = 0;
+        for (int k = 1; k < n; k++) if (r->worst[k] > r->worst[at]) at = k;
+        if (n) put(w, "%s: agrees with the reference; largest error %.3g of the scale (%s, %.3g allowed)\n", r->executor, r->worst[at], r->output[at].name, r->tolerance[at]);
+    }
+    if (!r->runs) return;
+    put(w, "%s: median %.4g ms, least %.4g ms of %d runs", r->executor, 1e3 * r->median, 1e3 * r->least, r->runs);
+    if (r->how) put(w, "; bind %.4g ms, workspace %zu bytes (%s)", 1e3 * r->bind, r->workspace, r->how);
+    put(w, "\n");
+}
+static void report(Options *o, const Program *p, const RunResult *r, int n) {
+    Writer w;
+    writer_init(&w, o->cx->arena);
+    if (o->json) {
+        put(&w, "{\"model\": ");
+        put_json(&w, p->name);
+        put(&w, ", \"executor\": ");
+        put_json(&w, r[0].executor);
+        put(&w, ", \"outputs\": [");
+        put_outputs(&w, &r[0], p->output.n, true);
+        put(&w, "], \"runs\": [");
+        for (int k = 0; k < n; k++) { put(&w, k ? ", " : ""); put_json_run(&w, &r[k], p->output.n); }
+        put(&w, "]}\n");
+    } else {
+        put_outputs(&w, &r[0], p->output.n, false);
+        for (int k = 0; k < n; k++) put_text_run(&w, &r[k], p->output.n);
+    }
+    fwrite(w.at ? w.at : "", 1, w.n, stdout);
 }
 
+/* ---- running -------------------------------------------------------------------------------------------------------------- */
+static bool reference(Options *o, Program *p, RunData *d, RunResult *r) {
+    Progress bar;
+    phase_begin(o);
+    progress_start(&bar, "reference interpreter");
+    bool ok = interp_result(o, p, d, r);
+    progress_stop(&bar);
+    phase_end(o, "interpreter");
+    return ok;
+}
+static bool compiled(Options *o, Program *p, Unit *u, RunData *d, RunResult *r) {
+    Progress bar;
+    Artifact a;
+    phase_begin(o);
+    progress_start(&bar, "compiling");
+    double start = now();
+    bool ok = artifact_make(o, u, r->executor, &a);
+    r->compile = now() - start;
+    progress_stop(&bar);
+    phase_end(o, arena_printf(o->cx->arena, "compile (%s)", r->executor));
+    if (!ok) return false;
+    r->how = a.how;
+    progress_start(&bar, "running");
+    ok = artifact_run(o, p, &a, d, r);
+    progress_stop(&bar);
+    artifact_free(&a);
+    phase_end(o, arena_printf(o->cx->arena, "run (%s)", r->executor));
+    return ok;
+}
+/* Processors get register tiles; text and GPUs don't, so there may be two units of one program. */
+static Unit *unit_for(Options *o, Program *p, const char *executor, Unit *unit[2]) {
+    bool tiled = !strcmp(executor, "cpu");
+    Machine m;
+    if (unit[tiled]) return unit[tiled];
+    if (tiled && !executor_machine(o, &m)) return NULL;
+    return unit[tiled] = front_unit(o, p, tiled ? &m : NULL);
+}
+/* The reference is the program as the language says it; compiled code and an interpreter that is told --run see it after passes. */
+static bool run_all(Options *o, Program *p, RunData *d, RunResult *r, int n) {
+    RunResult want = { 0 };
+    Unit *unit[2] = { NULL, NULL };
+    Program *code = NULL;
+    int bench = o->bench;
+    o->bench = -1;
+    if (o->verify && !reference(o, p, d, &want)) return false;
+    o->bench = bench;
+    for (int k = 0; k < n; k++) {
+        r[k].executor = o->executor.at[k];
+        if (!strcmp(r[k].executor, "interp")) {
+            Program *q = front_passes(o, p, o->passes);
+            if (!q || !reference(o, q, d, &r[k])) return false;
+        } else {
+            if (!code && !(code = front_passes(o, p, front_pipeline(o)))) return false;
+            Unit *u = unit_for(o, code, r[k].executor, unit);
+            if (!u || !compiled(o, p, u, d, &r[k])) return false;
+        }
+        if (o->verify) verify_result(o, p, want.output, &r[k]);
+    }
+    return !o->cx->n_errors;
+}
 int command_run(Options *o) {
     File *f = front_parse(o, o->file.at[0]);
-    if (!f) return EXIT_DIAGNOSED;
-    Program *p = front_program(o, f, o->model);
+    Program *p = f ? front_program(o, f, o->model.n ? o->model.at[0] : NULL) : NULL;
     if (!p) return EXIT_DIAGNOSED;
+    if (!o->executor.n) vec_add(o->cx->arena, o->executor, DEFAULT_EXECUTOR);
     RunData d;
+    RunResult *r = NEWN(o->cx->arena, RunResult, o->executor.n + 1);
     phase_begin(o);
-    if (!data_load(o, p, &d)) return EXIT_DIAGNOSED;
+    bool ok = data_load(o, p, &d);
     phase_end(o, "load data");
-    Array *y = NEWN(o->cx->arena, Array, p->output.n + 1);
-    InterpArgs args = { .size = d.size, .graph = d.graph, .input = d.input, .param = d.param };
-    Progress bar;
-    progress_start(&bar, "reference interpreter");
-    bool ok = interp_run(p, &args, y, o->cx->arena);
-    progress_stop(&bar);
-    phase_end(o, "run");
-    if (!ok || !data_save(o, p, y)) return EXIT_DIAGNOSED;
-    report(o, p, y);
-    return EXIT_OK;
+    ok = ok && run_all(o, p, &d, r, o->executor.n);
+    phase_begin(o);
+    ok = ok && data_save(o, p, &d, r[0].output);
+    phase_end(o, "save data");
+    if (ok) report(o, p, r, o->executor.n);
+    data_free(&d);
+    return ok ? EXIT_OK : EXIT_DIAGNOSED;
 }

@@ -4,37 +4,96 @@
 #include "config.h"
 #include "base/base.h"
 #include "ir/ir.h"
+#include "loop/loop.h"
 #include "sema/sema.h"
+#include <pthread.h>
 
 typedef enum { EXIT_OK = 0, EXIT_DIAGNOSED = 1, EXIT_USAGE = 2, EXIT_MISSING = 3, EXIT_INTERNAL = 70 } ExitCode;
 typedef struct Pair { const char *name, *value; } Pair;        /* --in x=FILE */
+typedef VEC(const char *) Words;
 typedef struct Options {
     Context *cx;
-    char command;                          /* R run, K check, F fmt, I ir, O opt */
-    VEC(const char *) file;
-    const char *model, *inputs, *outputs, *std_dir, *output, *passes;
+    char command;                          /* C compile, R run, K check, F fmt, I ir, O opt, ? query */
+    Words file, model, emit, executor;
+    const char *inputs, *outputs, *std_dir, *output, *passes, *print_after, *symbol_prefix, *deps_file, *deps_target, *query;
+    const struct Target *target;           /* NULL: the command's own default */
     VEC(Fixed) define;
     VEC(Pair) in, graph, out;
     Dtype real;
-    bool time, json, color, check_only;
+    int opt, threads, bench;               /* bench: -1 no, 0 as many runs as fit */
+    double tolerance;                      /* of --verify; -1: by type */
+    bool time, json, color, check_only, debug, manifest, deps, deps_phony, verify;
     DiagFormat diag_format;
     double phase_start;                    /* --time */
 } Options;
 
-/* options.c: 0, or the exit code when the run ends here (help, usage error) */
-int options_parse(Context *cx, int argc, char **argv, Options *o, bool *done);
-void options_help(FILE *out, char command);
-/* front.c: files to programs */
+/* options.c: 0, or the exit code of a usage error */
+int options_parse(Context *cx, int argc, char **argv, Options *o);
+/* query.c: what pigeonc says about itself; the tables of commands and options as text */
+void help_print(FILE *out, char command);  /* 0: all */
+int command_query(Options *o);
+typedef struct OptionRow { const char *name, *short_, *arg, *commands, *help; } OptionRow;
+extern const OptionRow option_row[];
+extern const int n_option;
+typedef struct CommandRow { char id; const char *name, *args, *what; } CommandRow;
+extern const CommandRow command_row[];
+extern const int n_command;
+
+/* target.c */
+typedef enum TargetKind { TARGET_CPU, TARGET_CUDA } TargetKind;
+typedef struct Target {
+    const char *name; TargetKind kind;
+    const char *arch;                      /* of the processor: "x86_64", "aarch64"; NULL: this machine's */
+    const char *cpu, *march;               /* its name for LLVM and for a C compiler's -march; CUDA: "sm_90" */
+    const char *what;
+} Target;
+extern const Target target_row[];
+extern const int n_target;
+const Target *target_find(Context *cx, const char *name);       /* NULL when there is none; any cuda:sm_N is one */
+const char *target_triple(const Target *t);                     /* NULL when it is this machine's */
+
+/* front.c: files to programs to units */
 File *front_parse(Options *o, const char *path);
 Program *front_program(Options *o, File *f, const char *model);
-void phase_begin(Options *o);                                       /* --time */
+Program *front_passes(Options *o, Program *p, const char *passes /* NULL: none */);
+const char *front_pipeline(const Options *o);                   /* the passes that -O or --run choose for code */
+Unit *front_unit(Options *o, Program *p, const Machine *machine);        /* lowered and verified; machine NULL: for text and GPUs */
+double now(void);                                               /* seconds */
+void phase_begin(Options *o);                                   /* --time */
 void phase_end(Options *o, const char *what);
-const char *home_std(Context *cx);                                  /* the folder that has std/ */
-/* run.c, front.c, main.c */
+const char *home_std(Context *cx);                              /* the folder that has std/ */
+const char *home_include(Context *cx);                          /* the folder that has pigeon/ */
+
+/* manifest.c */
+void put_json(Writer *w, const char *text);                     /* a JSON string */
+void manifest_print(Writer *w, const Options *o, Unit *const *u, int n);
+
+/* process.c: other programs */
+typedef struct Scratch { const char *dir; Words file; } Scratch;                  /* a temporary folder and what is in it */
+bool scratch_begin(Context *cx, Scratch *s);
+const char *scratch_file(Context *cx, Scratch *s, const char *name);              /* "dir/name", removed by scratch_end() */
+void scratch_end(Scratch *s);
+typedef enum ToolId { TOOL_CC, TOOL_NVCC } ToolId;
+const char *tool_search(Context *cx, ToolId id);                /* the command, or NULL */
+const char *tool_find(Context *cx, ToolId id);                  /* the same; NULL after a diagnostic that names the package */
+/* Runs it in the scratch folder. What it says becomes a diagnostic when it fails. */
+bool tool_run(Context *cx, const char *program, const Words *arguments, Scratch *s);
+
+/* compile.c */
+typedef struct EmitRow { const char *name, *extension; bool text; const char *what; } EmitRow;
+extern const EmitRow emit_row[];
+extern const int n_emit;
+
+/* progress.c: a line on a terminal for what takes over two seconds */
+typedef struct Progress { pthread_t thread; pthread_mutex_t lock; pthread_cond_t stop; bool on, stopped; const char *what; } Progress;
+void progress_start(Progress *p, const char *what);
+void progress_stop(Progress *p);
+
+#define DEFAULT_EXECUTOR "cpu"
 int command_run(Options *o);
 int command_check(Options *o);
 int command_fmt(Options *o);
 int command_ir(Options *o);
 int command_opt(Options *o);
-int command_print(const char *what);
+int command_compile(Options *o);
 #endif

@@ -55,7 +55,7 @@ class Checker:
         args = self.write(p, prune)
         want = lambda way: only is None or only == way       # noqa: E731
         told = ["--inputs", "m.npz"]
-        code, out, error = self.run(["run"] + args + told + ["--outputs", "interp.npz"])
+        code, out, error = self.run(["run"] + args + told + ["--executor", "interp", "--outputs", "interp.npz"])
         if code:
             return Failure("interp", kind_of(code, error), error)
         first = read_npz(os.path.join(self.folder, "interp.npz"))
@@ -64,7 +64,7 @@ class Checker:
             if f:
                 return f
         if want("passes"):
-            code, out, error = self.run(["run"] + args + told + ["--run=default", "--outputs", "passes.npz"])
+            code, out, error = self.run(["run"] + args + told + ["--executor", "interp", "--run=default", "--outputs", "passes.npz"])
             if code:
                 return Failure("passes", kind_of(code, error), error)
             f = self.compare(p, "passes", first, 1e-6)

@@ -1,0 +1,61 @@
+# `pigeonc run` beyond the interpreter: executors, what --verify finds, graphs from files, times.
+. "$ROOT/tests/tool/check.sh"
+r="run m.pgn --model second -D n=7 -D in=5 -D out=3 --in *=random:1"
+set -f
+passes "executors and the reference" "$PIGEONC" $r --executor=cpu,c,cuda-shim --verify
+is "each is named" "$(grep -o '^[a-z-]*: agrees' out.txt | tr '\n' ' ')" "cpu: agrees c: agrees cuda-shim: agrees "
+for level in 0 1 3; do passes "cpu at -O$level" "$PIGEONC" $r --executor=cpu -O$level --verify; done
+case $(uname -m) in x86_64) passes "cpu for any x86-64" "$PIGEONC" $r --target=cpu:x86-64 --verify ;; esac
+fails "code for another machine" 1 "[usage]" "$PIGEONC" $r --target=$(test $(uname -m) = aarch64 && echo cpu:avx2 || echo aarch64)
+fails "a tolerance that f32 can't meet" 1 "[verify-failed]" "$PIGEONC" $r --executor=c --verify=0 --out y=y.npy
+cp err.txt place.txt
+passes "the place is named" grep -q '`y`\[[0-9], [0-9]\] is' place.txt
+is "a failed run writes nothing" "$(ls y.npy 2>/dev/null)" ""
+"$PIGEONC" $r --executor=interp --outputs want.npz; "$PIGEONC" $r --executor=c --outputs got.npz
+passes "outputs have the model's names, types and shapes" python3 -c '
+import zipfile
+names = lambda f: sorted((n, zipfile.ZipFile(f).read(n)[:128]) for n in zipfile.ZipFile(f).namelist())
+assert names("want.npz") == names("got.npz") and len(names("got.npz")) == 2'
+passes "--bench and --json" "$PIGEONC" $r --executor=c --bench=3 --verify --json
+mv out.txt bench.json
+passes "say so" python3 -c '
+import json
+d = json.load(open("bench.json")); q = d["runs"][0]
+assert d["executor"] == "c" and q["runs"] == 3 and 0 < q["min_ms"] <= q["median_ms"] and q["bind_ms"] > 0 and "workspace_bytes" in q and q["verify"][0]["error"] <= q["verify"][0]["tolerance"], d'
+passes "the interpreter can be timed too" "$PIGEONC" $r --executor=interp --bench=2
+CC=/nowhere/cc fails "no C compiler" 3 "[tool-missing]" "$PIGEONC" $r --executor=c
+CC=false fails "a C compiler that refuses" 1 "[tool-failed]" "$PIGEONC" $r --executor=c
+TMPDIR=/nowhere fails "no temporary folder" 1 "[write-failed]" "$PIGEONC" $r --executor=c
+mkdir tmp; TMPDIR=$PWD/tmp "$PIGEONC" $r --executor=c >/dev/null; CC=false TMPDIR=$PWD/tmp "$PIGEONC" $r --executor=c 2>/dev/null
+is "temporary files go away" "$(ls tmp)" ""
+for e in c cpu; do
+    for n in 1 2; do "$PIGEONC" run m.pgn --model second -D n=5000 -D in=50 -D out=30 --in *=random:1 --executor=$e --threads=$n --out y=$n.npy >/dev/null; done
+    passes "the same bits for any number of threads by $e" cmp 1.npy 2.npy
+done
+
+# graphs: counts come from arrays over them, else from the ids; a graph in an archive of its own
+python3 - <<'PY'
+import array, struct, zipfile
+def npy(descr, shape, body):
+    h = "{'descr': '%s', 'fortran_order': False, 'shape': %s, }" % (descr, shape)
+    h += " " * ((-(len(h) + 11)) % 64) + "\n"
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(h)) + h.encode() + body
+i = lambda v: npy("<i8", "(%d,)" % len(v), array.array("q", v).tobytes())
+f = lambda n, d: npy("<f4", "(%d, %d)" % (n, d), array.array("f", range(n * d)).tobytes())
+def save(name, **m):
+    with zipfile.ZipFile(name, "w") as z:
+        for k, v in m.items(): z.writestr(k.replace("__", ".") + ".npy", v)
+save("more.npz", x=f(6, 2), g__src=i([0, 1, 3]), g__dst=i([1, 2, 2]))      # six nodes, ids name four
+save("less.npz", x=f(3, 2), g__src=i([0, 1, 3]), g__dst=i([1, 2, 2]))      # three nodes, ids name four
+save("graph.npz", src=i([0, 1, 3]), dst=i([1, 2, 2]))
+save("x.npz", x=f(6, 2))
+save("huge.npz", x=f(3, 2), g__src=i([0, 1 << 31]), g__dst=i([1, 2]))
+PY
+g="run m.pgn --model first"
+passes "nodes without edges" "$PIGEONC" $g --inputs more.npz --executor=c,interp --verify
+is "are counted by the features" "$(head -1 out.txt | cut -c1-12)" "y: f32[6, 2]"
+fails "an id beyond the features" 1 "[bad-input-value]" "$PIGEONC" $g --inputs less.npz
+fails "an id beyond 2^31" 1 "[bad-input-value]" "$PIGEONC" $g --inputs huge.npz
+passes "a graph of its own" "$PIGEONC" $g --inputs x.npz --graph g=graph.npz --executor=c --verify
+passes "random arrays over it" "$PIGEONC" $g --graph g=graph.npz -D d=3 --in x=random:1 --executor=c --verify
+fails "a graph the model does not have" 1 "[unknown-argument]" "$PIGEONC" $g --inputs more.npz --graph h=graph.npz
