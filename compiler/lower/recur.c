@@ -112,7 +112,7 @@ static void mark_full(Value *v, void *data) {
 }
 static void reader(Readers *s, Node *n) {
     Lower *l = s->l;
-    Reach r = { .l = l, .node = s->node, .reverse = s->node->u.recur.reverse, .dep = s->dep, .ok = n->kind == N_COMPUTE && l->state[n->id] != 2 };
+    Reach r = { .l = l, .node = s->node, .reverse = s->node->u.recur.reverse, .dep = s->dep, .ok = n->kind == N_COMPUTE && l->state[n->id] != 2 && !l->pulled_into[n->id] };
     if (r.ok) {
         Value *v = n->result[0];
         Space *time = s->node->u.recur.time->space;
