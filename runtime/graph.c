@@ -18,7 +18,7 @@ pgn_status pgn_graph_check(const pgn_graph_view *g, const char *name, pgn_error 
         if (count[k].n < 0 || count[k].n > INT32_MAX) return pgn_error_set(e, PGN_E_SIZE, "graph `%s`: %" PRId64 " %s; 0 to %d are supported", name, count[k].n, count[k].what, INT32_MAX);
     const struct { const int32_t *v; int64_t n, extent; const char *what, *of; bool needed; } map[] = {
         { g->src, g->edges, g->src_nodes, "src", "edge", true }, { g->dst, g->edges, g->dst_nodes, "dst", "edge", true },
-        { g->etype, g->edges, g->etypes, "etype", "edge", false }, { g->ntype, g->src_nodes, g->ntypes, "ntype", "node", false } };
+        { g->etype, g->edges, g->etypes, "etype", "edge", false }, { g->ntype, g->dst_nodes, g->ntypes, "ntype", "node", false } };
     for (int k = 0; k < 4; k++) {
         if (!map[k].v && map[k].needed && map[k].n) return pgn_error_set(e, PGN_E_ARGUMENT, "graph `%s` has %" PRId64 " edges but no `%s`", name, map[k].n, map[k].what);
         int64_t at = map[k].v ? pgn_find_outside(map[k].v, map[k].n, map[k].extent) : -1;

@@ -173,7 +173,7 @@ static pgn_status bind_structure(pgn_plan *p, const pgn_graph_view *graphs, cons
         const pgn_graph_view *v = &graphs[k];
         int64_t dst_nodes = g->src_nodes >= 0 && g->dst_nodes == g->src_nodes ? v->src_nodes : v->dst_nodes;
         if ((st = bind_graph_map(p, g, "src", g->src, v->src, v->edges, v->src_nodes, e)) || (st = bind_graph_map(p, g, "dst", g->dst, v->dst, v->edges, dst_nodes, e)) ||
-            (st = bind_graph_map(p, g, "etype", g->etype, v->etype, v->edges, v->etypes, e)) || (st = bind_graph_map(p, g, "ntype", g->ntype, v->ntype, v->src_nodes, v->ntypes, e)))
+            (st = bind_graph_map(p, g, "etype", g->etype, v->etype, v->edges, v->etypes, e)) || (st = bind_graph_map(p, g, "ntype", g->ntype, v->ntype, dst_nodes, v->ntypes, e)))
             return st;
     }
     for (int k = 0; k < m->n_input; k++) {

@@ -18,7 +18,7 @@ pass       `pigeonc opt --run=LIST FILE.ir`, LIST in its `# run:` line, prints e
 rewrite    models under several lists of passes give the numbers that they give without, to the last digits
 ir         the printed IR of every model reads back, passes the verifier and prints the same bytes
 executors  the lines of examples and std.txt: compiled code gives what the interpreter gives, by every executor there is here
-cuda       CUDA text of every example is compiled by nvcc for three generations of GPUs, where nvcc is
+cuda       CUDA text is compiled by nvcc for three generations of GPUs, where nvcc is: one example, or all when the mode is named
 tool       shell scripts that show what pigeonc promises to those who build on it; ok and not ok as above
 reference  published models computed a second time in plain Python (reference.py)
 input      shell scripts that show how bad input is met; each prints `ok ..`, `not ok ..` or `skipped NAME: REASON` lines
@@ -225,13 +225,13 @@ def differs(a, b):
 EXECUTORS = "cpu,c,cuda-shim"
 
 
-def test_executors(path, line):
+def test_executors(path, line, executors=EXECUTORS):
     words = line.split()
     if "--in" not in words and "--inputs" not in words:
         words += ["--in", "*=random:7"]
-    code, out, error = run([PIGEONC, "run", relative(path)] + words + ["--executor", EXECUTORS, "--verify", "-O1"])
-    name = "%s %s by %s" % (relative(path), line, EXECUTORS)
-    report("failed" if code or out.count(": agrees with") != len(EXECUTORS.split(",")) else "passed", name, error or out)
+    code, out, error = run([PIGEONC, "run", relative(path)] + words + ["--executor", executors, "--verify", "-O1"])
+    name = "%s %s by %s" % (relative(path), line, executors)
+    report("failed" if code or out.count(": agrees with") != len(executors.split(",")) else "passed", name, error or out)
 
 
 def test_cuda(path, archs):
@@ -412,9 +412,10 @@ def main():
         jobs += [(test_executors, p, line) for p in examples for line in lines_of(p, "run")]
         with open(HERE + "/std.txt") as f:
             rows = [line.split() for line in f if line.strip() and not line.startswith("#")]
-        jobs += [(test_executors, "%s/lib/std/%s.pgn" % (ROOT, r[0]), " ".join(["--model"] + r[1:])) for r in rows]
+        jobs += [(test_executors, "%s/lib/std/%s.pgn" % (ROOT, r[0]), " ".join(["--model"] + r[1:]), "cpu,cuda-shim") for r in rows]
     if wanted("cuda"):
-        jobs += [(test_cuda, p, ["sm_80", "sm_90a", "sm_100"]) for p in examples]
+        some = examples if "cuda" in chosen else [ROOT + "/examples/rgcn/rgcn.pgn"]
+        jobs += [(test_cuda, p, ["sm_80", "sm_90a", "sm_100"]) for p in some]
     if wanted("tool"):
         jobs += [(test_script, p) for p in sorted(glob.glob(HERE + "/tool/*.sh")) if not p.endswith("/check.sh")]
     if wanted("reference"):

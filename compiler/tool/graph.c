@@ -56,10 +56,10 @@ static bool graph_text(Load *l, const char *src, bool edges, pgn_graph_view *v) 
     pgn_graph t;
     pgn_error e;
     if (edges ? pgn_edges_read(path, comma != NULL, &t, &e) : pgn_triples_read(path, comma != NULL, &t, &e)) return failed(l, &e);
-    *v = (pgn_graph_view){ t.nodes, t.nodes, t.edges, 1, t.etypes, t.src, t.dst, t.etype, NULL };
-    vec_add(l->o->cx->arena, l->d->owned, t.src);
-    vec_add(l->o->cx->arena, l->d->owned, t.dst);
-    vec_add(l->o->cx->arena, l->d->owned, t.etype);
+    *v = pgn_graph_as_view(&t);
+    int32_t **map[] = { &t.src, &t.dst, &t.etype, &t.ntype };
+    for (int k = 0; k < 4; k++) { vec_add(l->o->cx->arena, l->d->owned, *map[k]); *map[k] = NULL; }
+    pgn_graph_free(&t);
     return true;
 }
 /* `prefix` is "g." or nothing. Counts that no array of the graph tells are left -1. */

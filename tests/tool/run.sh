@@ -49,6 +49,10 @@ save("more.npz", x=f(6, 2), g__src=i([0, 1, 3]), g__dst=i([1, 2, 2]))      # six
 save("less.npz", x=f(3, 2), g__src=i([0, 1, 3]), g__dst=i([1, 2, 2]))      # three nodes, ids name four
 save("graph.npz", src=i([0, 1, 3]), dst=i([1, 2, 2]))
 save("x.npz", x=f(6, 2))
+v = lambda n: npy("<f4", "(%d,)" % n, array.array("f", range(n)).tobytes())
+save("two.npz", x=f(5, 2), w=v(2), g__src=i([0, 1, 4]), g__dst=i([0, 1, 1]), g__ntype=i([0, 1, 0]))
+save("over.npz", a__src=i([0, 1, 4]), a__dst=i([0, 1, 1]), b__src=i([0, 8]), b__dst=i([3, 1]))
+open("g.edges", "w").write("# by number\n0 1\n1 2\n2 5\n")
 save("huge.npz", x=f(3, 2), g__src=i([0, 1 << 31]), g__dst=i([1, 2]))
 PY
 g="run m.pgn --model first"
@@ -59,3 +63,29 @@ fails "an id beyond 2^31" 1 "[bad-input-value]" "$PIGEONC" $g --inputs huge.npz
 passes "a graph of its own" "$PIGEONC" $g --inputs x.npz --graph g=graph.npz --executor=c --verify
 passes "random arrays over it" "$PIGEONC" $g --graph g=graph.npz -D d=3 --in x=random:1 --executor=c --verify
 fails "a graph the model does not have" 1 "[unknown-argument]" "$PIGEONC" $g --inputs more.npz --graph h=graph.npz
+cat >two.pgn <<'PGN'
+model two(d: dim) {
+  graph g: users -> items
+  index e: g.edges, u: g.users, v: g.items, i: d
+  input x[g.users, d], w[g.ntypes]
+  output y[v, i] = w[ntype(v)] * sum(e: dst(e) = v) x[src(e), i]
+}
+model copy(n: dim, d: dim) {
+  index k: n, i: d
+  input z[n, d]
+  output x[k, i] = z[k, i]
+}
+model over(a: graph, d: dim) {
+  graph b over a
+  index e: a.edges, f: b.edges, v: a.nodes, i: d
+  input x[a.nodes, d]
+  output y[v, i] = sum(e: a.dst(e) = v) x[a.src(e), i] - sum(f: b.dst(f) = v) x[b.src(f), i]
+}
+PGN
+passes "a bipartite graph, types of its destinations" "$PIGEONC" run two.pgn --model two --inputs two.npz --executor=cpu,c,cuda-shim --verify
+is "both counts follow" "$(head -1 out.txt | cut -c1-12)" "y: f32[3, 2]"
+passes "graphs over the same nodes" "$PIGEONC" run two.pgn --model over --inputs over.npz -D d=2 --in x=random:1 --executor=cpu --verify --outputs y.safetensors
+is "need the nodes of both" "$(head -1 out.txt | cut -c1-12)" "y: f32[9, 2]"
+"$PIGEONC" run two.pgn --model copy -D n=9 -D d=2 --in z=random:1 --outputs x.safetensors >/dev/null
+passes "safetensors are read as they are written" "$PIGEONC" run m.pgn --model first --graph g=random:9,20,1 --inputs x.safetensors
+passes "edges by number, both ways" "$PIGEONC" run m.pgn --model first --graph g=g.edges,inverse -D d=2 --in x=one --executor=cpu --verify

@@ -90,7 +90,7 @@ pgn_status pgn_env_read_flag(pgn_env *env, int buffer, bool *flag);
 
 /* ---- for whoever runs a model --------------------------------------------------------------------------------- */
 typedef struct pgn_plan pgn_plan;
-/* One graph as the model wants it, host memory: ids are i32, counts checked, ranges checked by pgn_model_plan(). */
+/* One graph as the model wants it, host memory: ids are i32, ntype is of the destination nodes; counts and ranges are checked by pgn_model_plan(). */
 typedef struct pgn_graph_view { int64_t src_nodes, dst_nodes, edges, ntypes, etypes; const int32_t *src, *dst, *etype, *ntype; } pgn_graph_view;
 /* sizes[s] for every symbol (only SYM_DIM ones are read; those fixed may be -1). structural[k] for every input (NULL where it isn't). */
 pgn_status pgn_model_plan(const pgn_model *m, const pgn_graph_view *graphs, const int64_t *sizes, const void *const *structural,
