@@ -192,12 +192,17 @@ static int finish(Build *b, Outputs *out) {
     const char *first = out->at[0].path;
     if (asked(out, EMIT_OBJ) && !asked(out, EMIT_HEADER) && strcmp(first, "-")) vec_add(cx->arena, *out, (OutputFile){ EMIT_HEADER, arena_printf(cx->arena, "%s.h", base), NULL, 0 });
     if (o->manifest && !asked(out, EMIT_MANIFEST)) vec_add(cx->arena, *out, (OutputFile){ EMIT_MANIFEST, arena_printf(cx->arena, "%s.json", base), NULL, 0 });
+    Progress bar;
+    bool ok = true;
     phase_begin(o);
-    for (int k = 0; k < out->n; k++) if (!make(b, &out->at[k])) return EXIT_DIAGNOSED;
+    progress_start(&bar, "compiling");
+    for (int k = 0; k < out->n && ok; k++) ok = make(b, &out->at[k]);
+    progress_stop(&bar);
     phase_end(o, "emit");
+    if (!ok) return EXIT_DIAGNOSED;
     if (o->deps) {
         OutputFile rule = { .path = o->deps_file ? o->deps_file : arena_printf(cx->arena, "%s.d", base) };
-        make_rule(o, first, &rule);
+        make_rule(o, strcmp(first, "-") ? first : arena_printf(cx->arena, "%s%s", base, emit_row[out->at[0].kind].extension), &rule);
         vec_add(cx->arena, *out, rule);
     }
     for (int k = out->n - 1; k >= 0; k--) if (!write_file(cx, out->at[k].path, out->at[k].data, out->at[k].n, k > 0)) return EXIT_DIAGNOSED;

@@ -4,3 +4,12 @@ pigeonc_SOURCES += compiler/tool/main.c compiler/tool/options.c compiler/tool/qu
 	compiler/tool/tool.h compiler/tool/data.h compiler/tool/load.h compiler/tool/exec.h compiler/tool/options.def
 # models that are compiled while pigeonc runs call the runtime inside it
 pigeonc_LDFLAGS = $(AM_LDFLAGS) -Wl,--export-dynamic
+# made from the table of options
+man1_MANS = pigeonc.1
+pigeonc.1: pigeonc$(EXEEXT)
+	$(AM_V_GEN)./pigeonc --print=man > $@.tmp && mv $@.tmp $@
+bashcompletiondir = $(datadir)/bash-completion/completions
+nodist_bashcompletion_DATA = bash-completion/pigeonc
+bash-completion/pigeonc: pigeonc$(EXEEXT)
+	$(AM_V_GEN)$(MKDIR_P) bash-completion && ./pigeonc --print=completion > $@.tmp && mv $@.tmp $@
+CLEANFILES += $(man1_MANS) $(nodist_bashcompletion_DATA)

@@ -10,7 +10,7 @@ CC=${CC:-gcc}
 
 check "make install into a fresh prefix" make -s -C "$BUILD" install prefix="$P"
 for f in bin/pigeonc lib/libpigeon.a lib/pkgconfig/pigeon.pc lib/cmake/pigeon/pigeonConfig.cmake share/aclocal/pigeon.m4 share/pigeon/pigeon.mk \
-         share/pigeon/std/nn.pgn include/pigeon/model.h; do
+         share/pigeon/std/nn.pgn include/pigeon/model.h share/man/man1/pigeonc.1 share/bash-completion/completions/pigeonc; do
     test -f "$P/$f" || bad "$f is not installed"
 done
 check "headers compile alone as C11, without warnings" sh -c "for h in pigeon model tensor graph io kernel; do echo \"#include <pigeon/\$h.h>\" | $CC -std=c11 -Wall -Wextra -Wpedantic -Werror -I'$P/include' -fsyntax-only -xc - || exit 1; done"
@@ -53,6 +53,24 @@ elif have pkg-config; then
     check "client by pkg-config, static library" $CC client.c -o static -Larchive $(pkg-config --cflags --libs --static pigeon)
     check "it runs without libpigeon.so" env LD_LIBRARY_PATH= ./static
 else echo "skipped clients by pkg-config: no pkg-config"; fi
+# pigeonc finds the library of models and the headers of generated text where they are installed, also when the prefix has moved
+cat >layer.pgn <<'END'
+use "std/nn.pgn"
+model layer(n: dim, d: dim) {
+  index k: n, i: d
+  input x[n, d]
+  output y[k, i] = relu(x[k, i])
+}
+END
+check "the installed pigeonc compiles and runs" "$P/bin/pigeonc" run layer.pgn -D n=3 -D d=2 --in x=random:1 --executor=cpu,c,cuda-shim --verify
+if test -n "$SANITIZED"; then echo "skipped an object of the installed pigeonc: the library is built with sanitizers"
+elif have pkg-config; then
+    printf '#include "layer.h"\nint main(void) { return layer_model.n_output != 1; }\n' >use.c
+    check "its object links with the installed library" sh -c "'$P/bin/pigeonc' layer.pgn -o layer.o && $CC use.c layer.o -o use $(pkg-config --cflags --libs --static pigeon) && LD_LIBRARY_PATH='$P/lib' ./use"
+else echo "skipped an object of the installed pigeonc: no pkg-config"; fi
+mv "$P" moved
+check "it does in another place too" ./moved/bin/pigeonc run layer.pgn -D n=3 -D d=2 --in x=random:1 --executor=c --verify
+mv moved "$P"
 check "make uninstall" make -s -C "$BUILD" uninstall prefix="$P"
 left=$(find "$P" -type f -o -type l)
 if test -n "$left"; then bad "make uninstall leaves $left"; else ok "make uninstall leaves no file"; fi
