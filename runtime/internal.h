@@ -17,6 +17,9 @@ HIDDEN void *pgn_alloc(const pgn_options *o, size_t n, size_t size);
 HIDDEN void *pgn_alloc_zero(const pgn_options *o, size_t n, size_t size);
 HIDDEN void pgn_release(const pgn_options *o, void *p);
 
+/* *m becomes the variant of it that this processor runs (cpu.c). */
+HIDDEN pgn_status pgn_model_fit(const pgn_model **m, pgn_error *e);
+
 typedef struct Pool Pool;
 HIDDEN Pool *pgn_pool_new(int threads);                  /* 0: all processors; NULL: no memory. Threads start at the first use */
 HIDDEN void pgn_pool_free(Pool *p);

@@ -289,6 +289,8 @@ pgn_status pgn_model_plan(const pgn_model *m, const pgn_graph_view *graphs, cons
     pgn_error own = { 0 };                              /* bind and run may always write one */
     if (!e) e = &own;
     if (options && !options->alloc != !options->free) return pgn_error_set(e, PGN_E_ARGUMENT, "options give one of `alloc` and `free` without the other");
+    pgn_status fit = pgn_model_fit(&m, e);
+    if (fit) return fit;
     size_t n_symbol = (size_t)m->n_symbol + 1, n = (size_t)m->n_buffer + 1;
     pgn_plan *p = pgn_alloc_zero(options, 1, sizeof *p);
     bool *known = pgn_alloc_zero(options, n_symbol, sizeof *known);

@@ -22,9 +22,9 @@ const EmitRow emit_row[] = {
 };
 const int n_emit = sizeof emit_row / sizeof *emit_row;
 
-/* What is compiled. Lowering makes register tiles for a processor and none for text, so there may be two lists of units, each made when
- * something needs it. `opt` may begin with a unit: then there is no program. */
-typedef struct Build { Options *o; Context *cx; int n; Program **program; Unit **tiled, **plain; } Build;
+/* What is compiled. Lowering makes register tiles for a processor and none for text, so there is a list of units for each target of the
+ * set, and one (the last) without tiles; each is made when something needs it. `opt` may begin with a unit: then there is no program. */
+typedef struct Build { Options *o; Context *cx; int n; Program **program; int n_set; const Target **set; Unit ***unit; } Build;
 typedef struct OutputFile { EmitKind kind; const char *path; const void *data; size_t n; } OutputFile;
 typedef VEC(OutputFile) Outputs;
 
@@ -43,29 +43,37 @@ static bool read_back(Context *cx, const char *path, OutputFile *out) {
     out->data = data, out->n = n < 0 ? 0 : (size_t)n;
     return n >= 0;
 }
-static const Target *processor(const Build *b) { return b->o->target && b->o->target->kind == TARGET_CPU ? b->o->target : target_find(b->cx, "cpu"); }
-static LlvmOptions llvm_options(const Build *b) {
-    const Target *t = processor(b);
+static Build build_of(Options *o, int n, Program **program) {
+    Build b = { .o = o, .cx = o->cx, .n = n, .program = program };
+    bool cpu = o->target && o->target->kind == TARGET_CPU;
+    b.n_set = cpu ? o->target_set.n : 1;
+    b.set = NEWN(o->cx->arena, const Target *, b.n_set);
+    for (int k = 0; k < b.n_set; k++) b.set[k] = cpu ? o->target_set.at[k] : target_find(o->cx, "cpu");
+    b.unit = NEWN(o->cx->arena, Unit **, b.n_set + 1);
+    return b;
+}
+static LlvmOptions llvm_options(const Build *b, const Target *t) {
     return (LlvmOptions){ .opt = b->o->opt, .cpu = t->cpu, .triple = target_triple(t), .debug = b->o->debug };
 }
-/* NULL after diagnostics */
-static Unit **units(Build *b, bool tiled) {
-    Unit ***have = tiled ? &b->tiled : &b->plain;
-    if (*have) return *have;
+/* For target `at` of the set, b->n_set: without tiles. NULL after diagnostics */
+static Unit **units(Build *b, int at) {
+    if (b->unit[at]) return b->unit[at];
     Machine m;
-    LlvmOptions l = llvm_options(b);
+    bool tiled = at < b->n_set;
+    LlvmOptions l = tiled ? llvm_options(b, b->set[at]) : (LlvmOptions){ 0 };
     if (tiled && !target_llvm_machine(b->cx, &l, &m)) return NULL;
     Unit **u = NEWN(b->cx->arena, Unit *, b->n + 1);
     for (int k = 0; k < b->n; k++) {
         if (!(u[k] = front_unit(b->o, b->program[k], tiled ? &m : NULL))) return NULL;
         if (b->o->symbol_prefix) u[k]->name = arena_printf(b->cx->arena, "%s%s", b->o->symbol_prefix, u[k]->name);
     }
-    return *have = u;
+    return b->unit[at] = u;
 }
+static Unit **plain_units(Build *b) { return units(b, b->n_set); }
 /* for what only looks at the interface */
-static Unit **any_units(Build *b) { return b->tiled ? b->tiled : units(b, false); }
+static Unit **any_units(Build *b) { return b->unit[0] ? b->unit[0] : plain_units(b); }
 static bool cuda_text(Build *b, Writer *w) {
-    Unit **u = units(b, false);
+    Unit **u = plain_units(b);
     if (!u) return false;
     target_c_prologue(w, true);
     for (int k = 0; k < b->n; k++) target_cuda_print(u[k], w);
@@ -89,16 +97,20 @@ static bool through_nvcc(Build *b, OutputFile *out) {
     return ok;
 }
 static bool through_llvm(Build *b, OutputFile *out) {
-    Unit **u = units(b, true);
-    LlvmOptions l = llvm_options(b);
+    LlvmSet *set = NEWN(b->cx->arena, LlvmSet, b->n_set);
+    LlvmOptions l = llvm_options(b, b->set[0]);
     LlvmOutput kind = out->kind == EMIT_OBJ ? LLVM_OBJECT : out->kind == EMIT_ASM ? LLVM_ASSEMBLY : LLVM_IR;
-    return u && target_llvm_emit(b->cx, u, b->n, &l, kind, &out->data, &out->n);
+    for (int k = 0; k < b->n_set; k++) {
+        set[k] = (LlvmSet){ b->set[k]->cpu, b->set[k]->arch ? b->set[k]->name : NULL, units(b, k) };
+        if (!set[k].units) return false;
+    }
+    return target_llvm_emit_sets(b->cx, set, b->n_set, b->n, &l, kind, &out->data, &out->n);
 }
 static bool make_text(Build *b, EmitKind kind, Writer *w) {
     if (kind == EMIT_CUDA) return cuda_text(b, w);
     if (kind == EMIT_INTER) { for (int k = 0; k < b->n; k++) program_print(b->program[k], w); return true; }
     bool cpu = b->o->target && b->o->target->kind == TARGET_CPU;           /* the loop IR of a processor that is named has its tiles */
-    Unit **u = kind == EMIT_C ? units(b, false) : kind == EMIT_INTRA ? units(b, cpu) : any_units(b);
+    Unit **u = kind == EMIT_C || (kind == EMIT_INTRA && !cpu) ? plain_units(b) : kind == EMIT_INTRA ? units(b, 0) : any_units(b);
     if (!u) return false;
     if (kind == EMIT_MANIFEST) manifest_print(w, b->o, u, b->n);
     if (kind == EMIT_C) target_c_prologue(w, false);
@@ -218,7 +230,7 @@ int command_compile(Options *o) {
     int n = sema_entries(f, all, 256);
     if (o->model.n == 1 && !strcmp(o->model.at[0], "*")) { o->model.n = 0; for (int k = 0; k < n; k++) vec_add(o->cx->arena, o->model, all[k]); }
     if (!o->model.n) vec_add(o->cx->arena, o->model, n ? all[n - 1] : NULL);
-    Build b = { o, o->cx, o->model.n, NEWN(o->cx->arena, Program *, o->model.n + 1), NULL, NULL };
+    Build b = build_of(o, o->model.n, NEWN(o->cx->arena, Program *, o->model.n + 1));
     for (int k = 0; k < b.n; k++) {
         for (int j = 0; j < k; j++) if (o->model.at[j] == o->model.at[k]) { diag_error(o->cx, D_USAGE, NO_LOC, "model `%s` is named twice", o->model.at[k]); return EXIT_USAGE; }
         if (!(b.program[k] = front_passes(o, front_program(o, f, o->model.at[k]), front_pipeline(o)))) return EXIT_DIAGNOSED;
@@ -239,7 +251,7 @@ int command_opt(Options *o) {
     if (source < 0) return EXIT_DIAGNOSED;
     Program *p = NULL;
     Unit *u = NULL;
-    Build b = { o, o->cx, 1, &p, NULL, NULL };
+    Build b = build_of(o, 1, &p);
     Outputs out = { 0 };
     bool loop = is_unit(o->cx->source.at[source].text), same = !o->emit.n;
     if (!kinds_asked(o, loop ? "intra" : "inter", &out)) return EXIT_USAGE;
@@ -247,7 +259,7 @@ int command_opt(Options *o) {
         if (!(u = unit_read(o->cx, source)) || !unit_verify(u, "read")) return EXIT_DIAGNOSED;
         if (asked(&out, EMIT_INTER) || o->passes) { diag_error(o->cx, D_USAGE, NO_LOC, "`%s` is loop IR: there is no way back to programs and their passes", o->file.at[0]); return EXIT_USAGE; }
         if (o->symbol_prefix) u->name = arena_printf(o->cx->arena, "%s%s", o->symbol_prefix, u->name);
-        b.tiled = b.plain = &u;
+        for (int k = 0; k <= b.n_set; k++) b.unit[k] = &u;
         return finish(&b, &out);
     }
     if (!(p = program_read(o->cx, source)) || !program_verify(p, "read")) return EXIT_DIAGNOSED;

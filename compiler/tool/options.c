@@ -104,6 +104,27 @@ static int no_such(Context *cx, const char *what, const char *name, const char *
     const char *near = did_you_mean(cx, name, known, n);
     return near ? usage("there is no %s `%s`; did you mean `%s`?", what, name, near) : usage("there is no %s `%s`", what, name);
 }
+/* One target, or several processors of one kind for the same object, in the order of the table. */
+static int take_targets(Options *o, const char *list) {
+    Words names = { 0 };
+    split_list(o->cx, list, &names);
+    o->target_set.n = 0;
+    for (int k = 0; k < names.n; k++) {
+        const Target *t = target_find(o->cx, names.at[k]);
+        if (!t) return usage("there is no target `%s`; --print=targets lists them", names.at[k]);
+        int at = o->target_set.n;
+        vec_add(o->cx->arena, o->target_set, t);
+        for (; at && o->target_set.at[at - 1] > t; at--) o->target_set.at[at] = o->target_set.at[at - 1];
+        o->target_set.at[at] = t;
+    }
+    for (int k = 0; k < o->target_set.n && o->target_set.n > 1; k++) {
+        const Target *t = o->target_set.at[k];
+        if (!t->arch || !o->target_set.at[0]->arch || strcmp(t->arch, o->target_set.at[0]->arch)) return usage("one object can't be for `%s` and others", t->name);
+        if (k && t == o->target_set.at[k - 1]) return usage("target `%s` is named twice", t->name);
+    }
+    o->target = o->target_set.n ? o->target_set.at[0] : NULL;
+    return 0;
+}
 /* One option with its value (NULL when it has none). */
 static int take(Options *o, OptionId id, const char *v) {
     static const char *const executors[] = { "interp", "cpu", "c", "cuda", "cuda-shim" };
@@ -123,9 +144,7 @@ static int take(Options *o, OptionId id, const char *v) {
         if (o->real != DT_F32 && o->real != DT_F64) return usage("--real is f32 or f64, not `%s`", v);
         break;
     case OPT_OPTIMIZE: if (!whole_number(v, 0, 3, &o->opt)) return usage("-O takes 0, 1, 2 or 3, not `%s`", v); break;
-    case OPT_TARGET:
-        if (!(o->target = target_find(cx, v))) return usage("there is no target `%s`; --print=targets lists them", v);
-        break;
+    case OPT_TARGET: return take_targets(o, v);
     case OPT_DEBUG: o->debug = true; break;
     case OPT_MANIFEST: o->manifest = true; break;
     case OPT_SYMBOL_PREFIX:
@@ -259,6 +278,7 @@ int options_parse(Context *cx, int argc, char **argv, Options *o) {
         return EXIT_USAGE;
     }
     if (o->file.n > 1 && o->command != 'K' && o->command != 'F') return usage("one file at a time here, not %d", o->file.n);
+    if (o->target_set.n > 1 && o->command == 'R') return usage("one target at a time here, not %d", o->target_set.n);
     if (o->model.n > 1 && o->command != 'C') return usage("one model at a time here, not %d", o->model.n);
     return 0;
 }

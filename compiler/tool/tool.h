@@ -17,6 +17,7 @@ typedef struct Options {
     Words file, model, emit, executor;
     const char *inputs, *outputs, *std_dir, *output, *passes, *print_after, *symbol_prefix, *deps_file, *deps_target, *query;
     const struct Target *target;           /* NULL: the command's own default */
+    VEC(const struct Target *) target_set; /* target, and other processors that an object has code for, the most special last */
     VEC(Fixed) define;
     VEC(Pair) in, graph, out;
     Dtype real;
@@ -43,7 +44,7 @@ extern const int n_command;
 typedef enum TargetKind { TARGET_CPU, TARGET_CUDA } TargetKind;
 typedef struct Target {
     const char *name; TargetKind kind;
-    const char *arch;                      /* of the processor: "x86_64", "aarch64"; NULL: this machine's */
+    const char *arch;                      /* of the processor, "x86_64" or "aarch64": then an object names the target as what it needs; NULL: this machine's */
     const char *cpu, *march;               /* its name for LLVM and for a C compiler's -march; CUDA: "sm_90" */
     const char *what;
 } Target;

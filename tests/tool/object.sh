@@ -63,3 +63,50 @@ passes "with the same header" $CC -std=c11 $include main.c text.o -o main2 $libs
 passes "and result" ./main2
 "$PIGEONC" m.pgn --model '*' --symbol-prefix=v2_ -o v2.o
 passes "two versions in one program" sh -c "printf '#include \"m.h\"\n#include \"v2.h\"\nint main(void) { return first_model.n_input - v2_first_model.n_input; }\n' >both.c && $CC $include both.c m.o v2.o -o both $libs && ./both"
+
+# several processors in one object: the best that fits is taken, or what PIGEON_TARGET says; what doesn't fit is a status
+cat >pick.c <<'END'
+#include "first.h"
+#include <stdio.h>
+#include <string.h>
+int main(int n, char **arg) {
+    const int32_t src[] = { 0, 1 }, dst[] = { 1, 1 };
+    first_structure graph = { .g = { 3, 3, 2, 1, 1, src, dst, NULL, NULL } };
+    first_sizes sizes = { .d = 2 };
+    pgn_plan *plan;
+    pgn_error error;
+    pgn_model strange = first_model;
+    strange.needs = "cpu:of another time", strange.n_variant = 0;
+    const int64_t size[8] = { 2, 2, 2, 2, 2, 2, 2, 2 };
+    if (pgn_model_plan(&strange, &graph.g, size, NULL, NULL, &plan, &error) != PGN_E_UNSUPPORTED) { puts("a strange processor was accepted"); return 1; }
+    pgn_status st = first_plan(&graph, &sizes, NULL, &plan, &error);
+    if (n > 1) { if (st != PGN_E_UNSUPPORTED || !strstr(error.message, arg[1])) { printf("%d: %s\n", st, error.message); return 1; } return 0; }
+    if (st) { puts(error.message); return 1; }
+    const float x[] = { 1, 2, 3, 4, 5, 6 };
+    float y[6], work[64];
+    first_inputs in = { .x = x };
+    first_params params = { 0 };
+    first_outputs out = { .y = y };
+    st = first_workspace_size(plan) > sizeof work || first_forward(plan, &in, &params, &out, work, NULL, &error) || y[2] != 4 || y[3] != 6 || y[0] != 0;
+    first_destroy(plan);
+    return (int)st;
+}
+END
+case $(uname -m) in
+x86_64)
+    passes "one object for three kinds of x86-64" "$PIGEONC" m.pgn --model first --target=cpu:avx512,cpu:x86-64,cpu:avx2 -o first.o
+    "$PIGEONC" m.pgn --model first --target=cpu:x86-64,cpu:avx2,cpu:avx512 -o again.o
+    passes "the same bytes in whatever order" cmp first.o again.o
+    passes "it links" $CC -std=c11 -Wall -Wextra -Werror $include pick.c first.o -o pick $libs
+    passes "the processor picks its own" ./pick
+    passes "PIGEON_TARGET picks another" env PIGEON_TARGET=cpu:x86-64 ./pick
+    passes "one that is not there is a status" env PIGEON_TARGET=cpu:amx ./pick cpu:amx
+    is "the records" "$(nm first.o | grep -c ' [rRdD] .*first.*_model')" 3
+    if command -v objdump >/dev/null; then
+        objdump -d --no-show-raw-insn first.o >code.txt
+        passes "wide registers are used" grep -q %zmm code.txt
+        is "but not by what any processor runs" "$(awk '/^[0-9a-f]+ <.*>:/ { wide = /x86-64-v/ } /%[yz]mm/ && !wide' code.txt | head -1)" ""
+    else echo "skipped disassembly: no objdump"; fi ;;
+*) echo "skipped several kinds of x86-64: this machine is none" ;;
+esac
+fails "different kinds of machines in one object" 2 "can't be for" "$PIGEONC" m.pgn --target=cpu:avx2,aarch64

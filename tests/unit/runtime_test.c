@@ -395,12 +395,12 @@ static pgn_status run(pgn_env *e) {
 }
 static const float two = 2;
 static const pgn_symbol symbols[] = { { "d", 0, -1 }, { "nodes", 1, -1 }, { "edges", 1, -1 }, { "etypes", 1, -1 } };
-static const pgn_buffer buffers[] = { { "src", PGN_I32, PGN_ROLE_GRAPH, 0, NULL }, { "dst", PGN_I32, PGN_ROLE_GRAPH, 0, NULL }, { "x", PGN_F32, PGN_ROLE_INPUT, 0, NULL }, { "pick", PGN_I32, PGN_ROLE_INPUT, 1, NULL },
-    { "y", PGN_F32, PGN_ROLE_OUTPUT, 0, NULL }, { "row", PGN_I64, PGN_ROLE_PLAN, 0, NULL }, { "item", PGN_I32, PGN_ROLE_PLAN, 0, NULL }, { "tmp", PGN_F32, PGN_ROLE_WORK, 0, NULL }, { "scale", PGN_F32, PGN_ROLE_CONST, 0, &two } };
+static const pgn_buffer buffers[] = { { "src", PGN_I32, PGN_ROLE_GRAPH, 0, NULL, 0, 0 }, { "dst", PGN_I32, PGN_ROLE_GRAPH, 0, NULL, 0, 0 }, { "x", PGN_F32, PGN_ROLE_INPUT, 0, NULL, 0, 0 }, { "pick", PGN_I32, PGN_ROLE_INPUT, 1, NULL, 0, 0 },
+    { "y", PGN_F32, PGN_ROLE_OUTPUT, 0, NULL, 0, 0 }, { "row", PGN_I64, PGN_ROLE_PLAN, 0, NULL, 0, 0 }, { "item", PGN_I32, PGN_ROLE_PLAN, 0, NULL, 0, 0 }, { "tmp", PGN_F32, PGN_ROLE_WORK, 0, NULL, 0, 0 }, { "scale", PGN_F32, PGN_ROLE_CONST, 0, &two, 0, 0 } };
 static const pgn_graph_argument graphs[] = { { "g", S_NODES, S_NODES, S_EDGES, -1, S_TYPES, B_SRC, B_DST, -1, -1 } };
 static const pgn_argument inputs[] = { { .name = "x", .dtype = PGN_F32, .rank = 1, .buffer = B_X, .symbol = { S_D } }, { .name = "pick", .dtype = PGN_I32, .rank = 1, .buffer = B_PICK, .is_map = 1, .symbol = { S_NODES } } };
 static const pgn_argument outputs[] = { { .name = "y", .dtype = PGN_F32, .rank = 1, .buffer = B_Y, .symbol = { S_NODES } } };
-static const pgn_model model = { PGN_ABI, "m", "m.pgn", 4, B_COUNT, 1, 2, 0, 1, symbols, buffers, graphs, inputs, NULL, outputs, extent, count, bind, run, 0, NULL };
+static const pgn_model model = { PGN_ABI, "m", "m.pgn", 4, B_COUNT, 1, 2, 0, 1, symbols, buffers, graphs, inputs, NULL, outputs, extent, count, bind, run, 0, NULL, NULL, NULL, 0 };
 static void serial_for(void *user, int64_t n, int64_t grain, void (*body)(void *, int64_t, int64_t), void *arg) { (void)grain; ++*(int *)user; body(arg, 0, n / 2); body(arg, n / 2, n); }
 /* an allocator that counts what lives, and gives nothing from the `limit`th call on */
 typedef struct Memory { atomic_int live, calls, limit; } Memory;

@@ -218,7 +218,8 @@ void print_tables(Printer *p) {
         if (table[k].n) put(w, "%s_%s,", name, table[k].name); else put(w, "NULL,");
         put(w, k < 5 ? " " : "\n");
     }
-    put(w, "%s_extent, %s_count, %s_bind, %s_run,\n%s\n", name, name, name, name, p->d->cuda ? "1, &pgn_cuda_device" : "0, NULL");
+    put(w, "%s_extent, %s_count, %s_bind, %s_run,\n%s\n", name, name, name, name, p->d->cuda ? "1, &pgn_cuda_device," : "0, NULL,");
+    put(w, "NULL, NULL, 0\n");
     w->indent--;
     put(w, "};\n");
 }

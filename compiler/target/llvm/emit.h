@@ -49,9 +49,10 @@ typedef struct Mod {
     LLVMDIBuilderRef di; LLVMMetadataRef *di_file; LLVMMetadataRef di_unit;      /* debug only */
     unsigned md_scope, md_noalias, md_loop;
 } Mod;
-/* The module of all units; NULL after a diagnostic. */
-LLVMModuleRef module_of(Context *cx, Unit **units, int n, const LlvmOptions *o, const Target *m, LLVMContextRef c);
-void module_model(Mod *m, LV *kernels);                      /* record.c: the pgn_model of m->u */
+/* The module of n units in each set, with a machine for each; NULL after a diagnostic. */
+LLVMModuleRef module_of(Context *cx, const LlvmSet *set, int n_set, int n, const LlvmOptions *o, const Target *m, LLVMContextRef c);
+/* record.c: the pgn_model of m->u, internal unless it has the variants, which are its other sets */
+LV module_model(Mod *m, LV *kernels, const char *needs, LV *variant, int n_variant);
 LT memory_type(Mod *m, Dtype dt);                            /* element in a buffer */
 LT register_llvm(Mod *m, Dtype dt);                          /* i1 for bool */
 LV int64_of(Mod *m, int64_t v);

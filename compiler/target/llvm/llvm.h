@@ -12,12 +12,17 @@ typedef struct LlvmOptions {
     int opt;                  /* 0..3 */
     const char *cpu;          /* "native", "generic", "x86-64", "x86-64-v3", "x86-64-v4", "neoverse-n1", ..; NULL: generic */
     const char *triple;       /* NULL: this machine */
+    const char *needs;        /* what the record says that the processor must be: "cpu:avx2"; NULL: nothing, or what native is */
     bool debug;               /* -g: lines of the .pgn source */
 } LlvmOptions;
 typedef enum { LLVM_OBJECT, LLVM_ASSEMBLY, LLVM_IR } LlvmOutput;
 
 /* The bytes are in cx->arena.  false after a diagnostic. */
 bool target_llvm_emit(Context *cx, Unit **units, int n, const LlvmOptions *o, LlvmOutput kind, const void **data, size_t *size);
+/* The same n models lowered for several processors (o->cpu and o->needs are not read), the most general first: its records list the
+ * others, and the runtime takes the last one that fits. */
+typedef struct LlvmSet { const char *cpu, *needs; Unit **units; } LlvmSet;
+bool target_llvm_emit_sets(Context *cx, const LlvmSet *set, int n_set, int n, const LlvmOptions *o, LlvmOutput kind, const void **data, size_t *size);
 
 /* The same code, made in this process.  The runtime that is linked into the process, and the
  * symbols that it exports (libm), are visible to it.  NULL after a diagnostic;

@@ -186,15 +186,13 @@ static void heard(LLVMDiagnosticInfoRef info, void *data) {
     diag_error(data, D_INTERNAL, NO_LOC, "LLVM: %s", text);
     LLVMDisposeMessage(text);
 }
-bool target_llvm_emit(Context *cx, Unit **units, int n, const LlvmOptions *o, LlvmOutput kind, const void **data, size_t *size) {
-    Target m;
-    if (!machine_open(cx, o, &m)) return false;
+static bool emit(Context *cx, const LlvmSet *set, int n_set, int n, const LlvmOptions *o, Target *machine, LlvmOutput kind, const void **data, size_t *size) {
     int errors = cx->n_errors;
     LLVMContextRef c = LLVMContextCreate();
     LLVMContextSetDiagnosticHandler(c, heard, cx);
-    LLVMModuleRef mod = module_of(cx, units, n, o, &m, c);
+    LLVMModuleRef mod = module_of(cx, set, n_set, n, o, machine, c);
     LLVMMemoryBufferRef buffer;
-    bool ok = mod && machine_emit(cx, &m, mod, o->opt, kind, &buffer);
+    bool ok = mod && machine_emit(cx, &machine[0], mod, o->opt, kind, &buffer);
     if (ok) {
         *size = LLVMGetBufferSize(buffer);
         *data = arena_strndup(cx->arena, LLVMGetBufferStart(buffer), *size);
@@ -202,6 +200,26 @@ bool target_llvm_emit(Context *cx, Unit **units, int n, const LlvmOptions *o, Ll
     }
     if (mod) LLVMDisposeModule(mod);
     LLVMContextDispose(c);
-    machine_close(&m);
     return ok && cx->n_errors == errors;
+}
+bool target_llvm_emit_sets(Context *cx, const LlvmSet *set, int n_set, int n, const LlvmOptions *o, LlvmOutput kind, const void **data, size_t *size) {
+    Target *machine = NEWN(cx->arena, Target, n_set + 1);
+    LlvmSet *known = NEWN(cx->arena, LlvmSet, n_set + 1);
+    bool ok = true;
+    int open = 0;
+    for (; open < n_set && ok; open++) {
+        LlvmOptions own = *o;
+        own.cpu = set[open].cpu;
+        ok = machine_open(cx, &own, &machine[open]);
+        known[open] = set[open];
+        if (!ok || known[open].needs || !own.cpu || strcmp(own.cpu, "native")) continue;
+        if (starts(machine[open].triple, "x86_64") && machine[open].vector_bits > 128) known[open].needs = machine[open].vector_bits > 256 ? "cpu:avx512" : "cpu:avx2";
+    }
+    ok = ok && emit(cx, known, n_set, n, o, machine, kind, data, size);
+    for (int k = 0; k < open; k++) machine_close(&machine[k]);
+    return ok;
+}
+bool target_llvm_emit(Context *cx, Unit **units, int n, const LlvmOptions *o, LlvmOutput kind, const void **data, size_t *size) {
+    LlvmSet set = { o->cpu, o->needs, units };
+    return target_llvm_emit_sets(cx, &set, 1, n, o, kind, data, size);
 }

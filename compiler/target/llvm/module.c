@@ -113,10 +113,34 @@ static void debug_open(Mod *m) {
     LLVMAddModuleFlag(m->mod, LLVMModuleFlagBehaviorWarning, "Dwarf Version", 13, LLVMValueAsMetadata(four));
 }
 
-LLVMModuleRef module_of(Context *cx, Unit **units, int n, const LlvmOptions *o, const Target *machine, LLVMContextRef c) {
+/* What has been added for one set may use its processor's instructions, whatever the rest of the module is for. */
+static void set_cpu(Mod *m, const char *cpu) {
+    for (LV f = LLVMGetFirstFunction(m->mod); f; f = LLVMGetNextFunction(f)) {
+        if (LLVMIsDeclaration(f) || LLVMGetStringAttributeAtIndex(f, LLVMAttributeFunctionIndex, "target-cpu", 10)) continue;
+        LLVMAddAttributeAtIndex(f, LLVMAttributeFunctionIndex, LLVMCreateStringAttribute(m->c, "target-cpu", 10, cpu, (unsigned)strlen(cpu)));
+    }
+}
+/* The other sets first: the records of the first list them. */
+static void all_sets(Mod *m, const LlvmSet *set, int n_set, int n, const Target *machine) {
+    LV *variant = NEWN(m->a, LV, (size_t)n * (size_t)n_set + 1);
+    for (int s = n_set - 1; s >= 0; s--) {
+        m->machine = &machine[s];
+        for (int k = 0; k < n; k++) {
+            Unit *u = set[s].units[k], named = *u;
+            if (s) named.name = arena_printf(m->a, "%s.%s", u->name, set[s].cpu);
+            m->u = &named;
+            m->const_data = NEWN(m->a, LV, u->buf.n + 1);
+            LV *kernels = NEWN(m->a, LV, u->kernel.n + 1), r = module_model(m, kernels, set[s].needs, s ? NULL : &variant[k * n_set], s ? -1 : n_set - 1);
+            if (s) variant[k * n_set + s - 1] = r;
+        }
+        if (n_set > 1) set_cpu(m, set[s].cpu);
+    }
+}
+
+LLVMModuleRef module_of(Context *cx, const LlvmSet *set, int n_set, int n, const LlvmOptions *o, const Target *machine, LLVMContextRef c) {
     Mod m = { .cx = cx, .a = arena_new(), .o = o, .machine = machine, .c = c };
     int errors = cx->n_errors;
-    m.mod = LLVMModuleCreateWithNameInContext(n ? units[0]->name : "model", c);
+    m.mod = LLVMModuleCreateWithNameInContext(n ? set[0].units[0]->name : "model", c);
     LLVMSetTarget(m.mod, machine->triple);
     LLVMSetModuleDataLayout(m.mod, machine->layout);
     m.b = LLVMCreateBuilderInContext(c);
@@ -132,12 +156,7 @@ LLVMModuleRef module_of(Context *cx, Unit **units, int n, const LlvmOptions *o, 
     LLVMSetLinkage(m.zero_cell, LLVMPrivateLinkage);
     LLVMAddModuleFlag(m.mod, LLVMModuleFlagBehaviorWarning, "PIC Level", 9, LLVMValueAsMetadata(LLVMConstInt(m.i32, 2, false)));
     if (o->debug) debug_open(&m);
-    for (int k = 0; k < n; k++) {
-        m.u = units[k];
-        m.const_data = NEWN(m.a, LV, m.u->buf.n + 1);
-        LV *kernels = NEWN(m.a, LV, m.u->kernel.n + 1);
-        module_model(&m, kernels);
-    }
+    all_sets(&m, set, n_set, n, machine);
     if (m.di) {
         LLVMDIBuilderFinalize(m.di);
         LLVMDisposeDIBuilder(m.di);

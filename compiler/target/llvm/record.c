@@ -10,8 +10,8 @@ _Static_assert(sizeof(pgn_symbol) == 24 && offsetof(pgn_symbol, fixed) == 16, "p
 _Static_assert(sizeof(pgn_argument) == 88 && offsetof(pgn_argument, symbol) == 20 && offsetof(pgn_argument, init) == 40 &&
                offsetof(pgn_argument, n_init_arg) == 80, "pgn_argument");
 _Static_assert(sizeof(pgn_graph_argument) == 40 && offsetof(pgn_graph_argument, src) == 20, "pgn_graph_argument");
-_Static_assert(sizeof(pgn_model) == 144 && offsetof(pgn_model, symbol) == 48 && offsetof(pgn_model, extent) == 96 &&
-               offsetof(pgn_model, dev) == 136, "pgn_model");
+_Static_assert(sizeof(pgn_model) == 168 && offsetof(pgn_model, symbol) == 48 && offsetof(pgn_model, extent) == 96 &&
+               offsetof(pgn_model, dev) == 136 && offsetof(pgn_model, n_variant) == 160, "pgn_model");
 _Static_assert((int)PGN_ROLE_WORK == (int)BUF_WORK && (int)PGN_ROLE_OUTPUT == (int)BUF_OUTPUT && (int)PGN_C128 == (int)DT_C128, "shared numbers");
 
 static LV constant_global(Mod *m, LV value, const char *name) {
@@ -103,7 +103,7 @@ static const char *source_path(Mod *m) {
     return m->cx->source.n ? m->cx->source.at[0].path : "";
 }
 
-void module_model(Mod *m, LV *kernels) {
+LV module_model(Mod *m, LV *kernels, const char *needs, LV *variant, int n_variant) {
     Unit *u = m->u;
     constant_data(m);
     for (int k = 0; k < u->kernel.n; k++) kernels[k] = kernel_function(m, u->kernel.at[k]);
@@ -134,9 +134,12 @@ void module_model(Mod *m, LV *kernels) {
                list(m, buffer, u->buf.n, "buffers"), list(m, graph, u->graph.n, "graphs"),
                arguments(m, u->input.at, u->input.n, u->input_structural.n == u->input.n ? u->input_structural.at : NULL, "inputs"),
                arguments(m, u->param.at, u->param.n, NULL, "params"), arguments(m, u->output.at, u->output.n, NULL, "outputs"),
-               extent, count, bind, run, i32_of(m, 0), LLVMConstNull(m->ptr) };
+               extent, count, bind, run, i32_of(m, 0), LLVMConstNull(m->ptr), text(m, needs), list(m, variant, n_variant > 0 ? n_variant : 0, "variants"),
+               i32_of(m, n_variant > 0 ? n_variant : 0) };
     LV value = record(m, f, sizeof f / sizeof *f);
     LV g = LLVMAddGlobal(m->mod, LLVMTypeOf(value), arena_printf(m->a, "%s_model", u->name));
     LLVMSetInitializer(g, value);
     LLVMSetGlobalConstant(g, true);
+    if (n_variant < 0) LLVMSetLinkage(g, LLVMInternalLinkage);
+    return g;
 }

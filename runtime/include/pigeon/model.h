@@ -69,6 +69,9 @@ typedef struct pgn_model {
     pgn_status (*run)(pgn_env *env);
     int32_t device;                                        /* 0 host, 1 CUDA (run works on device memory) */
     const struct pgn_device *dev;                          /* CUDA artifacts: memory functions, compiled with the artifact */
+    const char *needs;                                     /* the processor it was compiled for, "cpu:avx2"; NULL: any of its kind */
+    const struct pgn_model *const *variant;                /* the same model for other processors, the most special last: a plan takes the last that fits */
+    int32_t n_variant;
 } pgn_model;
 typedef struct pgn_device {
     pgn_status (*alloc)(void **p, size_t n); void (*free)(void *p);
