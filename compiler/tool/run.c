@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
+#include <sys/resource.h>
 
 /* ---- what is said about it --------------------------------------------------------------------------------------------- */
 static void put_outputs(Writer *w, const RunResult *r, int n, bool json) {
@@ -51,6 +52,10 @@ static void put_text_run(Writer *w, const RunResult *r, int n) {
     if (r->how) put(w, "; bind %.4g ms, workspace %zu bytes (%s)", 1e3 * r->bind, r->workspace, r->how);
     put(w, "\n");
 }
+static size_t peak_memory(void) {
+    struct rusage u;
+    return getrusage(RUSAGE_SELF, &u) ? 0 : (size_t)u.ru_maxrss * 1024;
+}
 static void report(Options *o, const Program *p, const RunResult *r, int n) {
     Writer w;
     writer_init(&w, o->cx->arena);
@@ -63,10 +68,13 @@ static void report(Options *o, const Program *p, const RunResult *r, int n) {
         put_outputs(&w, &r[0], p->output.n, true);
         put(&w, "], \"runs\": [");
         for (int k = 0; k < n; k++) { put(&w, k ? ", " : ""); put_json_run(&w, &r[k], p->output.n); }
-        put(&w, "]}\n");
+        put(&w, "]");
+        if (o->bench >= 0) put(&w, ", \"peak_memory_bytes\": %zu", peak_memory());
+        put(&w, "}\n");
     } else {
         put_outputs(&w, &r[0], p->output.n, false);
         for (int k = 0; k < n; k++) put_text_run(&w, &r[k], p->output.n);
+        if (o->bench >= 0) put(&w, "peak memory of all this: %.1f MB\n", 1e-6 * (double)peak_memory());
     }
     fwrite(w.at ? w.at : "", 1, w.n, stdout);
 }
