@@ -119,6 +119,9 @@ static bool see_ahead(X *e, void *data) {
     bool plain = v->rank > 0 && !dtype_is_complex(v->dt) && h->n < 4 && h->r->b->l->place[v->id].buf;
     for (int k = 0; k < v->rank; k++) plain &= e->u.read.bnd[k] == BND_NONE;
     if (!plain || !x_uses_index(e, h->index) || !x_uses_index(e, h->lane)) return true;
+    X *all = h->r->x;                                         /* the same reduction's inner loops are not open yet either */
+    for (int k = 0; k < all->u.reduce.n; k++)
+        if (all->u.reduce.idx[k] != h->index && !level_find(h->r->b, all->u.reduce.idx[k]) && x_uses_index(e, all->u.reduce.idx[k])) return true;
     for (int k = 0; k < e->u.read.v->rank; k++)               /* through a map: e itself goes up step by step */
         if (x_uses_index(e->u.read.idx[k], h->index)) { h->read[h->n++] = e; break; }
     return false;

@@ -1,0 +1,196 @@
+#!/usr/bin/env python3
+"""Relational layers: pigeonc, PyTorch Geometric and hand-written PyTorch on the same arrays, in one process, in turn.
+
+    bench.py BUILD [--graphs fb15k-237,..] [--models rgcn,..] [--d 64] [--heads 1,4] [--threads N] [--rounds 7] [--data DIR] [--json FILE]
+
+Each row: median milliseconds of each program, ratios, pigeonc's Gflop/s and its time over the bound
+    bound = max(flops of the best algebra / measured peak,  bytes of rows that must be gathered / measured rate + other bytes / copy rate)
+Every program's result is compared with ours; shipped layers that compute something else beside are marked ~ and not compared."""
+import argparse
+import json
+import os
+import resource
+import sys
+import time
+import types
+
+import numpy as np
+import torch
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+sys.path.insert(0, HERE)
+import graphs as graphs_            # noqa: E402
+import peers                        # noqa: E402
+from ours import Compiled           # noqa: E402
+
+
+def clock(f):
+    t = time.perf_counter()
+    f()
+    return time.perf_counter() - t
+
+
+def best(f, n=5):
+    return min(clock(f) for _ in range(n))
+
+
+def machine(build, folder, threads):
+    """peak flop/s of the better of two matrix products, bytes/s of copying and of gathering rows of 256 bytes from 4 and from 64 MB"""
+    a, b = torch.randn(2048, 2048), torch.randn(2048, 2048)
+    peak = 2 * 2048 ** 3 / best(lambda: torch.mm(a, b))
+    source = os.path.join(folder, "gemm.pgn")
+    with open(source, "w") as f:
+        f.write("model gemm(g: graph, d: dim) {\n  index v: g.nodes, i: d, j: d\n  input h[g.nodes, d]\n  param W[d, d] init glorot\n  output y[v, j] = sum(i) h[v, i] * W[i, j]\n}\n")
+    n = 20000
+    g = dict(src=[0], dst=[0], etype=[0], ntype=np.zeros(n), nodes=n, etypes=1, ntypes=1)
+    ours = Compiled(build, folder, source, "gemm", {"d": 64}, g, threads)
+    ours.bind_arrays({"h": np.random.rand(n, 64).astype(np.float32), "W": np.random.rand(64, 64).astype(np.float32)})
+    peak = max(peak, 2 * n * 64 * 64 / best(ours, 20))
+    x = torch.randn(1 << 26)
+    y = torch.empty_like(x)
+    copy = 2 * 4 * len(x) / best(lambda: y.copy_(x))
+    rate = {}
+    for rows in (1 << 14, 1 << 18):
+        t, at = torch.randn(rows, 64), torch.randint(0, rows, (400000,))
+        out = torch.empty(400000, 64)
+        seconds = best(lambda: torch.index_select(t, 0, at, out=out)) - out.numel() * 4 / copy / 2
+        rate[rows * 256] = out.numel() * 4 / max(seconds, 1e-9)
+    return dict(peak=peak, copy=copy, gather_small=rate[1 << 22], gather_large=rate[1 << 26])
+
+
+def work(model, g, d, heads):
+    """(flops of the cheapest known algebra, bytes gathered, bytes read and written in order)"""
+    n, m, us, ud = g.nodes, len(g.src), g.unique_src, g.unique_dst
+    pairs, row = min(us, ud, m), 4.0 * d
+    gathered = m * row
+    plain = 8.0 * m + 2 * n * row
+    if model == "rgcn":
+        return 2.0 * d * d * (pairs + n) + 2.0 * m * d, gathered, plain + 4.0 * g.etypes * d * d
+    if model == "rgat":
+        return 2.0 * d * d * min(us, m) + 2.0 * d * heads * (us + ud) + (2.0 * d + 12 * heads) * m, gathered, plain + 4.0 * g.etypes * d * d
+    if model == "hgt":
+        q = d // heads
+        return 6.0 * d * d * n + 4.0 * d * q * pairs + (4.0 * d + 12 * heads) * m, 2 * gathered, plain + 8.0 * g.etypes * d * q
+    if model == "compgcn":
+        return 4.0 * d * d * n + 3.0 * m * d, gathered, plain
+    if model == "gatv2_relations":
+        return 4.0 * d * d * n + 7.0 * m * d, 2 * gathered, plain
+    return 6.0 * d * d * n + 12.0 * m * d, 3 * gathered, plain
+
+
+def dims_of(model, d, heads):
+    return {"rgat": {"in": d, "heads": heads, "p": d // heads}, "hgt": {"d": d, "heads": heads, "p": d // heads}}.get(model, {"in": d, "out": d})
+
+
+def parameters(compiled, g):
+    torch.manual_seed(1)
+    sizes = compiled.lib.pgn_plan_sizes(compiled.plan)
+    out = {}
+    for what, role in (("input", 1), ("param", 2)):
+        for k, name in enumerate(compiled.names(what)):
+            rank = getattr(compiled.model, what)[k].rank
+            shape = [compiled.model.extent(sizes, role, k, a) for a in range(rank)]
+            out[name] = torch.randn(shape) * (shape[-1] ** -0.5 if what == "param" else 1)
+    return out
+
+
+def against(y, ours):
+    y = y.reshape(ours.shape).numpy()
+    return float(np.abs(y - ours).max() / max(1e-30, np.abs(ours).max()))
+
+
+def main():
+    a = argparse.ArgumentParser()
+    a.add_argument("build")
+    a.add_argument("--graphs", default="fb15k-237,wn18rr,wordnet,aifb,mutag,bgs,am,biokg")
+    a.add_argument("--models", default="rgcn,rgat,hgt,gatv2_relations,compgcn,edge_conditioned")
+    a.add_argument("--d", default="64")
+    a.add_argument("--heads", default="1")
+    a.add_argument("--threads", type=int, default=os.cpu_count())
+    a.add_argument("--rounds", type=int, default=7)
+    a.add_argument("--data", default=os.path.join(ROOT, "..", "shared", "data"))
+    a.add_argument("--no-shipped", action="store_true")
+    a.add_argument("--run", default="", help="passes for pigeonc in place of its own choice")
+    a.add_argument("--json")
+    o = a.parse_args()
+    build, folder = os.path.abspath(o.build), os.path.join(os.path.abspath(o.build), "bench-rgnn")
+    os.makedirs(folder, exist_ok=True)
+    torch.set_num_threads(o.threads)
+    torch.set_grad_enabled(False)
+    mc = machine(build, folder, o.threads)
+    print("machine: %d threads, %.0f Gflop/s f32, copy %.1f GB/s, rows gathered from 4 MB %.1f GB/s, from 64 MB %.1f GB/s; torch %s" %
+          (o.threads, mc["peak"] / 1e9, mc["copy"] / 1e9, mc["gather_small"] / 1e9, mc["gather_large"] / 1e9, torch.__version__))
+    head = "%-11s %-16s %4s %2s | %9s %9s %9s %9s | %7s %7s %6s %6s | %8s %8s %s"
+    print(head % ("graph", "model", "d", "H", "pigeon ms", "hand ms", "PyG ms", "bound ms", "PyG/us", "hand/us", "/bound", "Gflops", "bind ms", "space MB", "results"))
+    rows = []
+    for name in o.graphs.split(","):
+        raw = graphs_.load(name, ROOT, o.data, folder)
+        g = types.SimpleNamespace(**{k: torch.as_tensor(np.ascontiguousarray(v).astype(np.int64)) if hasattr(v, "__len__") else int(v) for k, v in raw.items()})
+        g.index = torch.stack([g.src, g.dst])
+        g.unique_src, g.unique_dst = (len(torch.unique(g.etype * g.nodes + e)) for e in (g.src, g.dst))
+        for model in o.models.split(","):
+            for d in map(int, o.d.split(",")):
+                for heads in (map(int, o.heads.split(",")) if model in ("rgat", "hgt") else [1]):
+                    rows.append(one(o, mc, build, folder, name, raw, g, model, d, heads))
+                    print(head % rows[-1].pop("text"), flush=True)
+    total(rows)
+    if o.json:
+        with open(o.json, "w") as f:
+            json.dump(dict(machine=mc, rows=rows), f, indent=1)
+
+
+def one(o, mc, build, folder, name, raw, g, model, d, heads):
+    extra = ("--run", o.run) if o.run else ()
+    ours = Compiled(build, folder, os.path.join(HERE, "models.pgn"), model, dims_of(model, d, heads), raw, o.threads, extra)
+    p = parameters(ours, g)
+    if model == "rgat":            # the shipped layer has one pair of attention vectors for all relations
+        p["al"][:], p["ar"][:] = p["al"][:1].clone(), p["ar"][:1].clone()
+    x = {n: p.pop(n) for n in ours.names("input")}
+    ours.bind_arrays({n: np.ascontiguousarray(t.numpy()) for n, t in {**p, **x}.items()})
+    calls, notes, checked = {"ours": ours}, [], []
+    for label, make in peers.HAND[model]:
+        calls["hand " + label] = make(g, p, x)
+    if not o.no_shipped and model in ("rgcn", "rgat", "hgt"):
+        made = peers.pyg_rgat(g, p, x, 6e9) if model == "rgat" else getattr(peers, "pyg_" + model)(g, p, x)
+        if isinstance(made, str):
+            notes.append("PyG: " + made)
+        else:
+            calls["shipped"] = made
+    y = ours()[0].copy()
+    for label, f in calls.items():
+        if label == "ours":
+            continue
+        out = f()
+        if label == "shipped" and model == "hgt":
+            notes.append("~PyG adds a bias, gelu and an output layer")
+        elif not (label == "shipped" and model == "rgat"):
+            checked.append("%.0e" % against(out, y))
+    seconds = {label: [] for label in calls}
+    for k in range(o.rounds):
+        for label, f in calls.items():
+            if label == "shipped" and k > 2 and seconds[label][0] > 0.5:
+                continue
+            seconds[label].append(clock(f))
+    median = {label: sorted(t)[len(t) // 2] for label, t in seconds.items()}
+    hand = min(t for label, t in median.items() if label.startswith("hand"))
+    flops, gathered, plain = work(model, g, d, heads)
+    rate = mc["gather_small"] if g.nodes * 4 * d < 16e6 else mc["gather_large"]
+    bound = max(flops / mc["peak"], gathered / rate + plain / mc["copy"])
+    t, shipped = median["ours"], median.get("shipped")
+    text = (name, model, d, heads, "%.2f" % (1e3 * t), "%.2f" % (1e3 * hand), "%.1f" % (1e3 * shipped) if shipped else "-", "%.2f" % (1e3 * bound),
+            "%.1f" % (shipped / t) if shipped else "-", "%.1f" % (hand / t), "%.2f" % (t / bound), "%.0f" % (flops / t / 1e9), "%.1f" % (1e3 * ours.bind_s),
+            "%.1f" % (ours.workspace / 1e6), " ".join(checked + notes))
+    return dict(graph=name, model=model, d=d, heads=heads, ours=t, hand=hand, shipped=shipped, bound=bound, bind=ours.bind_s, workspace=ours.workspace,
+                compile=ours.compile_s, peak_rss=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024, all=median, text=text)
+
+
+def total(rows):
+    def mean(v):
+        return float(np.exp(np.mean(np.log(v)))) if v else float("nan")
+    print("geometric means: hand-written / pigeon %.2f, shipped / pigeon %.2f, pigeon / bound %.2f; slower than a peer in %d of %d cases" % (
+        mean([r["hand"] / r["ours"] for r in rows]), mean([r["shipped"] / r["ours"] for r in rows if r["shipped"]]), mean([r["ours"] / r["bound"] for r in rows]),
+        sum(r["ours"] > min(r["hand"], r["shipped"] or r["hand"]) for r in rows), len(rows)))
+
+
+main()

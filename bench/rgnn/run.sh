@@ -1,0 +1,13 @@
+#!/bin/sh
+# run.sh [options of bench.py] - sets up the peers in bench/.venv, then compares; needs a built ./build (sh quickstart.sh demo makes one)
+set -eu
+cd "$(dirname "$0")/../.."
+venv=bench/.venv
+if ! "$venv/bin/python" -c 'import torch, torch_geometric' 2>/dev/null; then
+    python3 -m venv "$venv"
+    "$venv/bin/pip" install -q torch numpy torch_geometric
+fi
+# glibc returns large tensors to the system between calls; jemalloc keeps them, which helps the peers
+for j in /usr/lib/*/libjemalloc.so.2; do [ -e "$j" ] && LD_PRELOAD=$j && export LD_PRELOAD; done
+unset OPENBLAS_CORETYPE OPENBLAS_L2_SIZE 2>/dev/null || true
+exec "$venv/bin/python" -W ignore bench/rgnn/bench.py build "$@"
