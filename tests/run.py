@@ -169,7 +169,8 @@ def test_pass(path):
 
 
 # lists whose results may differ in the last digits
-REWRITES = ["simplify,algebra,share,inline,cse,dce"]
+REWRITES = ["simplify,algebra,share,inline,cse,dce", "simplify,cse,compact,inline,dce,structure", "linear", "share,linear,algebra,dce",
+            "simplify,algebra,share,inline,cse,linear,algebra,compact,inline,simplify,cse,dce,structure"]
 
 
 def arrays(path):

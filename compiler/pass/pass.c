@@ -10,6 +10,8 @@ const Pass pass_table[] = {
     { "inline", "cheap equations become part of what reads them", pass_inline },
     { "cse", "equal equations are computed once", pass_cse },
     { "share", "what one expression computes twice becomes an equation", pass_share },
+    { "linear", "contractions, gathers and fibre sums in the cheapest order", pass_linear },
+    { "compact", "values that depend on an index through maps only have one row per combination", pass_compact },
     { "dce", "what no output needs is dropped", pass_dce },
     { "structure", "finds the maps that must be known when graphs are bound", pass_structure },
 };
@@ -36,6 +38,7 @@ Program *pass_run(Program *p, const char *list, void (*after)(Program *p, const 
         if (!n) continue;
         const Pass *pass = find(p->cx, name);
         if (!pass) return NULL;
+        p->later = list;
         p = pass->run(p);
         if (!p || !program_verify(p, name)) return NULL;
         if (after) after(p, name, data);

@@ -17,6 +17,8 @@ Program *pass_inline(Program *p);         /* inline.c */
 Program *pass_cse(Program *p);            /* cse.c */
 Program *pass_share(Program *p);          /* share.c */
 Program *pass_dce(Program *p);            /* dce.c */
+Program *pass_linear(Program *p);         /* linear.c */
+Program *pass_compact(Program *p);        /* compact.c */
 Program *pass_structure(Program *p);      /* structure.c; NULL after D_STRUCTURE_FROM_DATA */
 
 /* copy.c: the frame of a pass. Everything is copied in order, with dense ids of its own; the hooks decide what becomes of it. */
@@ -33,5 +35,6 @@ Program *program_rewrite(Program *p, const Rewrite *how);
 /* A copy of its own, that its maker may change until it is handed on: expressions replaced, nodes added anywhere, then put in order. */
 Program *program_copy(Program *p);
 Value *program_equation(Program *p, const char *name, int rank, Index *const *idx, X *expr, Loc loc);     /* a compute, at the end */
+Program *program_plain(Program *p);       /* simplify.c: a copy in which equal positions are written alike */
 void program_sort(Program *p);            /* nodes in dependence order again, otherwise as they were */
 #endif
