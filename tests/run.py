@@ -124,7 +124,7 @@ def test_example(path, line, wants):
             return report("failed", name, "%s is not %s\n%s" % (output, number, out))
     report("passed", name)
     plain = run([PIGEONC, "run", relative(path), "--executor=interp", "--json", "--real", "f64"] + words)[1]
-    code, out, error = run([PIGEONC, "run", relative(path), "--executor=interp", "--json", "--real", "f64", "--run=default"] + words)
+    code, out, error = run([PIGEONC, "run", relative(path), "--executor=interp", "--json", "--real", "f64", "-O1", "--run=default"] + words)
     report("failed" if code or out != plain else "passed", name + " after the passes", "%s%s\nwithout passes:\n%s" % (error, out, plain))
 
 

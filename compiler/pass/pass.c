@@ -16,7 +16,10 @@ const Pass pass_table[] = {
     { "structure", "finds the maps that must be known when graphs are bound", pass_structure },
 };
 const int n_pass = (int)(sizeof pass_table / sizeof *pass_table);
-const char *pass_default(void) { return "simplify,cse,dce,structure"; }
+/* Level 1 keeps every rounding as it is written; from level 2 on sums may be reordered. */
+const char *pass_default(int level) {
+    return level < 1 ? "structure" : level == 1 ? "simplify,cse,dce,structure" : "simplify,algebra,inline,cse,linear,compact,cse,share,dce,structure";
+}
 
 static const Pass *find(Context *cx, const char *name) {
     const char *names[sizeof pass_table / sizeof *pass_table];
@@ -27,7 +30,11 @@ static const Pass *find(Context *cx, const char *name) {
     Diag *d = diag_error(cx, D_USAGE, NO_LOC, "there is no pass `%s`", name);
     const char *near = did_you_mean(cx, name, names, n_pass);
     if (near) diag_help(d, "did you mean `%s`?", near);
-    else diag_help(d, "the passes are %s", pass_default());
+    else {
+        const char *all = names[0];
+        for (int k = 1; k < n_pass; k++) all = arena_printf(cx->arena, "%s, %s", all, names[k]);
+        diag_help(d, "the passes are %s", all);
+    }
     return NULL;
 }
 Program *pass_run(Program *p, const char *list, void (*after)(Program *p, const char *pass, void *data), void *data) {

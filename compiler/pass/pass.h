@@ -9,7 +9,7 @@ extern const int n_pass;
 /* Runs the passes of a list "simplify,cse,dce" in order, the verifier after each, then `after` (may be NULL), whose `pass` is the
  * name. NULL after diagnostics: an unknown name, a program that a pass refuses, or one that breaks its own rules. */
 Program *pass_run(Program *p, const char *list, void (*after)(Program *p, const char *pass, void *data), void *data);
-const char *pass_default(void);
+const char *pass_default(int level);      /* what -O0, -O1, -O2 .. run */
 
 Program *pass_simplify(Program *p);       /* simplify.c */
 Program *pass_algebra(Program *p);        /* algebra.c */
