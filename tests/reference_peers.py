@@ -671,7 +671,7 @@ def main():
     args = sys.argv[1:]
     option = lambda name, default: args[args.index(name) + 1] if name in args else default
     build, only = args[0] if args and not args[0].startswith("-") else "build", option("--only", "")
-    executors = option("--executor", "interp").split(",")
+    executors = option("--executor", "interp,cpu").split(",")
     pigeonc = os.path.abspath(os.path.join(build, "pigeonc"))
     passed = failed = 0
     worst = {}

@@ -26,7 +26,7 @@ install    the same for the library, installed into a fresh prefix, with clients
 explain    every diagnostic id is documented and provoked by a test
 fuzz       the fuzz target over its corpus, the examples, and the IR of the examples, without libFuzzer
 layering   includes point one way
-docs       fenced pgn blocks of README.md and docs/*.md pass `pigeonc check`
+docs       the fenced blocks of README.md and docs/*.md: models are checked, shown IR, C and output is what the compiler prints
 Only the standard library is needed."""
 import concurrent.futures
 import glob
@@ -124,7 +124,7 @@ def test_example(path, line, wants):
             return report("failed", name, "%s is not %s\n%s" % (output, number, out))
     report("passed", name)
     plain = run([PIGEONC, "run", relative(path), "--executor=interp", "--json", "--real", "f64"] + words)[1]
-    code, out, error = run([PIGEONC, "run", relative(path), "--executor=interp", "--json", "--real", "f64", "--run=default"] + words)
+    code, out, error = run([PIGEONC, "run", relative(path), "--executor=interp", "--json", "--real", "f64", "-O1", "--run=default"] + words)
     report("failed" if code or out != plain else "passed", name + " after the passes", "%s%s\nwithout passes:\n%s" % (error, out, plain))
 
 
@@ -169,7 +169,8 @@ def test_pass(path):
 
 
 # lists whose results may differ in the last digits
-REWRITES = ["simplify,algebra,share,inline,cse,dce"]
+REWRITES = ["simplify,algebra,share,inline,cse,dce", "simplify,cse,compact,inline,dce,structure", "linear", "share,linear,algebra,dce",
+            "simplify,algebra,share,inline,cse,linear,algebra,compact,inline,simplify,cse,dce,structure"]
 
 
 def arrays(path):
@@ -340,11 +341,46 @@ def test_layering():
     report("failed" if bad else "passed", "layering", "\n".join(bad))
 
 
+def shown(text, whole):
+    """A document shows whole lines of an output, in order; a line `...` stands for those left out."""
+    plain = lambda t: [re.sub(r"%\d+|(?<=(?:blocked|.. flat) )\d+$", "%", x.rstrip()) for x in t.splitlines()]    # own names, estimates of work: whatever number
+    lines, at = plain(whole), 0
+    for k, part in enumerate(re.split(r"^ *\.\.\.\n?", text, flags=re.M)):
+        part = plain(part)
+        places = [j for j in range(at, len(lines) - len(part) + 1) if lines[j:j + len(part)] == part]
+        if part and (not places or (k == 0 and places[0] != 0)):
+            return False
+        at = places[0] + len(part) if part else at
+    return text.rstrip().endswith("...") or not any(x.strip() for x in lines[at:])
+
+
 def test_docs(path):
+    """pgn blocks pass the checker; `ir`, `intra` and `c` blocks are what the compiler makes of the model above them; in `console` blocks
+    the commands print what is shown; a block whose first line names a file of the repository is in that file."""
     text = open(path, encoding="utf-8").read()
-    for k, m in enumerate(re.finditer(r"^```pgn\n(.*?)^```", text, re.S | re.M)):
-        code, out, error = run([PIGEONC, "check", "-"], input=m.group(1).encode())
-        report("failed" if code else "passed", "%s block %d" % (relative(path), k + 1), error)
+    model, emit = "", {"ir": ["ir"], "intra": ["--emit=intra"], "cpp": ["--emit=c"]}
+    with tempfile.TemporaryDirectory() as tmp:
+        for k, m in enumerate(re.finditer(r"^```(\w+)\n(.*?)^```", text, re.S | re.M)):
+            kind, body, name = m.group(1), m.group(2), "%s block %d" % (relative(path), k + 1)
+            file = re.match(r"(?:# |/\* |// )([\w/.]+\.(?:pgn|c|h|sh|am|ac|txt|build))\b", body)
+            if file and os.path.exists(os.path.join(ROOT, file.group(1))):
+                there = open(os.path.join(ROOT, file.group(1)), encoding="utf-8").read()
+                rest = body.split("\n", 1)[1]
+                report("passed" if rest.strip() in there else "failed", name, "this is not in %s" % file.group(1))
+            if kind == "pgn":
+                model = body
+                if file:
+                    with open(os.path.join(tmp, os.path.basename(file.group(1))), "w") as f:
+                        f.write(body)
+                code, out, error = run([PIGEONC, "check", "-"], input=body.encode())
+                report("failed" if code else "passed", name, error)
+            elif kind in emit:
+                code, out, error = run([PIGEONC] + emit[kind] + ["-", "-o", "-"], input=model.encode())
+                report("passed" if not code and shown(body, out) else "failed", name, "the compiler prints\n" + out + error)
+            elif kind == "console":
+                for step in re.finditer(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", body, re.M):
+                    code, out, error = run(step.group(1), shell=True, cwd=tmp, env=dict(os.environ, PATH=BUILD + os.pathsep + os.environ["PATH"]))
+                    report("passed" if shown(step.group(2), out + error) else "failed", "%s: %s" % (name, step.group(1)), "it prints\n" + out + error)
 
 
 def test_also(build, modes):

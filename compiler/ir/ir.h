@@ -206,6 +206,8 @@ bool x_equal(const X *a, const X *b);                      /* same up to names o
 void x_walk(X *e, bool (*f)(X *e, void *data), void *data);
 /* Rebuilds e bottom-up: f gets each node with rebuilt children and returns its replacement. */
 X *x_map(Arena *a, X *e, X *(*f)(X *e, void *data), void *data);
+/* Replaces the operands of e by what f gives for each; e itself when none changes. */
+X *x_map_operands(Arena *a, X *e, X *(*f)(X *e, void *data), void *data);
 
 /* ---- programs --------------------------------------------------------------------------------------------- */
 struct Graph {
@@ -216,6 +218,12 @@ struct Graph {
     bool given;                                                      /* comes from the caller (not reverse, filter, ...) */
 };
 typedef struct Output { const char *name; Value *value; } Output;
+/* An extent as it is likely to be: what cost estimates use where a size is known at run time only. The name is a symbol's, or
+ * "unique(f, g)" for the number of combinations that occur of maps f and g, whether the program has that space or not. */
+typedef struct About { const char *name; double count; } About;
+/* What a pass decided, for people: pass, what became of what, why, the estimates before and after, the runner-up and its estimate. */
+typedef struct Estimate { double flops, bytes; } Estimate;
+typedef struct Decision { const char *pass, *what, *why; Estimate before, after; const char *runner_up; Estimate runner; Loc loc; } Decision;
 typedef struct Check { Ext *a; int rel; /* '<' '=' 'L' (<=) */ Ext *b; const char *message; Loc loc; } Check;   /* tested when sizes are bound */
 struct Program {
     Context *cx;
@@ -229,6 +237,9 @@ struct Program {
     VEC(Value *) input, param;              /* interface, in order of declaration; graph maps are not in it */
     VEC(Output) output;
     VEC(Check) check;
+    VEC(About) about;
+    VEC(Decision) decision;                 /* of all passes so far, in order; not part of the text */
+    const char *later;                      /* while a pass runs: the passes after it, "compact,dce": estimates count on them */
     int n_value, n_index, n_node;           /* next dense ids */
 };
 Program *program_new(Context *cx, const char *name);

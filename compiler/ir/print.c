@@ -232,6 +232,13 @@ void program_print(const Program *p, Writer *w) {
         if (s->fixed >= 0) put(w, " %lld", (long long)s->fixed);
         put(w, ")");
     }
+    for (int k = 0; k < p->about.n; k++) {
+        put(w, "\n(about ");
+        put_name(w, p->about.at[k].name);
+        put(w, " ");
+        sexp_put_real(w, p->about.at[k].count);
+        put(w, ")");
+    }
     for (int k = 0; k < p->space.n; k++) space(&t, p->space.at[k]);
     for (int k = 0; k < p->graph.n; k++) graph(&t, p->graph.at[k]);
     for (int k = 0; k < p->check.n; k++) {

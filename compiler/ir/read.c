@@ -110,6 +110,12 @@ static bool read_check(IrReader *r, const Sexp *s) {
     vec_add(r->arena, r->p->check, c);
     return true;
 }
+static bool read_about(IrReader *r, const Sexp *s) {
+    About b = { 0 };
+    if (s->item.n != 3 || !(b.name = name_of(s->item.at[1])) || !sexp_real(s->item.at[2], &b.count) || !(b.count >= 0)) { read_error(r, s, "(about name count) is expected here"); return false; }
+    vec_add(r->arena, r->p->about, b);
+    return true;
+}
 
 /* ---- nodes ---------------------------------------------------------------------------------------------- */
 static Value *read_result(IrReader *r, const Sexp *s, Node *n) {
@@ -347,6 +353,7 @@ static bool read_form(IrReader *r, const Sexp *s) {
     const char *head = sexp_head(s);
     if (!strcmp(head, "sym") || !strcmp(head, "space") || !strcmp(head, "graph")) return true;         /* done before */
     if (!strcmp(head, "check")) return read_check(r, s);
+    if (!strcmp(head, "about")) return read_about(r, s);
     if (!strcmp(head, "inputs")) return read_interface(r, s, false);
     if (!strcmp(head, "params")) return read_interface(r, s, true);
     if (!strcmp(head, "output")) {

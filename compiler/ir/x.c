@@ -76,7 +76,7 @@ X *x_reduce(Arena *a, ReduceOp op, int n, Index **idx, int n_cond, X **cond, X *
 }
 
 /* Calls f(child) for every child in order and stores what it returns in a copy; the copy is made only when something changed. */
-static X *children(Arena *a, X *e, X *(*f)(X *, void *), void *d) {
+X *x_map_operands(Arena *a, X *e, X *(*f)(X *, void *), void *d) {
     X c = *e, *r;
     bool changed = false;
 #define CHILD(slot) do { r = f(slot, d); if (r != (slot)) changed = true; } while (0)
@@ -125,7 +125,7 @@ static X *subst(X *e, void *data) {
         for (int k = 0; k < s->n; k++) if (s->from[k] == e->u.index) return s->to[k];
         return e;
     }
-    if (e->k != X_REDUCE) return children(s->p->arena, e, subst, s);
+    if (e->k != X_REDUCE) return x_map_operands(s->p->arena, e, subst, s);
     /* bound indices are renewed, so that one index is bound in one place only */
     int m = e->u.reduce.n;
     Subst inner = { s->p, s->n + m, NEWN(s->p->arena, Index *, s->n + m), NEWN(s->p->arena, X *, s->n + m) };
@@ -135,7 +135,7 @@ static X *subst(X *e, void *data) {
         inner.from[k] = e->u.reduce.idx[k], inner.to[k] = x_index(s->p->arena, idx[k]);
     }
     for (int k = 0; k < s->n; k++) inner.from[m + k] = s->from[k], inner.to[m + k] = s->to[k];
-    X *c = children(s->p->arena, e, subst, &inner);
+    X *c = x_map_operands(s->p->arena, e, subst, &inner);
     X *r = NEW(s->p->arena, X);
     *r = *c;
     r->u.reduce.idx = idx;
@@ -170,7 +170,7 @@ void x_walk(X *e, bool (*f)(X *, void *), void *d) {
 typedef struct MapRun { Arena *a; X *(*f)(X *, void *); void *data; } MapRun;
 static X *map_one(X *e, void *d) {
     MapRun *m = d;
-    return m->f(children(m->a, e, map_one, m), m->data);
+    return m->f(x_map_operands(m->a, e, map_one, m), m->data);
 }
 X *x_map(Arena *a, X *e, X *(*f)(X *, void *), void *data) {
     MapRun m = { a, f, data };

@@ -8,14 +8,18 @@ const Pass pass_table[] = {
     { "simplify", "algebra on scalar expressions: constants, neutral elements, double negation", pass_simplify },
     { "algebra", "laws of real numbers: constants out of sums, sums merged, common factors", pass_algebra },
     { "inline", "cheap equations become part of what reads them", pass_inline },
-    { "forward", "a copy of a whole tensor is the tensor itself", pass_forward },
     { "cse", "equal equations are computed once", pass_cse },
     { "share", "what one expression computes twice becomes an equation", pass_share },
+    { "linear", "contractions, gathers and fibre sums in the cheapest order", pass_linear },
+    { "compact", "values that depend on an index through maps only have one row per combination", pass_compact },
     { "dce", "what no output needs is dropped", pass_dce },
     { "structure", "finds the maps that must be known when graphs are bound", pass_structure },
 };
 const int n_pass = (int)(sizeof pass_table / sizeof *pass_table);
-const char *pass_default(void) { return "simplify,forward,cse,dce,structure"; }
+/* Level 1 keeps every rounding as it is written; from level 2 on sums may be reordered. */
+const char *pass_default(int level) {
+    return level < 1 ? "structure" : level == 1 ? "simplify,cse,dce,structure" : "simplify,algebra,inline,cse,linear,compact,cse,share,dce,structure";
+}
 
 static const Pass *find(Context *cx, const char *name) {
     const char *names[sizeof pass_table / sizeof *pass_table];
@@ -26,7 +30,11 @@ static const Pass *find(Context *cx, const char *name) {
     Diag *d = diag_error(cx, D_USAGE, NO_LOC, "there is no pass `%s`", name);
     const char *near = did_you_mean(cx, name, names, n_pass);
     if (near) diag_help(d, "did you mean `%s`?", near);
-    else diag_help(d, "the passes are %s", pass_default());
+    else {
+        const char *all = names[0];
+        for (int k = 1; k < n_pass; k++) all = arena_printf(cx->arena, "%s, %s", all, names[k]);
+        diag_help(d, "the passes are %s", all);
+    }
     return NULL;
 }
 Program *pass_run(Program *p, const char *list, void (*after)(Program *p, const char *pass, void *data), void *data) {
@@ -37,6 +45,7 @@ Program *pass_run(Program *p, const char *list, void (*after)(Program *p, const 
         if (!n) continue;
         const Pass *pass = find(p->cx, name);
         if (!pass) return NULL;
+        p->later = list;
         p = pass->run(p);
         if (!p || !program_verify(p, name)) return NULL;
         if (after) after(p, name, data);

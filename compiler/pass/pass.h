@@ -9,15 +9,16 @@ extern const int n_pass;
 /* Runs the passes of a list "simplify,cse,dce" in order, the verifier after each, then `after` (may be NULL), whose `pass` is the
  * name. NULL after diagnostics: an unknown name, a program that a pass refuses, or one that breaks its own rules. */
 Program *pass_run(Program *p, const char *list, void (*after)(Program *p, const char *pass, void *data), void *data);
-const char *pass_default(void);
+const char *pass_default(int level);      /* what -O0, -O1, -O2 .. run */
 
 Program *pass_simplify(Program *p);       /* simplify.c */
 Program *pass_algebra(Program *p);        /* algebra.c */
 Program *pass_inline(Program *p);         /* inline.c */
-Program *pass_forward(Program *p);        /* forward.c */
 Program *pass_cse(Program *p);            /* cse.c */
 Program *pass_share(Program *p);          /* share.c */
 Program *pass_dce(Program *p);            /* dce.c */
+Program *pass_linear(Program *p);         /* linear.c */
+Program *pass_compact(Program *p);        /* compact.c */
 Program *pass_structure(Program *p);      /* structure.c; NULL after D_STRUCTURE_FROM_DATA */
 
 /* copy.c: the frame of a pass. Everything is copied in order, with dense ids of its own; the hooks decide what becomes of it. */
@@ -27,7 +28,6 @@ typedef struct Rewrite {
     bool (*keep)(const Node *old, void *data);               /* NULL: all */
     /* a compute just copied: the value to use for it instead (then the copy is dropped), or NULL to keep it */
     Value *(*merge)(Program *to, Node *copy, const Node *old, void *data);
-    bool in_bodies;                                          /* merge: in bodies of iterates too */
     const bool *structural;                                  /* by old value id; NULL: as they are */
     const bool *dead;                                        /* by old value id: members of a recurrence, results of an iterate to leave out */
 } Rewrite;
@@ -35,5 +35,6 @@ Program *program_rewrite(Program *p, const Rewrite *how);
 /* A copy of its own, that its maker may change until it is handed on: expressions replaced, nodes added anywhere, then put in order. */
 Program *program_copy(Program *p);
 Value *program_equation(Program *p, const char *name, int rank, Index *const *idx, X *expr, Loc loc);     /* a compute, at the end */
+Program *program_plain(Program *p);       /* simplify.c: a copy in which equal positions are written alike */
 void program_sort(Program *p);            /* nodes in dependence order again, otherwise as they were */
 #endif

@@ -51,11 +51,28 @@ X *x_plain_subscripts(Arena *a, X *e) {
     *r = *e, r->u.read.idx = idx;
     return r;
 }
-static X *plain(X *e, void *data) { return x_plain_subscripts(data, e); }
+X *x_plain(Arena *a, X *e) {
+    /* i32(i64(src(e))) */
+    if (keeps_position(e) && keeps_position(e->u.cast.arg) && e->u.cast.arg->u.cast.arg->dt == e->dt && e->space == e->u.cast.arg->u.cast.arg->space) return e->u.cast.arg->u.cast.arg;
+    return x_plain_subscripts(a, e);
+}
+static X *plain(X *e, void *data) { return x_plain(data, e); }
 X *x_at(Program *p, X *e, int n, Index *const *idx, X *const *at) {
     X **to = NEWN(p->arena, X *, n + 1);
     for (int k = 0; k < n; k++) to[k] = x_cast(p->arena, at[k], DT_I64);
     return x_map(p->arena, x_substitute(p, e, n, (Index **)idx, to), plain, p->arena);
+}
+typedef struct Safe { Index *const *idx; int n; bool ok; } Safe;
+static bool safe(X *e, void *data) {
+    Safe *s = data;
+    if (e->k == X_READ) for (int k = 0; k < e->u.read.v->rank; k++)
+        if (e->u.read.bnd[k] == BND_NONE && !e->u.read.idx[k]->space && x_uses_any(e->u.read.idx[k], s->idx, s->n)) s->ok = false;
+    return s->ok;
+}
+bool x_is_safe(X *e, Index *const *idx, int n) {
+    Safe s = { idx, n, true };
+    x_walk(e, safe, &s);
+    return s.ok;
 }
 static int factors(X *e, X **f, int n, int max) {
     if (n < max - 1 && e->k == X_OP && e->u.op.op == OP_MUL) {

@@ -284,7 +284,7 @@ static X *negated_condition(Program *p, X *e) {           /* if not c then a els
 }
 /* ---- maps ------------------------------------------------------------------------------------------------ */
 static X *plain_subscripts(Program *p, X *e) {
-    X *r = x_plain_subscripts(p->arena, e);
+    X *r = x_plain(p->arena, e);
     return r == e ? NULL : r;
 }
 /* i64(src(e)) = v -> src(e) = i32(v): positions fit either, the map needs no conversion */
@@ -299,7 +299,7 @@ static X *narrow_comparison(Program *p, X *e) {
     return NULL;
 }
 /* P.src(P.pair(e)) -> src(e): the way back from the row of e is e's own key */
-static X *back_from_pair(Program *p, X *e) {
+X *x_back_from_pair(Program *p, X *e) {
     if (e->k != X_READ || e->u.read.v->node->kind != N_DERIVE || e->u.read.v->rank != 1 || e->u.read.bnd[0] != BND_NONE) return NULL;
     const Node *n = e->u.read.v->node;
     X *i = e->u.read.idx[0];
@@ -311,5 +311,9 @@ static X *back_from_pair(Program *p, X *e) {
 static Rule *const rules[] = { fold_constants, fold_casts, fold_sizes, neutral_element, absorbing_element, double_negation, add_of_negation,
                                sign_outwards, negated_difference, repeated_operand, known_condition, negated_condition, condition_always_met,
                                conjunction_of_conditions, condition_of_others, sum_of_zeros, plain_subscripts, narrow_comparison,
-                               back_from_pair };
+                               x_back_from_pair };
 Program *pass_simplify(Program *p) { return program_apply_rules(p, rules, sizeof rules / sizeof *rules); }
+Program *program_plain(Program *p) {
+    static Rule *const plain[] = { plain_subscripts, narrow_comparison, x_back_from_pair };
+    return program_apply_rules(p, plain, sizeof plain / sizeof *plain);
+}

@@ -87,7 +87,8 @@ static bool through_nvcc(Build *b, OutputFile *out) {
     writer_init(&w, cx->arena);
     if (!nvcc || !cuda_text(b, &w) || !scratch_begin(cx, &s)) return false;
     const char *result = scratch_file(cx, &s, "model.out");
-    const char *const words[] = { out->kind == EMIT_PTX ? "-ptx" : out->kind == EMIT_CUBIN ? "-cubin" : "-c", "-std=c++17", "-Xcompiler", "-fPIC", arena_printf(cx->arena, "-arch=%s", arch),
+    const char *const words[] = { out->kind == EMIT_PTX ? "-ptx" : out->kind == EMIT_CUBIN ? "-cubin" : "-c", "-std=c++17", "-Xcompiler", "-fPIC",
+                                  arena_printf(cx->arena, "-arch=%s", arch),
                                   arena_printf(cx->arena, "-O%d", b->o->opt), arena_printf(cx->arena, "-I%s", home_include(cx)), "-o", "model.out", "model.cu" };
     Words argv = { 0 };
     for (size_t k = 0; k < sizeof words / sizeof *words; k++) vec_add(cx->arena, argv, words[k]);
@@ -194,16 +195,16 @@ static bool asked(const Outputs *out, EmitKind kind) {
     for (int k = 0; k < out->n; k++) if (out->at[k].kind == kind) return true;
     return false;
 }
+static const char *beside(Context *cx, const char *base, EmitKind kind) { return arena_printf(cx->arena, "%s%s", base, emit_row[kind].extension); }
 static int finish(Build *b, Outputs *out) {
     Options *o = b->o;
     Context *cx = o->cx;
-    const char *base = base_name(o), *main_path = o->output;
-    if (out->n > 1) main_path = NULL;
-    else if (!main_path) main_path = out->at[0].kind == EMIT_OBJ || !emit_row[out->at[0].kind].text ? arena_printf(cx->arena, "%s%s", base, emit_row[out->at[0].kind].extension) : "-";
-    for (int k = 0; k < out->n; k++) out->at[k].path = main_path ? main_path : arena_printf(cx->arena, "%s%s", base, emit_row[out->at[k].kind].extension);
+    const char *base = base_name(o), *path = out->n > 1 ? NULL : o->output ? o->output : emit_row[out->at[0].kind].text ? "-" : NULL;
+    for (int k = 0; k < out->n; k++) out->at[k].path = path ? path : beside(cx, base, out->at[k].kind);
     const char *first = out->at[0].path;
-    if (asked(out, EMIT_OBJ) && !asked(out, EMIT_HEADER) && strcmp(first, "-")) vec_add(cx->arena, *out, (OutputFile){ EMIT_HEADER, arena_printf(cx->arena, "%s.h", base), NULL, 0 });
-    if (o->manifest && !asked(out, EMIT_MANIFEST)) vec_add(cx->arena, *out, (OutputFile){ EMIT_MANIFEST, arena_printf(cx->arena, "%s.json", base), NULL, 0 });
+    bool header = asked(out, EMIT_OBJ) && !asked(out, EMIT_HEADER) && strcmp(first, "-"), manifest = o->manifest && !asked(out, EMIT_MANIFEST);
+    if (header) vec_add(cx->arena, *out, (OutputFile){ .kind = EMIT_HEADER, .path = beside(cx, base, EMIT_HEADER) });
+    if (manifest) vec_add(cx->arena, *out, (OutputFile){ .kind = EMIT_MANIFEST, .path = beside(cx, base, EMIT_MANIFEST) });
     Progress bar;
     bool ok = true;
     phase_begin(o);
@@ -214,7 +215,7 @@ static int finish(Build *b, Outputs *out) {
     if (!ok) return EXIT_DIAGNOSED;
     if (o->deps) {
         OutputFile rule = { .path = o->deps_file ? o->deps_file : arena_printf(cx->arena, "%s.d", base) };
-        make_rule(o, strcmp(first, "-") ? first : arena_printf(cx->arena, "%s%s", base, emit_row[out->at[0].kind].extension), &rule);
+        make_rule(o, strcmp(first, "-") ? first : beside(cx, base, out->at[0].kind), &rule);
         vec_add(cx->arena, *out, rule);
     }
     for (int k = out->n - 1; k >= 0; k--) if (!write_file(cx, out->at[k].path, out->at[k].data, out->at[k].n, k > 0)) return EXIT_DIAGNOSED;
@@ -232,7 +233,10 @@ int command_compile(Options *o) {
     if (!o->model.n) vec_add(o->cx->arena, o->model, n ? all[n - 1] : NULL);
     Build b = build_of(o, o->model.n, NEWN(o->cx->arena, Program *, o->model.n + 1));
     for (int k = 0; k < b.n; k++) {
-        for (int j = 0; j < k; j++) if (o->model.at[j] == o->model.at[k]) { diag_error(o->cx, D_USAGE, NO_LOC, "model `%s` is named twice", o->model.at[k]); return EXIT_USAGE; }
+        for (int j = 0; j < k; j++) if (o->model.at[j] == o->model.at[k]) {
+            diag_error(o->cx, D_USAGE, NO_LOC, "model `%s` is named twice", o->model.at[k]);
+            return EXIT_USAGE;
+        }
         if (!(b.program[k] = front_passes(o, front_program(o, f, o->model.at[k]), front_pipeline(o)))) return EXIT_DIAGNOSED;
     }
     return finish(&b, &out);
@@ -257,7 +261,10 @@ int command_opt(Options *o) {
     if (!kinds_asked(o, loop ? "intra" : "inter", &out)) return EXIT_USAGE;
     if (loop) {
         if (!(u = unit_read(o->cx, source)) || !unit_verify(u, "read")) return EXIT_DIAGNOSED;
-        if (asked(&out, EMIT_INTER) || o->passes) { diag_error(o->cx, D_USAGE, NO_LOC, "`%s` is loop IR: there is no way back to programs and their passes", o->file.at[0]); return EXIT_USAGE; }
+        if (asked(&out, EMIT_INTER) || o->passes) {
+            diag_error(o->cx, D_USAGE, NO_LOC, "`%s` is loop IR: there is no way back to programs and their passes", o->file.at[0]);
+            return EXIT_USAGE;
+        }
         if (o->symbol_prefix) u->name = arena_printf(o->cx->arena, "%s%s", o->symbol_prefix, u->name);
         for (int k = 0; k <= b.n_set; k++) b.unit[k] = &u;
         return finish(&b, &out);

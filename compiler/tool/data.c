@@ -26,6 +26,15 @@ void data_free(RunData *d) {
     for (int k = 0; k < d->archive.n; k++) pgn_bundle_free(&d->archive.at[k]);
     d->owned.n = d->archive.n = 0;
 }
+Diag *refuse(Load *l, DiagId id, Loc loc, const char *fmt, ...) {
+    va_list ap;
+    char text[1024];
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    l->bad = true;
+    return diag_error(l->o->cx, id, loc, "%s", text);
+}
 static void *memory(Load *l, const Value *v, int64_t n, size_t size) {
     void *m = data_memory(l->o, l->d, v->loc, v->name, n, size);
     if (!m) l->bad = true;
@@ -38,8 +47,7 @@ static void learn(Load *l, Sym *s, int64_t n, const char *from) {
     const char *what = s->fixed >= 0 ? "-D or the model" : l->who[s->id];
     if (*slot < 0 && n >= 0) { *slot = n; l->who[s->id] = from; return; }
     if (*slot == n) return;
-    diag_error(l->o->cx, D_SIZE_CONFLICT, s->loc, "`%s` is %" PRId64 " by %s, but %" PRId64 " by %s", s->name, *slot, what, n, from);
-    l->bad = true;
+    refuse(l, D_SIZE_CONFLICT, s->loc, "`%s` is %" PRId64 " by %s, but %" PRId64 " by %s", s->name, *slot, what, n, from);
 }
 static bool known(const Ext *e, const int64_t *size) {
     return e->op == EXT_CONST || (e->op == EXT_SYM ? size[e->sym->id] >= 0 : known(e->a, size) && known(e->b, size));
@@ -48,7 +56,7 @@ void learn_extent(Load *l, const Ext *e, int64_t n, const char *from, Loc at) {
     if (e->op == EXT_SYM) { learn(l, e->sym, n, from); return; }
     if (known(e, l->d->size)) {
         int64_t want = ext_eval(e, l->d->size);
-        if (want != n) { diag_error(l->o->cx, D_SIZE_CONFLICT, at, "a dimension of %" PRId64 " is needed, but %s has %" PRId64, want, from, n); l->bad = true; }
+        if (want != n) { refuse(l, D_SIZE_CONFLICT, at, "a dimension of %" PRId64 " is needed, but %s has %" PRId64, want, from, n); }
         return;
     }
     int64_t c;                                                         /* a sum or multiple of one unknown tells it too */
@@ -75,8 +83,7 @@ static const char *source_of(Options *o, const char *name, bool *own) {
     return any;
 }
 bool failed(Load *l, const pgn_error *e) {
-    diag_error(l->o->cx, e->status == PGN_E_IO ? D_FILE_NOT_FOUND : e->status == PGN_E_MEMORY ? D_OUT_OF_MEMORY : D_BAD_INPUT_FILE, NO_LOC, "%s", e->message);
-    l->bad = true;
+    refuse(l, e->status == PGN_E_IO ? D_FILE_NOT_FOUND : e->status == PGN_E_MEMORY ? D_OUT_OF_MEMORY : D_BAD_INPUT_FILE, NO_LOC, "%s", e->message);
     return false;
 }
 bool ends_with(const char *s, const char *end) { size_t n = strlen(s), m = strlen(end); return n >= m && !strcmp(s + n - m, end); }
@@ -91,19 +98,23 @@ const pgn_bundle *read_archive(Load *l, const char *path) {
 }
 /* Whether an array of that kind may stand for v: integers for integers, and reals from integers. */
 static bool kind_fits(Load *l, const Value *v, const pgn_tensor *t, const char *from) {
-    Context *cx = l->o->cx;
     bool whole = dtype_is_whole((int)v->dt), complex = t->dtype == PGN_C64 || t->dtype == PGN_C128;
-    if (t->rank != v->rank) { diag_error(cx, D_BAD_INPUT_FILE, v->loc, "`%s` has %d dimension%s, %s has %d", v->name, v->rank, v->rank == 1 ? "" : "s", from, t->rank); return false; }
-    if (whole != dtype_is_whole(t->dtype) && !(v->dt != DT_BOOL && !whole && dtype_is_whole(t->dtype))) {
-        diag_help(diag_error(cx, D_BAD_INPUT_FILE, v->loc, "`%s` is %s, %s holds %s", v->name, v->target ? "a map (integers)" : dtype_name(v->dt), from, pgn_dtype_name(t->dtype)), "convert the array: numbers are not rounded silently");
+    if (t->rank != v->rank) {
+        refuse(l, D_BAD_INPUT_FILE, v->loc, "`%s` has %d dimension%s, %s has %d", v->name, v->rank, v->rank == 1 ? "" : "s", from, t->rank);
         return false;
     }
-    if (complex && !dtype_is_complex(v->dt)) { diag_error(cx, D_BAD_INPUT_FILE, v->loc, "`%s` is %s, %s holds complex numbers", v->name, dtype_name(v->dt), from); return false; }
-    return true;
+    if (whole != dtype_is_whole(t->dtype) && !(v->dt != DT_BOOL && !whole && dtype_is_whole(t->dtype))) {
+        const char *is = v->target ? "a map (integers)" : dtype_name(v->dt);
+        diag_help(refuse(l, D_BAD_INPUT_FILE, v->loc, "`%s` is %s, %s holds %s", v->name, is, from, pgn_dtype_name(t->dtype)), "convert the array: numbers are not rounded silently");
+        return false;
+    }
+    if (!complex || dtype_is_complex(v->dt)) return true;
+    refuse(l, D_BAD_INPUT_FILE, v->loc, "`%s` is %s, %s holds complex numbers", v->name, dtype_name(v->dt), from);
+    return false;
 }
 /* t stays where it is when it has the declared type, else it is converted. */
 static void from_tensor(Load *l, const Value *v, const pgn_tensor *t, const char *from, pgn_tensor *out) {
-    if (!kind_fits(l, v, t, from)) { l->bad = true; return; }
+    if (!kind_fits(l, v, t, from)) return;
     for (int k = 0; k < v->rank; k++) learn_extent(l, v->axis[k]->extent, t->extent[k], from, v->loc);
     *out = *t;
     out->name = NULL, out->dtype = (pgn_dtype)v->dt;
@@ -114,8 +125,8 @@ static void from_tensor(Load *l, const Value *v, const pgn_tensor *t, const char
         int64_t i = 0;
         double re = element_get(t, k, 0, &i), im = dtype_is_complex(v->dt) ? element_get(t, k, 1, &i) : 0;
         if (dtype_is_whole((int)v->dt) && (i < lo || i > hi)) {
-            diag_error(l->o->cx, D_BAD_INPUT_VALUE, v->loc, "`%s`: %" PRId64 " at position %" PRId64 " of %s does not fit %s", v->name, i, k, from, dtype_name(v->dt));
-            l->bad = true;
+            refuse(l, D_BAD_INPUT_VALUE, v->loc, "`%s`: %" PRId64 " at position %" PRId64 " of %s does not fit %s", v->name, i, k, from,
+                   dtype_name(v->dt));
             return;
         }
         element_put(out, k, re, im, i);
@@ -163,8 +174,7 @@ static bool shape_from_sizes(Load *l, const Value *v, pgn_tensor *t) {
     for (int k = 0; k < v->rank; k++) {
         t->extent[k] = ext_eval(v->axis[k]->extent, l->d->size);
         if (t->extent[k] >= 0 && !__builtin_mul_overflow(t->n, t->extent[k], &t->n) && t->n <= (int64_t)1 << 30) continue;
-        diag_error(l->o->cx, D_OUT_OF_MEMORY, v->loc, "`%s` is too large to generate", v->name);
-        l->bad = true;
+        refuse(l, D_OUT_OF_MEMORY, v->loc, "`%s` is too large to generate", v->name);
         return false;
     }
     return (t->data = memory(l, v, t->n, dtype_bytes(v->dt))) != NULL;
@@ -173,14 +183,13 @@ static void generated(Load *l, const Value *v, pgn_tensor *out) {
     bool own, param = v->node->kind == N_PARAM;
     const char *src = source_of(l->o, v->name, &own);
     if (!src && !param) {
-        diag_help(diag_error(l->o->cx, D_MISSING_INPUT, v->loc, "%s `%s` is not given", v->target ? "map" : "input", v->name), "--in %s=FILE.npy, or random:SEED, zero, one; or --inputs FILE.npz", v->name);
-        l->bad = true;
+        diag_help(refuse(l, D_MISSING_INPUT, v->loc, "%s `%s` is not given", v->target ? "map" : "input", v->name),
+                  "--in %s=FILE.npy, or random:SEED, zero, one; or --inputs FILE.npz", v->name);
         return;
     }
     bool random = src && !strncmp(src, "random:", 7), one = src && !strcmp(src, "one");
     if (src && !random && !one && strcmp(src, "zero")) {
-        diag_help(diag_error(l->o->cx, D_USAGE, NO_LOC, "`%s` is no source for all arrays", src), "--in '*=random:1', zero or one");
-        l->bad = true;
+        diag_help(refuse(l, D_USAGE, NO_LOC, "`%s` is no source for all arrays", src), "--in '*=random:1', zero or one");
         return;
     }
     if (!shape_from_sizes(l, v, out)) return;
@@ -189,7 +198,10 @@ static void generated(Load *l, const Value *v, pgn_tensor *out) {
     Draw draw = param && (!src || random) ? initial(v, out) : (Draw){ random, false, one, 0, 1 };
     bool whole = dtype_is_whole((int)v->dt);
     int64_t limit = v->target ? ext_eval(v->target->extent, l->d->size) : v->dt == DT_BOOL ? 2 : 8;
-    if (v->target && limit < 1 && out->n) { diag_error(l->o->cx, D_MISSING_INPUT, v->loc, "map `%s` has no possible value: `%s` is empty", v->name, v->target->name); l->bad = true; return; }
+    if (v->target && limit < 1 && out->n) {
+        refuse(l, D_MISSING_INPUT, v->loc, "map `%s` has no possible value: `%s` is empty", v->name, v->target->name);
+        return;
+    }
     for (int64_t k = 0; k < out->n; k++) {
         if (whole) {
             int64_t i = draw.random ? (int64_t)(uniform(seed, (uint64_t)k) * (double)limit) : (int64_t)draw.constant;
@@ -202,6 +214,10 @@ static void generated(Load *l, const Value *v, pgn_tensor *out) {
 }
 
 /* ---- all of it ---------------------------------------------------------------------------------------------------- */
+static int find_output(const Program *p, const char *name) {              /* its place from 1; 0: none */
+    for (int k = 0; k < p->output.n; k++) if (!strcmp(p->output.at[k].name, name)) return k + 1;
+    return 0;
+}
 static void known_names(Load *l) {                                     /* a name that the model does not have is a mistake */
     Options *o = l->o;
     Program *p = l->p;
@@ -214,21 +230,22 @@ static void known_names(Load *l) {                                     /* a name
         for (int j = 0; j < n; j++) found |= !strcmp(names[j], o->in.at[k].name);
         if (found) continue;
         const char *near = did_you_mean(o->cx, o->in.at[k].name, names, n);
-        Diag *g = diag_error(o->cx, D_UNKNOWN_ARGUMENT, NO_LOC, "model `%s` has no input or parameter `%s`", p->name, o->in.at[k].name);
+        Diag *g = refuse(l, D_UNKNOWN_ARGUMENT, NO_LOC, "model `%s` has no input or parameter `%s`", p->name, o->in.at[k].name);
         if (near) diag_help(g, "did you mean `%s`?", near);
-        l->bad = true;
     }
     for (int k = 0; k < o->graph.n; k++) {
         bool found = false;
         for (int j = 0; j < p->graph.n; j++) found |= p->graph.at[j]->given && !strcmp(p->graph.at[j]->name, o->graph.at[k].name);
         if (found) continue;
-        diag_error(o->cx, D_UNKNOWN_ARGUMENT, NO_LOC, "model `%s` has no graph `%s`", p->name, o->graph.at[k].name);
-        l->bad = true;
+        refuse(l, D_UNKNOWN_ARGUMENT, NO_LOC, "model `%s` has no graph `%s`", p->name, o->graph.at[k].name);
     }
+    for (int k = 0; k < o->out.n; k++)
+        if (!find_output(p, o->out.at[k].name)) refuse(l, D_UNKNOWN_ARGUMENT, NO_LOC, "model `%s` has no output `%s`", p->name, o->out.at[k].name);
 }
 bool data_load(Options *o, Program *p, RunData *d) {
     Arena *a = o->cx->arena;
-    *d = (RunData){ .size = NEWN(a, int64_t, p->sym.n + 1), .input = NEWN(a, pgn_tensor, p->input.n + 1), .param = NEWN(a, pgn_tensor, p->param.n + 1), .graph = NEWN(a, pgn_graph_view, p->graph.n + 1) };
+    *d = (RunData){ .size = NEWN(a, int64_t, p->sym.n + 1), .input = NEWN(a, pgn_tensor, p->input.n + 1),
+                    .param = NEWN(a, pgn_tensor, p->param.n + 1), .graph = NEWN(a, pgn_graph_view, p->graph.n + 1) };
     Load l = { .o = o, .p = p, .d = d, .least = NEWN(a, Least, p->graph.n + 1), .who = NEWN(a, const char *, p->sym.n + 1) };
     for (int k = 0; k < p->sym.n; k++) d->size[k] = p->sym.at[k]->fixed;
     if (o->inputs && !(l.archive = read_archive(&l, o->inputs))) return false;
@@ -239,8 +256,7 @@ bool data_load(Options *o, Program *p, RunData *d) {
     for (int k = 0; k < p->param.n; k++) done[p->input.n + k] = from_file(&l, p->param.at[k], &d->param[k]);
     for (int k = 0; k < l.n_graph && !l.bad; k++) settle_graph(&l, k);
     if (!l.bad) for (int k = 0; k < p->sym.n; k++) if (p->sym.at[k]->kind != SYM_DATA && d->size[k] < 0) {
-        diag_help(diag_error(o->cx, D_DIM_UNKNOWN, p->sym.at[k]->loc, "size `%s` follows from no array", p->sym.at[k]->name), "-D %s=VALUE", p->sym.at[k]->name);
-        l.bad = true;
+        diag_help(refuse(&l, D_DIM_UNKNOWN, p->sym.at[k]->loc, "size `%s` follows from no array", p->sym.at[k]->name), "-D %s=VALUE", p->sym.at[k]->name);
     }
     for (int k = 0; k < p->input.n && !l.bad; k++) if (!done[k]) generated(&l, p->input.at[k], &d->input[k]);
     for (int k = 0; k < p->param.n && !l.bad; k++) if (!done[p->input.n + k]) generated(&l, p->param.at[k], &d->param[k]);
@@ -281,8 +297,8 @@ bool data_widen(Options *o, Program *p, RunData *d, InterpArgs *args) {
         const Graph *g = p->graph.at[k];
         if (!g->given) continue;
         const pgn_graph_view *v = &d->graph[n];
-        graph[n] = (InterpGraph){ v->src_nodes, v->dst_nodes, v->edges, v->ntypes, v->etypes, widen_ids(o, d, g, v->src, v->edges), widen_ids(o, d, g, v->dst, v->edges),
-                                  widen_ids(o, d, g, v->etype, v->edges), widen_ids(o, d, g, v->ntype, v->dst_nodes) };
+        graph[n] = (InterpGraph){ v->src_nodes, v->dst_nodes, v->edges, v->ntypes, v->etypes, widen_ids(o, d, g, v->src, v->edges),
+                                  widen_ids(o, d, g, v->dst, v->edges), widen_ids(o, d, g, v->etype, v->edges), widen_ids(o, d, g, v->ntype, v->dst_nodes) };
         if (!graph[n].src || !graph[n].dst || !graph[n].etype || !graph[n].ntype) return false;
         n++;
     }
@@ -303,10 +319,7 @@ bool data_save(Options *o, Program *p, RunData *d, const pgn_tensor *output) {
     int n = p->output.n;
     pgn_error e;
     for (int k = 0; k < o->out.n; k++) {
-        int j = 0;
-        while (j < n && strcmp(p->output.at[j].name, o->out.at[k].name)) j++;
-        if (j == n) { diag_error(o->cx, D_UNKNOWN_ARGUMENT, NO_LOC, "model `%s` has no output `%s`", p->name, o->out.at[k].name); return false; }
-        const pgn_tensor *t = writable(o, d, &output[j], true);
+        const pgn_tensor *t = writable(o, d, &output[find_output(p, o->out.at[k].name) - 1], true);      /* names were checked before the run */
         if (!t) return false;
         if (pgn_npy_write(o->out.at[k].value, t, &e)) { diag_error(o->cx, D_WRITE_FAILED, NO_LOC, "%s", e.message); return false; }
     }
@@ -318,6 +331,7 @@ bool data_save(Options *o, Program *p, RunData *d, const pgn_tensor *output) {
         if (!w) return false;
         t[k] = *w;
     }
-    if (numpy ? pgn_npz_write(o->outputs, t, n, &e) : pgn_safetensors_write(o->outputs, t, n, &e)) { diag_error(o->cx, D_WRITE_FAILED, NO_LOC, "%s", e.message); return false; }
-    return true;
+    if (!(numpy ? pgn_npz_write(o->outputs, t, n, &e) : pgn_safetensors_write(o->outputs, t, n, &e))) return true;
+    diag_error(o->cx, D_WRITE_FAILED, NO_LOC, "%s", e.message);
+    return false;
 }

@@ -21,7 +21,8 @@ static const char *machine_flag(Options *o) {
 }
 static void cc_words(Options *o, bool shim, Words *w) {
     Arena *a = o->cx->arena;
-    const char *const words[] = { "-std=gnu11", "-shared", "-fPIC", "-w", "-fno-math-errno", "-fno-trapping-math", arena_printf(a, "-O%d", o->opt), arena_printf(a, "-I%s", home_include(o->cx)) };
+    const char *const words[] = { "-std=gnu11", "-shared", "-fPIC", "-w", "-fno-math-errno", "-fno-trapping-math", arena_printf(a, "-O%d", o->opt),
+                                  arena_printf(a, "-I%s", home_include(o->cx)) };
     for (size_t k = 0; k < sizeof words / sizeof *words; k++) vec_add(a, *w, words[k]);
     const char *machine = machine_flag(o);
     if (shim) vec_add(a, *w, "-DPGN_CUDA_SHIM"); else if (machine) vec_add(a, *w, machine);

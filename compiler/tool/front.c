@@ -94,11 +94,11 @@ Program *front_program(Options *o, File *f, const char *model) {
 Program *front_passes(Options *o, Program *p, const char *passes) {
     if (!p || !passes) return p;
     phase_begin(o);
-    p = pass_run(p, !strcmp(passes, "default") ? pass_default() : passes, after_pass, o);
+    p = pass_run(p, !strcmp(passes, "default") ? pass_default(o->opt) : passes, after_pass, o);
     phase_end(o, "passes");
     return p;
 }
-const char *front_pipeline(const Options *o) { return o->passes ? o->passes : o->opt ? pass_default() : NULL; }
+const char *front_pipeline(const Options *o) { return o->passes ? o->passes : o->opt ? pass_default(o->opt) : NULL; }
 
 /* Lowering wants to know what is structural, also when the passes that were asked for leave it out. */
 Unit *front_unit(Options *o, Program *p, const Machine *machine) {

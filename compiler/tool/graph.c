@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { MOST = INT32_MAX - 1 };                             /* of nodes, edges, types */
 static int32_t *graph_memory(Load *l, const Graph *g, int64_t n) {
     int32_t *m = data_memory(l->o, l->d, g->edges->loc, g->name, n, sizeof *m);
     if (!m) l->bad = true;
@@ -20,14 +21,14 @@ static const int32_t *ids(Load *l, const Graph *g, const pgn_bundle *b, const ch
     const pgn_tensor *t = in_bundle(b, name);
     *least = 0;
     if (!t) return NULL;
-    if (t->rank != 1 || !dtype_is_whole(t->dtype)) { diag_error(l->o->cx, D_BAD_INPUT_FILE, NO_LOC, "`%s` is not a list of integers", name); l->bad = true; return NULL; }
-    if (t->n > INT32_MAX - 1) { diag_error(l->o->cx, D_BAD_INPUT_VALUE, NO_LOC, "`%s` has %" PRId64 " values: fewer than 2^31 are supported", name, t->n); l->bad = true; return NULL; }
+    if (t->rank != 1 || !dtype_is_whole(t->dtype)) { refuse(l, D_BAD_INPUT_FILE, NO_LOC, "`%s` is not a list of integers", name); return NULL; }
+    if (t->n > MOST) { refuse(l, D_BAD_INPUT_VALUE, NO_LOC, "`%s` has %" PRId64 " values: fewer than 2^31 are supported", name, t->n); return NULL; }
     int32_t *r = graph_memory(l, g, t->n);
     *n = t->n;
     for (int64_t k = 0; r && k < t->n; k++) {
         int64_t v = 0;
         element_get(t, k, 0, &v);
-        if (v < 0 || v > INT32_MAX - 1) { diag_error(l->o->cx, D_BAD_INPUT_VALUE, NO_LOC, "`%s` has the value %" PRId64 " at position %" PRId64, name, v, k); l->bad = true; return NULL; }
+        if (v < 0 || v > MOST) { refuse(l, D_BAD_INPUT_VALUE, NO_LOC, "`%s` has the value %" PRId64 " at position %" PRId64, name, v, k); return NULL; }
         r[k] = (int32_t)v;
         if (v >= *least) *least = v + 1;
     }
@@ -35,15 +36,17 @@ static const int32_t *ids(Load *l, const Graph *g, const pgn_bundle *b, const ch
 }
 static bool graph_random(Load *l, const Graph *g, const char *src, pgn_graph_view *v, Least *least) {
     long long n, m, r, seed = 0;
-    if (sscanf(src + 7, "%lld,%lld,%lld,%lld", &n, &m, &r, &seed) < 3 || n < 0 || m < 0 || r < 0 || (m && (!n || !r)) || n > INT32_MAX - 1 || m > INT32_MAX - 1 || r > INT32_MAX - 1) {
-        diag_error(l->o->cx, D_USAGE, NO_LOC, "--graph %s=%s: random:NODES,EDGES,TYPES[,SEED] with fewer than 2^31 of each", g->name, src);
+    if (sscanf(src + 7, "%lld,%lld,%lld,%lld", &n, &m, &r, &seed) < 3 ||
+        n < 0 || m < 0 || r < 0 || (m && (!n || !r)) || n > MOST || m > MOST || r > MOST) {
+        refuse(l, D_USAGE, NO_LOC, "--graph %s=%s: random:NODES,EDGES,TYPES[,SEED] with fewer than 2^31 of each", g->name, src);
         return false;
     }
     *v = (pgn_graph_view){ n, n, m, 1, r, NULL, NULL, NULL, NULL };
     *least = (Least){ .src_nodes = n, .dst_nodes = n, .ntypes = 1, .etypes = r };
     int32_t *all = graph_memory(l, g, 3 * m);
     for (int64_t e = 0; all && e < m; e++) {
-        all[e] = (int32_t)(uniform((uint64_t)seed, (uint64_t)(3 * e)) * (double)n), all[m + e] = (int32_t)(uniform((uint64_t)seed, (uint64_t)(3 * e + 1)) * (double)n);
+        all[e] = (int32_t)(uniform((uint64_t)seed, (uint64_t)(3 * e)) * (double)n);
+        all[m + e] = (int32_t)(uniform((uint64_t)seed, (uint64_t)(3 * e + 1)) * (double)n);
         all[2 * m + e] = (int32_t)(uniform((uint64_t)seed, (uint64_t)(3 * e + 2)) * (double)r);
     }
     v->src = all, v->dst = all + m, v->etype = all + 2 * m;
@@ -73,19 +76,22 @@ static bool graph_arrays(Load *l, const Graph *g, const pgn_bundle *b, const cha
     v->etype = ids(l, g, b, NAME("etype"), &m3, &least->etypes), v->ntype = ids(l, g, b, NAME("ntype"), &nt, &least->ntypes);
     if (l->bad) return false;
     if (!v->src || !v->dst) {
-        diag_help(diag_error(cx, D_MISSING_INPUT, g->edges->loc, "graph `%s` is not given", g->name), "--graph %s=FILE.tsv, or --inputs FILE.npz with %s.src and %s.dst", g->name, g->name, g->name);
+        diag_help(refuse(l, D_MISSING_INPUT, g->edges->loc, "graph `%s` is not given", g->name),
+                  "--graph %s=FILE.tsv, or --inputs FILE.npz with %s.src and %s.dst", g->name, g->name, g->name);
         return false;
     }
     if (m != m2 || (v->etype && m3 != m)) {
-        diag_error(cx, D_SIZE_CONFLICT, g->edges->loc, "graph `%s` of %s: src, dst and etype have %" PRId64 ", %" PRId64 " and %" PRId64 " elements", g->name, least->from, m, m2, v->etype ? m3 : m);
+        refuse(l, D_SIZE_CONFLICT, g->edges->loc, "graph `%s` of %s: src, dst and etype have %" PRId64 ", %" PRId64 " and %" PRId64 " elements", g->name,
+               least->from, m, m2, v->etype ? m3 : m);
         return false;
     }
     if (!two) least->src_nodes = least->dst_nodes = least->src_nodes > least->dst_nodes ? least->src_nodes : least->dst_nodes;
     if (!v->etype && m) least->etypes = 1;
     if (!v->ntype) least->ntypes = 1;
-    int64_t nodes = scalar_of(b, NAME("num_nodes")), src_nodes = two ? scalar_of(b, NAME("num_src_nodes")) : nodes, dst_nodes = two ? scalar_of(b, NAME("num_dst_nodes")) : nodes;
+    int64_t nodes = scalar_of(b, NAME("num_nodes"));
+    int64_t src_nodes = two ? scalar_of(b, NAME("num_src_nodes")) : nodes, dst_nodes = two ? scalar_of(b, NAME("num_dst_nodes")) : nodes;
     if (nt >= 0 && dst_nodes >= 0 && nt != dst_nodes) {
-        diag_error(cx, D_SIZE_CONFLICT, g->edges->loc, "graph `%s` has %" PRId64 " nodes, ntype has %" PRId64 " elements", g->name, dst_nodes, nt);
+        refuse(l, D_SIZE_CONFLICT, g->edges->loc, "graph `%s` has %" PRId64 " nodes, ntype has %" PRId64 " elements", g->name, dst_nodes, nt);
         return false;
     }
     if (nt >= 0) dst_nodes = nt, src_nodes = two ? src_nodes : nt;
@@ -106,23 +112,25 @@ static bool read_graph(Load *l, Graph *g, pgn_graph_view *v, Least *least) {
     }
     if (strstr(src, ".tsv") || strstr(src, ".txt")) return graph_text(l, src, false, v);
     if (strstr(src, ".edges") || strstr(src, ".csv")) return graph_text(l, src, true, v);
-    diag_help(diag_error(o->cx, D_USAGE, NO_LOC, "--graph %s=%s: this is no graph", g->name, src), "arrays FILE.npz, triples FILE.tsv or FILE.txt, numbered edges FILE.edges or FILE.csv (text also .gz), random:NODES,EDGES,TYPES,SEED");
+    diag_help(refuse(l, D_USAGE, NO_LOC, "--graph %s=%s: this is no graph", g->name, src),
+              "arrays FILE.npz, triples FILE.tsv or FILE.txt, numbered edges FILE.edges or FILE.csv (text also .gz), random:NODES,EDGES,TYPES,SEED");
     return false;
 }
 static void check_count(Load *l, const Least *q, Space *s, int64_t least, const char *what) {
     int64_t have = ext_eval(s->extent, l->d->size);
     if (least <= have) return;
     const char *who = s->extent->op == EXT_SYM ? l->who[s->extent->sym->id] : NULL;
-    diag_error(l->o->cx, D_BAD_INPUT_VALUE, q->graph->edges->loc, "graph `%s` of %s names %s %" PRId64 ", but there are %" PRId64 "%s%s", q->graph->name, q->from, what, least - 1, have, who ? " by " : "", who ? who : "");
-    l->bad = true;
+    refuse(l, D_BAD_INPUT_VALUE, q->graph->edges->loc, "graph `%s` of %s names %s %" PRId64 ", but there are %" PRId64 "%s%s", q->graph->name, q->from, what, least - 1,
+           have, who ? " by " : "", who ? who : "");
 }
 void load_graph(Load *l, Graph *g, pgn_graph_view *v, Least *least) {
     *v = (pgn_graph_view){ -1, -1, -1, -1, -1, NULL, NULL, NULL, NULL };
-    if (!read_graph(l, g, v, least)) { l->bad = true; return; }
+    if (!read_graph(l, g, v, least)) return;
     least->graph = g;
     learn_extent(l, g->edges->extent, v->edges, least->from, g->edges->loc);
     const struct { Space *space; int64_t n, least; const char *what; } count[] = { { g->src_nodes, v->src_nodes, least->src_nodes, "node" },
-        { g->dst_nodes, v->dst_nodes, least->dst_nodes, "node" }, { g->ntypes, v->ntypes, least->ntypes, "node type" }, { g->etypes, v->etypes, least->etypes, "edge type" } };
+        { g->dst_nodes, v->dst_nodes, least->dst_nodes, "node" },
+        { g->ntypes, v->ntypes, least->ntypes, "node type" }, { g->etypes, v->etypes, least->etypes, "edge type" } };
     for (int k = 0; k < 4; k++) if (count[k].n >= 0) {
         learn_extent(l, count[k].space->extent, count[k].n, least->from, g->edges->loc);
         if (!l->bad) check_count(l, least, count[k].space, count[k].least, count[k].what);
@@ -135,8 +143,9 @@ static void settle_count(Load *l, Space *s) {
     const char *from = NULL;
     for (int k = 0; k < l->n_graph; k++) {
         const Least *q = &l->least[k];
-        const struct { Space *space; int64_t n; } count[] = { { q->graph->src_nodes, q->src_nodes }, { q->graph->dst_nodes, q->dst_nodes }, { q->graph->ntypes, q->ntypes }, { q->graph->etypes, q->etypes } };
-        for (int j = 0; j < 4; j++) if (count[j].space->extent == s->extent || ext_equal(count[j].space->extent, s->extent)) if (!from || count[j].n > most) most = count[j].n, from = q->from;
+        const struct { Space *space; int64_t n; } count[] = { { q->graph->src_nodes, q->src_nodes }, { q->graph->dst_nodes, q->dst_nodes },
+                                                             { q->graph->ntypes, q->ntypes }, { q->graph->etypes, q->etypes } };
+        for (int j = 0; j < 4; j++) if (ext_equal(count[j].space->extent, s->extent) && (!from || count[j].n > most)) most = count[j].n, from = q->from;
     }
     learn_extent(l, s->extent, most, from, s->loc);
 }

@@ -102,7 +102,8 @@ static bool back(Options *o, Program *p, Launch *l, RunResult *r) {
 }
 static bool all_steps(Options *o, Program *p, Launch *l, RunData *d, RunResult *r) {
     l->input = NEWN(o->cx->arena, const void *, p->input.n + 1), l->param = NEWN(o->cx->arena, const void *, p->param.n + 1);
-    if (!bind(o, p, l, d, r) || !outputs(o, p, l, d, r) || !give(o, l, l->model->input, d->input, p->input.n, l->input) || !give(o, l, l->model->param, d->param, p->param.n, l->param)) return false;
+    if (!bind(o, p, l, d, r) || !outputs(o, p, l, d, r)) return false;
+    if (!give(o, l, l->model->input, d->input, p->input.n, l->input) || !give(o, l, l->model->param, d->param, p->param.n, l->param)) return false;
     double start = now();
     if (!forward(l)) return failed(o, r->executor, &l->error);
     r->first = now() - start;

@@ -13,6 +13,7 @@ void learn_extent(Load *l, const Ext *e, int64_t n, const char *from, Loc at);
 const pgn_tensor *in_bundle(const pgn_bundle *b, const char *name);      /* NULL when there is none */
 const pgn_bundle *read_archive(Load *l, const char *path);               /* NULL after a diagnostic */
 bool ends_with(const char *s, const char *end);
+Diag *refuse(Load *l, DiagId id, Loc loc, const char *fmt, ...) PRINTF_LIKE(4, 5);      /* an error; l->bad is set */
 bool failed(Load *l, const pgn_error *e);                                /* false */
 /* graph.c: the arrays of a graph; later, when all arrays have told their sizes, its counts */
 void load_graph(Load *l, Graph *g, pgn_graph_view *v, Least *least);

@@ -148,7 +148,8 @@ static int take(Options *o, OptionId id, const char *v) {
     case OPT_DEBUG: o->debug = true; break;
     case OPT_MANIFEST: o->manifest = true; break;
     case OPT_SYMBOL_PREFIX:
-        for (const char *s = v; *s; s++) if (!isalnum((unsigned char)*s) && *s != '_') return usage("--symbol-prefix is made of letters, digits and `_`, not `%s`", v);
+        for (const char *s = v; *s; s++)
+            if (!isalnum((unsigned char)*s) && *s != '_') return usage("--symbol-prefix is made of letters, digits and `_`, not `%s`", v);
         if (isdigit((unsigned char)*v)) return usage("--symbol-prefix doesn't begin with a digit: `%s`", v);
         o->symbol_prefix = v;
         break;
@@ -188,7 +189,7 @@ static int take(Options *o, OptionId id, const char *v) {
     }
     case OPT_VERIFY:
         o->verify = true;
-        if (v && ((o->tolerance = strtod(v, &end)) < 0 || end == v || *end || o->tolerance != o->tolerance)) return usage("--verify takes a tolerance, such as 1e-4, not `%s`", v);
+        if (v && (!((o->tolerance = strtod(v, &end)) >= 0) || end == v || *end)) return usage("--verify takes a tolerance, such as 1e-4, not `%s`", v);
         break;
     case OPT_THREADS: if (!whole_number(v, 1, 4096, &o->threads)) return usage("--threads takes a number from 1, not `%s`", v); break;
     case OPT_BENCH:

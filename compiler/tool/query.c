@@ -103,7 +103,8 @@ static int print_options(Options *o) {
         if (r->short_) { put(&w, ", \"short\": "); put_json(&w, arena_printf(w.arena, "-%s", r->short_)); }
         if (r->arg) { put(&w, ", \"argument\": "); put_json(&w, r->arg + (*r->arg == '?')); if (*r->arg == '?') put(&w, ", \"optional\": true"); }
         put(&w, ", \"commands\": [");
-        for (int c = 0, any = 0; c < n_command; c++) if (strchr(r->commands, command_row[c].id)) put(&w, "%s\"%s\"", any++ ? ", " : "", *command_row[c].name ? command_row[c].name : "compile");
+        for (int c = 0, any = 0; c < n_command; c++)
+            if (strchr(r->commands, command_row[c].id)) put(&w, "%s\"%s\"", any++ ? ", " : "", *command_row[c].name ? command_row[c].name : "compile");
         put(&w, "], \"help\": ");
         put_json(&w, r->help);
         put(&w, "}");
@@ -120,10 +121,15 @@ static void man_text(const char *s) {
 }
 static int print_man(Options *o) {
     (void)o;
-    printf(".TH PIGEONC 1 \"\" \"pigeon %s\" \"User Commands\"\n.SH NAME\npigeonc \\- a compiler for equations over typed index spaces\n.SH SYNOPSIS\n", PACKAGE_VERSION);
+    printf(".TH PIGEONC 1 \"\" \"pigeon %s\" \"User Commands\"\n.SH NAME\n"
+           "pigeonc \\- a compiler for equations over typed index spaces\n.SH SYNOPSIS\n", PACKAGE_VERSION);
     for (int k = 0; k < n_command; k++) printf("%s.B pigeonc %s\n[\\fIoptions\\fR] \\fI%s\\fR\n", k ? ".br\n" : "", command_row[k].name, command_row[k].args);
     printf(".SH COMMANDS\n");
-    for (int k = 0; k < n_command; k++) { printf(".TP\n.B %s\n", *command_row[k].name ? command_row[k].name : "(none)"); man_text(command_row[k].what); putchar('\n'); }
+    for (int k = 0; k < n_command; k++) {
+        printf(".TP\n.B %s\n", *command_row[k].name ? command_row[k].name : "(none)");
+        man_text(command_row[k].what);
+        putchar('\n');
+    }
     printf(".SH OPTIONS\n");
     for (int k = 0; k < n_option; k++) {
         char left[120];

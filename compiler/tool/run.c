@@ -27,8 +27,10 @@ static void put_json_run(Writer *w, const RunResult *r, int n) {
     put(w, "{\"executor\": ");
     put_json(w, r->executor);
     if (r->how) { put(w, ", \"how\": "); put_json(w, r->how); put(w, ", \"workspace_bytes\": %zu", r->workspace); }
-    if (r->runs) put(w, ", \"runs\": %d, \"median_ms\": %.6g, \"min_ms\": %.6g, \"first_ms\": %.6g, \"bind_ms\": %.6g, \"compile_ms\": %.6g", r->runs, 1e3 * r->median, 1e3 * r->least,
-                     1e3 * r->first, 1e3 * r->bind, 1e3 * r->compile);
+    if (r->runs) {
+        put(w, ", \"runs\": %d, \"median_ms\": %.6g, \"min_ms\": %.6g", r->runs, 1e3 * r->median, 1e3 * r->least);
+        put(w, ", \"first_ms\": %.6g, \"bind_ms\": %.6g, \"compile_ms\": %.6g", 1e3 * r->first, 1e3 * r->bind, 1e3 * r->compile);
+    }
     if (r->verified) {
         put(w, ", \"verify\": [");
         for (int k = 0; k < n; k++) {
@@ -45,7 +47,8 @@ static void put_text_run(Writer *w, const RunResult *r, int n) {
     if (r->verified) {
         int at = 0;
         for (int k = 1; k < n; k++) if (r->worst[k] > r->worst[at]) at = k;
-        if (n) put(w, "%s: agrees with the reference; largest error %.3g of the scale (%s, %.3g allowed)\n", r->executor, r->worst[at], r->output[at].name, r->tolerance[at]);
+        if (n) put(w, "%s: agrees with the reference; largest error %.3g of the scale (%s, %.3g allowed)\n", r->executor, r->worst[at], r->output[at].name,
+                   r->tolerance[at]);
     }
     if (!r->runs) return;
     put(w, "%s: median %.4g ms, least %.4g ms of %d runs", r->executor, 1e3 * r->median, 1e3 * r->least, r->runs);

@@ -78,15 +78,21 @@ bool verify_result(Options *o, Program *p, const pgn_tensor *want, RunResult *r)
         double scale = scale_of(y), own = tolerance_of((Dtype)y->dtype);
         r->tolerance[k] = whole ? 0 : o->tolerance >= 0 ? o->tolerance : c.by_value[p->output.at[k].value->id] > own ? c.by_value[p->output.at[k].value->id] : own;
         for (int j = 0; same && j < x->rank; j++) same = x->extent[j] == y->extent[j];
-        if (!same) { diag_error(o->cx, D_VERIFY_FAILED, p->output.at[k].value->loc, "executor %s gives `%s` another shape than the reference", r->executor, x->name); r->ok = false; continue; }
+        if (!same) {
+            diag_error(o->cx, D_VERIFY_FAILED, p->output.at[k].value->loc, "executor %s gives `%s` another shape than the reference", r->executor, x->name);
+            r->ok = false;
+            continue;
+        }
         int64_t at = -1;
         for (int64_t q = 0; q < x->n; q++) {
             double d = distance(x, y, q) / scale;
             if (d > r->worst[k] || at < 0) r->worst[k] = d, at = q;
         }
         if (r->worst[k] <= r->tolerance[k]) continue;
-        Diag *d = diag_error(o->cx, D_VERIFY_FAILED, p->output.at[k].value->loc, "`%s`%s is %s by executor %s, %s by the reference interpreter", x->name, place_of(a, x, at), number(a, x, at), r->executor, number(a, y, at));
-        if (whole) diag_help(d, "integers must be equal"); else diag_help(d, "the error is %.3g of the scale %.3g; %.3g is allowed (--verify=TOL)", r->worst[k], scale, r->tolerance[k]);
+        Diag *d = diag_error(o->cx, D_VERIFY_FAILED, p->output.at[k].value->loc, "`%s`%s is %s by executor %s, %s by the reference interpreter", x->name,
+                             place_of(a, x, at), number(a, x, at), r->executor, number(a, y, at));
+        if (whole) diag_help(d, "integers must be equal");
+        else diag_help(d, "the error is %.3g of the scale %.3g; %.3g is allowed (--verify=TOL)", r->worst[k], scale, r->tolerance[k]);
         r->ok = false;
     }
     return r->ok;

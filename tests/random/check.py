@@ -64,7 +64,7 @@ class Checker:
             if f:
                 return f
         if want("passes"):
-            code, out, error = self.run(["run"] + args + told + ["--executor", "interp", "--run=default", "--outputs", "passes.npz"])
+            code, out, error = self.run(["run"] + args + told + ["--executor", "interp", "-O1", "--run=default", "--outputs", "passes.npz"])
             if code:
                 return Failure("passes", kind_of(code, error), error)
             f = self.compare(p, "passes", first, 1e-6)

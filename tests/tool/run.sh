@@ -89,6 +89,7 @@ is "need the nodes of both" "$(head -1 out.txt | cut -c1-12)" "y: f32[9, 2]"
 "$PIGEONC" run two.pgn --model copy -D n=9 -D d=2 --in z=random:1 --outputs x.safetensors >/dev/null
 passes "safetensors are read as they are written" "$PIGEONC" run m.pgn --model first --graph g=random:9,20,1 --inputs x.safetensors
 passes "edges by number, both ways" "$PIGEONC" run m.pgn --model first --graph g=g.edges,inverse -D d=2 --in x=one --executor=cpu --verify
+fails "an output the model does not have" 1 "[unknown-argument]" "$PIGEONC" $r --out z=z.npy
 if test -z "$SANITIZED"; then
     fails "memory that can't be had" 1 "[out-of-memory]" sh -c 'ulimit -v 1500000; "$PIGEONC" run m.pgn --model second -D n=1000000 -D in=500 -D out=3 --in x=random:1'
 else echo "skipped memory that can't be had: sanitizers reserve address space"; fi

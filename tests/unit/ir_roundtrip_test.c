@@ -144,7 +144,7 @@ int main(void) {
     Program *p = build(cx);
     expect(program_verify(p, "build"), "the program is valid");
     round_trip(cx, p, "all kinds of nodes");
-    Program *q = pass_run(p, pass_default(), NULL, NULL);
+    Program *q = pass_run(p, pass_default(2), NULL, NULL);
     expect(q != NULL, "passes");
     if (q) round_trip(cx, q, "after the passes");
     units(cx);

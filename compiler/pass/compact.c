@@ -1,0 +1,109 @@
+/* compact.c - a value that depends on an index through maps only gets its rows where it has fewer of them.
+ *
+ *     z[e,j] = sum(i) h[src(e),i] * W[etype(e),i,j]      ->      space P = unique(etype, src)
+ *                                                                z'[p,j] = sum(i) h[P.src(p),i] * W[P.etype(p),i,j]
+ *                                                                z[e,j] is read as z'[P.pair(e),j]
+ *
+ * Law: equal keys give equal values. One row per combination that occurs; or per element of the one key's target; or the full product
+ * of the targets; or, when that costs no less (cost.h), one per element as before. Works down the program, so what only reads compact
+ * rows is compact itself, over the same space. Parts of an equation follow the same law (hoist.c). Outputs keep their rows: they are read
+ * from the compact ones at the end. */
+#include "pass/place.h"
+#include "pass/query.h"
+#include "pass/compact.h"
+#include "pass/hoist.h"
+#include <string.h>
+
+enum { WORTH_PERCENT = 80 };                /* estimates err: a change must promise to save a fifth */
+
+/* ---- what was moved is read elsewhere ------------------------------------------------------------------------- */
+static X *follow(X *e, void *data) {
+    Moved *m = data;
+    Program *p = m->p;
+    if (e->k != X_READ || e->u.read.v->id >= m->n || !m->to[e->u.read.v->id].read) return e;
+    for (int k = 0; k < e->u.read.v->rank; k++) if (e->u.read.bnd[k] != BND_NONE) return e;
+    const Move *to = &m->to[e->u.read.v->id];
+    return x_at(p, to->read, e->u.read.v->rank, to->idx, e->u.read.idx);
+}
+static X *back_from_pair(X *e, void *data) { X *r = x_back_from_pair(data, e); return r ? r : e; }
+static X *followed(Moved *m, X *e) { return x_map(m->p->arena, x_map(m->p->arena, e, follow, m), back_from_pair, m->p); }
+void moved_follow(Moved *m, Node *n) {
+    switch (n->kind) {
+    case N_COMPUTE: n->u.compute.expr = followed(m, n->u.compute.expr); return;
+    case N_RECUR:
+        for (int k = 0; k < n->u.recur.member.n; k++) {
+            Member *r = &n->u.recur.member.at[k];
+            r->expr = followed(m, r->expr);
+            for (int j = 0; j < r->before.n; j++) r->before.at[j].expr = followed(m, r->before.at[j].expr);
+        }
+        return;
+    case N_ITERATE: for (int k = 0; k < n->u.iterate.body.n; k++) moved_follow(m, n->u.iterate.body.at[k]); return;
+    case N_INPUT: case N_PARAM: case N_CONST: case N_TRANSFORM: case N_SELECT: case N_FACTOR: case N_DERIVE: return;
+    }
+}
+/* n's value is computed by v from now on, which is read as `read` at n's own indices; n becomes that read. */
+void moved_to(Moved *m, Node *n, X *read) {
+    int rank = n->result[0]->rank;
+    Index **own = NEWN(m->p->arena, Index *, rank + 1);
+    X **at = NEWN(m->p->arena, X *, rank + 1);
+    for (int k = 0; k < rank; k++) own[k] = program_index(m->p, n->u.compute.idx[k]->name, n->u.compute.idx[k]->space), at[k] = x_index(m->p->arena, own[k]);
+    m->to[n->result[0]->id] = (Move){ own, x_at(m->p, read, rank, n->u.compute.idx, at) };
+    n->u.compute.expr = read;
+}
+typedef struct Count { Moved *m; VEC(const X *) seen; } Count;
+/* Equal reads of one node are one. */
+static bool count_read(X *e, void *data) {
+    Count *c = data;
+    if (e->k != X_READ) return true;
+    c->m->others[e->u.read.v->id]--;
+    for (int k = 0; k < c->seen.n; k++) if (x_equal(c->seen.at[k], e)) return true;
+    vec_add(c->m->p->arena, c->seen, e);
+    c->m->reads[e->u.read.v->id]++;
+    return true;
+}
+static void count_expr(X *e, void *data) { x_walk(e, count_read, data); }
+static void count_use(Value *v, void *data) { ((Moved *)data)->others[v->id]++; }
+Moved moved_new(Program *p) {
+    Moved m = { .p = p, .n = p->n_value, .to = NEWN(p->arena, Move, p->n_value + 1), .reads = NEWN(p->arena, int, p->n_value + 1), .others = NEWN(p->arena, int, p->n_value + 1) };
+    for (int k = 0; k < p->node.n; k++) {
+        Count c = { .m = &m };
+        node_each_use(p->node.at[k], count_use, &m);
+        node_each_expr(p->node.at[k], count_expr, &c);
+    }
+    for (int k = 0; k < p->output.n; k++) m.others[p->output.at[k].value->id]++;
+    return m;
+}
+
+/* ---- one value -------------------------------------------------------------------------------------------------- */
+static bool eligible(const Node *n) {
+    if (n->kind != N_COMPUTE || n->u.compute.check_range) return false;
+    const Value *v = n->result[0];
+    return v->rank && v->rank <= MOST_AXES && !v->target && !v->structural && v->storage == STORE_WHOLE && n->u.compute.expr->k != X_READ;
+}
+static void place_value(Moved *m, Sizes *s, Node *n) {
+    Program *p = m->p;
+    Value *old = n->result[0];
+    int readers = m->reads[old->id] + m->others[old->id];
+    Choice c = choice_of(p, old->rank, n->u.compute.idx, n->u.compute.expr);
+    if (!c.n || !choose_rows(s, &c, readers, m->others[old->id] > 0, true, WORTH_PERCENT)) return;
+    Placed b = place_rows(p, &c, NULL);
+    Value *v = program_equation(p, old->name, b.rank, b.own, b.expr, n->loc);
+    v->storage = b.compact ? STORE_COMPACT : b.full ? STORE_FULL : STORE_WHOLE;
+    v->loc = old->loc;
+    moved_to(m, n, x_read(p->arena, v, b.at, NULL, NULL));
+    vec_add(p->arena, p->decision, (Decision){ "compact", arena_printf(p->arena, "%s: %s", old->name, choice_text(p, &c, c.place)),
+        "it depends on the index through maps only", c.before, c.cost, choice_text(p, &c, c.second), c.second_cost, n->loc });
+}
+Program *pass_compact(Program *p) {
+    Program *q = program_plain(pass_dce(p));                  /* what is dead reads nothing */
+    Moved m = moved_new(q);
+    Sizes s = { .p = q };
+    int n = q->node.n;
+    for (int k = 0; k < n; k++) {
+        moved_follow(&m, q->node.at[k]);
+        if (eligible(q->node.at[k])) place_value(&m, &s, q->node.at[k]);
+        hoist(q, &s, q->node.at[k], true, "compact");
+    }
+    program_sort(q);
+    return program_copy(q);                                /* ids that trials have used up are dense again */
+}

@@ -1,0 +1,255 @@
+/* cost.c - estimates: sizes of spaces, rows of derived ones, operations and bytes of equations. See cost.h.
+ *
+ * Sizes come from what is fixed, else from the program's (about ..) lines, else from magnitudes that are usual: many more edges than
+ * nodes, more nodes than types. A loop runs once per element of its indices; a condition f(e) = v among them divides by the size of
+ * the map's target, others halve. Cheap operations on fewer indices than their loops are taken to be done outside of the others, sums and
+ * functions are not: they are worth an equation of their own. */
+#include "pass/cost.h"
+#include "pass/query.h"
+#include <math.h>
+#include <string.h>
+
+enum { FLOPS_PER_BYTE = 8 };
+
+/* ---- sizes ---------------------------------------------------------------------------------------------- */
+static const About *about(const Program *p, const char *name) {
+    for (int k = 0; k < p->about.n; k++) if (!strcmp(p->about.at[k].name, name)) return &p->about.at[k];
+    return NULL;
+}
+static double usual(const Program *p, const Sym *y) {
+    for (int k = 0; k < p->space.n; k++) {
+        const Space *s = p->space.at[k];
+        if (s->extent->op != EXT_SYM || s->extent->sym != y) continue;
+        switch (s->kind) {
+        case SP_NODES: return 20000;
+        case SP_EDGES: return 400000;
+        case SP_NTYPES: return 4;
+        case SP_ETYPES: return 100;
+        case SP_SEQ: return 1024;
+        case SP_GRID: return 128;
+        case SP_DIM: case SP_RANGE: case SP_PRODUCT: case SP_SUM: case SP_MODES: case SP_DERIVED: return 64;
+        }
+    }
+    return 64;
+}
+/* Rows of the map f: its axis; of pairs of maps, a fraction of the domain that is smaller the fewer values there are. */
+static double combinations(double domain, double values, int n_keys, bool both_ends) {
+    if (!(domain > 0) || !(values > 0)) return 0;
+    double fill = exp(-domain / values), distinct = values * (1 - fill);          /* were they thrown at random */
+    double skew = n_keys < 2 ? 0 : both_ends ? 0.05 : n_keys == 2 ? 0.5 : 0.1;    /* real graphs repeat (node, type) pairs, hardly edges */
+    return fmin(domain, distinct * (1 - skew * fill));
+}
+static bool has_both_ends(const Program *p, int n, Value *const *map) {
+    for (int g = 0; g < p->graph.n; g++) {
+        bool src = false, dst = false;
+        for (int k = 0; k < n; k++) src |= map[k] && map[k] == p->graph.at[g]->src, dst |= map[k] && map[k] == p->graph.at[g]->dst;
+        if (src && dst) return true;
+    }
+    return false;
+}
+static double size_derived(Sizes *s, const Node *n) {
+    double domain = size_space(s, n->u.derive.key[0]->axis[0]), values = 1;
+    switch (n->u.derive.kind) {
+    case DV_UNIQUE: {
+        X read[8] = { 0 }, *key[8];
+        for (int k = 0; k < n->u.derive.n; k++) read[k] = (X){ .k = X_READ, .u.read.v = n->u.derive.key[k] }, key[k] = &read[k];
+        return size_unique(s, n->u.derive.key[0]->axis[0], n->u.derive.n, key);
+    }
+    case DV_JOIN:
+        for (int k = 0; k < n->u.derive.n; k++) values *= fmax(1, size_space(s, n->u.derive.key[k]->target));
+        return domain * size_space(s, n->u.derive.key2[0]->axis[0]) / values;
+    case DV_FILTER: return domain / 2;
+    }
+    return domain;
+}
+static double size_sym(Sizes *s, const Sym *y) {
+    while (s->sym.n <= y->id) vec_add(s->p->arena, s->sym, -1);
+    if (s->sym.at[y->id] >= 0) return s->sym.at[y->id];
+    const About *a = about(s->p, y->name);
+    double v = y->fixed >= 0 ? (double)y->fixed : a ? a->count : -1;
+    if (v < 0 && y->kind == SYM_DATA) for (int k = 0; k < s->p->node.n && v < 0; k++) {
+        const Node *n = s->p->node.at[k];
+        if (n->kind == N_DERIVE && n->u.derive.space->extent->op == EXT_SYM && n->u.derive.space->extent->sym == y) v = size_derived(s, n);
+    }
+    return s->sym.at[y->id] = v < 0 ? usual(s->p, y) : v;
+}
+double size_ext(Sizes *s, const Ext *e) {
+    double x, y;
+    if (e->op == EXT_CONST) return (double)e->value;
+    if (e->op == EXT_SYM) return size_sym(s, e->sym);
+    x = size_ext(s, e->a), y = size_ext(s, e->b);
+    switch (e->op) {
+    case EXT_ADD: return x + y;
+    case EXT_SUB: return fmax(0, x - y);
+    case EXT_MUL: return x * y;
+    case EXT_FLOORDIV: return y > 0 ? floor(x / y) : 0;
+    case EXT_CEILDIV: return y > 0 ? ceil(x / y) : 0;
+    case EXT_MOD: return y > 0 ? fmod(x, y) : 0;
+    case EXT_MIN: return fmin(x, y);
+    case EXT_MAX: return fmax(x, y);
+    case EXT_CONST: case EXT_SYM: break;
+    }
+    return 0;
+}
+double size_space(Sizes *s, const Space *of) { return size_ext(s, of->extent); }
+
+static const char *key_name(Program *p, const X *key) {
+    while (key->k == X_CAST) key = key->u.cast.arg;
+    if (key->k != X_READ || !key->u.read.v->rank || !key->u.read.idx) return key->k == X_READ ? key->u.read.v->name : "";
+    const char *in = key_name(p, key->u.read.idx[0]);
+    return *in ? arena_printf(p->arena, "%s(%s)", key->u.read.v->name, in) : key->u.read.v->name;
+}
+const char *unique_name(Program *p, int n, X *const *key) {
+    const char *r = "unique(";
+    for (int k = 0; k < n; k++) r = arena_printf(p->arena, "%s%s%s", r, k ? ", " : "", key_name(p, key[k]));
+    return intern(p->cx, arena_printf(p->arena, "%s)", r));
+}
+/* The keys with pairs of other derived spaces taken apart: the rows of unique(pair, dst) are those of unique(src, etype, dst). */
+static int atoms(const X *key, Value **map, int n, int max) {
+    const Value *v = key->u.read.v;
+    const Node *u = v->node;
+    if (u->kind == N_DERIVE && u->u.derive.kind == DV_UNIQUE && v == u->result[u->u.derive.n]) {
+        for (int k = 0; k < u->u.derive.n; k++) {
+            X one = { .k = X_READ, .u.read.v = u->u.derive.key[k] };
+            n = atoms(&one, map, n, max);
+        }
+        return n;
+    }
+    for (int k = 0; k < n; k++) if (map[k] == v) return n;
+    if (n < max) map[n++] = key->u.read.v;
+    return n;
+}
+double size_unique(Sizes *s, const Space *domain, int n, X *const *key) {
+    Value *map[16];
+    X *turned[8];
+    double values = 1;
+    int m = 0;
+    for (int k = 0; k < n && k < 8; k++) m = atoms(key[k], map, m, 16), turned[n - 1 - k] = key[k];
+    for (int k = 0; k < m; k++) values *= size_space(s, map[k]->target);
+    const About *a = about(s->p, unique_name(s->p, n, key));
+    if (!a) a = about(s->p, unique_name(s->p, n, turned));
+    return a ? a->count : combinations(size_space(s, domain), values, m, has_both_ends(s->p, m, map));
+}
+
+/* ---- estimates ------------------------------------------------------------------------------------------- */
+Estimate estimate_add(Estimate a, Estimate b) { return (Estimate){ a.flops + b.flops, a.bytes + b.bytes }; }
+double estimate_time(Estimate e) {
+    double b = FLOPS_PER_BYTE * e.bytes;
+    return fmax(e.flops, b) + 0.1 * fmin(e.flops, b);
+}
+const char *estimate_text(Arena *a, Estimate e) {
+    static const struct { double unit; const char *prefix; } row[] = { { 1e12, "T" }, { 1e9, "G" }, { 1e6, "M" }, { 1e3, "k" }, { 1, "" } };
+    int f = 0, b = 0;
+    while (f < 4 && e.flops < row[f].unit) f++;
+    while (b < 4 && e.bytes < row[b].unit) b++;
+    return arena_printf(a, "%.3g %sflop, %.3g %sB", e.flops / row[f].unit, row[f].prefix, e.bytes / row[b].unit, row[b].prefix);
+}
+static Estimate read_table(double times, double count, double size, bool near) {
+    double bytes = count * size, again = near || bytes <= 32e3 ? 0 : bytes <= 1e6 ? 0.05 : bytes <= 32e6 ? 0.3 : 1;
+    return (Estimate){ 0, fmin(times, count) * size + fmax(0, times - count) * size * again };
+}
+Estimate estimate_read(double times, double count, Dtype dt) { return read_table(times, count, (double)dtype_bytes(dt), false); }
+
+typedef uint64_t Set;                       /* of loops */
+typedef struct Loop { const Index *i; double size; } Loop;
+typedef struct Tie { Set loops; double divide; } Tie;
+typedef struct Walk { Sizes *s; VEC(Loop) loop; VEC(Tie) tie; VEC(const X *) seen; int n_result; Estimate sum; } Walk;
+
+static double times(const Walk *w, Set set) {
+    double t = 1;
+    for (int k = 0; k < w->loop.n && k < 64; k++) if (set >> k & 1) t *= w->loop.at[k].size;
+    for (int k = 0; k < w->tie.n; k++) if (w->tie.at[k].loops && !(w->tie.at[k].loops & ~set)) t /= fmax(1, w->tie.at[k].divide);
+    return t;
+}
+static Set open_loops(const Walk *w) { return w->loop.n >= 64 ? ~(Set)0 : ((Set)1 << w->loop.n) - 1; }
+/* What stands twice in an equation is read, or computed, once. */
+static bool seen(Walk *w, const X *e) {
+    for (int k = 0; k < w->seen.n; k++) if (x_equal(w->seen.at[k], e)) return true;
+    vec_add(w->s->p->arena, w->seen, e);
+    return false;
+}
+static double operations(ScalarOp op) {
+    switch (op) {
+    case OP_DIV: case OP_FLOORDIV: case OP_MOD: case OP_SQRT: case OP_RSQRT: return 4;
+    case OP_POW: case OP_LGAMMA: return 24;
+    default: { X e = { .k = X_OP, .u.op.op = op }; return x_is_cheap(&e) ? 1 : 12; }
+    }
+}
+static Set walk(Walk *w, const X *e);
+static Set uses(const Walk *w, const X *e) {
+    Set set = 0;
+    for (int k = 0; k < w->loop.n && k < 64; k++) if (x_uses_index(e, w->loop.at[k].i)) set |= (Set)1 << k;
+    return set;
+}
+static Set read(Walk *w, const X *e) {
+    const Value *v = e->u.read.v;
+    Set set = 0;
+    double count = 1;
+    int dims = 0;
+    bool typed = false;                     /* the matrix of the type of a row of the result, many rows per type: done type by type */
+    for (int k = 0; k < v->rank; k++) {
+        Set sub = walk(w, e->u.read.idx[k]);
+        if (e->u.read.other[k]) sub |= walk(w, e->u.read.other[k]);
+        count *= size_space(w->s, v->axis[k]);
+        if (position_index(e->u.read.idx[k])) dims++;
+        else if (e->u.read.idx[k]->space && sub && sub < (Set)1 << w->n_result && 16 * size_space(w->s, v->axis[k]) <= times(w, sub)) typed = true;
+        else dims++;
+        set |= sub;
+    }
+    if (seen(w, e)) return set;
+    w->sum = estimate_add(w->sum, read_table(times(w, set), count, (double)dtype_bytes(v->dt), typed && dims >= 2));
+    return set;
+}
+static Set reduce(Walk *w, const X *e) {
+    int first = w->loop.n, ties = w->tie.n;
+    if (seen(w, e)) return uses(w, e);
+    Set bound = 0, set = 0, body;
+    for (int k = 0; k < e->u.reduce.n; k++) {
+        if (w->loop.n < 64) bound |= (Set)1 << w->loop.n;
+        vec_add(w->s->p->arena, w->loop, (Loop){ e->u.reduce.idx[k], size_space(w->s, e->u.reduce.idx[k]->space) });
+    }
+    for (int k = 0; k < e->u.reduce.n_cond; k++) {
+        X *map = NULL;
+        double flops = w->sum.flops;
+        Set in = walk(w, e->u.reduce.cond[k]);
+        w->sum.flops = flops;                              /* fibres are listed, other conditions are cheap beside what they guard */
+        bool fibre = reduce_fibre(e, k, NULL, &map, NULL) && map->space;
+        vec_add(w->s->p->arena, w->tie, (Tie){ in, fibre ? size_space(w->s, map->space) : 2 });
+        set |= in;
+    }
+    body = walk(w, e->u.reduce.body);
+    set |= body | bound;
+    w->sum.flops += times(w, open_loops(w));               /* a sum inside of loops is done in all of them */
+    w->loop.n = first, w->tie.n = ties;
+    set &= ~bound;
+    return e->u.reduce.other ? set | walk(w, e->u.reduce.other) : set;
+}
+static Set walk(Walk *w, const X *e) {
+    Set set = 0;
+    switch (e->k) {
+    case X_INT: case X_REAL: case X_COMPLEX: case X_EXT: return 0;
+    case X_INDEX:
+        for (int k = 0; k < w->loop.n && k < 64; k++) if (w->loop.at[k].i == e->u.index) set |= (Set)1 << k;
+        return set;
+    case X_READ: return read(w, e);
+    case X_OP:
+        for (int k = 0; k < e->u.op.n; k++) set |= walk(w, e->u.op.arg[k]);
+        if (operations(e->u.op.op) <= 1) w->sum.flops += times(w, set);
+        else if (!seen(w, e)) w->sum.flops += times(w, open_loops(w)) * operations(e->u.op.op);
+        return set;
+    case X_CAST: case X_BITCAST: return walk(w, e->u.cast.arg);
+    case X_IF:
+        set = walk(w, e->u.if_.cond) | walk(w, e->u.if_.then) | walk(w, e->u.if_.other);
+        w->sum.flops += times(w, set);
+        return set;
+    case X_REDUCE: return reduce(w, e);
+    }
+    return 0;
+}
+Estimate estimate_equation(Sizes *s, int n, Index *const *idx, X *expr, bool stored) {
+    Walk w = { .s = s, .n_result = n < 64 ? n : 63 };
+    for (int k = 0; k < n; k++) vec_add(s->p->arena, w.loop, (Loop){ idx[k], size_space(s, idx[k]->space) });
+    walk(&w, expr);
+    if (stored) w.sum.bytes += times(&w, ((Set)1 << w.n_result) - 1) * (double)dtype_bytes(expr->dt);
+    return w.sum;
+}

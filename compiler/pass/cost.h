@@ -1,0 +1,24 @@
+/* cost.h - what an equation costs, estimated from the sizes of its spaces: the currency in which passes decide.
+ *
+ * flops: operations, a function counts as several. bytes: what goes between memory (or a large cache) and the core; what is read
+ * again from a small table is nearly free. The time of an equation is that of its slower half plus a tenth of the other (they
+ * overlap), in operations: a byte takes as long as eight of them. */
+#ifndef PIGEON_COST_H
+#define PIGEON_COST_H
+#include "ir/ir.h"
+
+typedef struct Sizes { Program *p; VEC(double) sym; } Sizes;       /* by symbol id; < 0: not asked for yet */
+double size_ext(Sizes *s, const Ext *e);
+double size_space(Sizes *s, const Space *of);
+/* The number of rows of unique(keys) over a domain, whether that space exists or not. */
+double size_unique(Sizes *s, const Space *domain, int n, X *const *key);
+const char *unique_name(Program *p, int n, X *const *key);         /* "unique(g.src, g.etype)" */
+
+Estimate estimate_add(Estimate a, Estimate b);
+double estimate_time(Estimate e);
+/* value[idx] = expr, stored (or not: what it costs where it is needed). */
+Estimate estimate_equation(Sizes *s, int n, Index *const *idx, X *expr, bool stored);
+/* Reading `times` elements of a table of `count` elements of this type. */
+Estimate estimate_read(double times, double count, Dtype dt);
+const char *estimate_text(Arena *a, Estimate e);                   /* "1.33 Gflop, 41.5 MB" */
+#endif
