@@ -240,10 +240,10 @@ static void run_host(Eval *x, const HostBlock *b) {
             break;
         }
         case LH_CALL: {
-            int64_t ints[16] = { 0 }, result = 0;
-            void *of[16] = { 0 };
+            int64_t ints[64] = { 0 }, result = 0;
+            void *of[64] = { 0 };
             for (int j = 0; j < h->arg.n; j++) ints[j] = ext_eval(h->arg.at[j], x->size);
-            for (int j = 0; j < h->buf.n; j++) of[j] = x->buf[h->buf.at[j]->id];
+            for (int j = 0; j < h->buf.n; j++) of[j] = h->buf.at[j] ? x->buf[h->buf.at[j]->id] : NULL;
             if (function[h->call](&x->env, ints, of, &result)) stop(x, arena_printf(x->u->arena, "%s", x->env.error->message));
             if (h->result) x->size[h->result->id] = result;
             break;

@@ -126,7 +126,12 @@ static const void **made(Unit *u, const IfaceItem *at, int n, const Sizes *s, Fi
     int64_t *size = NEWN(cx->arena, int64_t, u->sym.n + 1);
     const void **r = NEWN(cx->arena, const void *, n + 1);
     for (int k = 0; k < u->sym.n; k++) size[k] = u->sym.at[k]->kind == SYM_DIM ? s->dim[k] : 0;
-    for (int k = 0; k < u->graph.n; k++) if (u->graph.at[k].sym_edges >= 0) size[u->graph.at[k].sym_edges] = s->graph.edges, size[u->graph.at[k].sym_dst_nodes] = s->graph.dst_nodes;
+    for (int k = 0; k < u->graph.n; k++) {
+        const IfaceGraph *g = &u->graph.at[k];
+        const int sym[] = { g->sym_src_nodes, g->sym_dst_nodes, g->sym_edges, g->sym_ntypes, g->sym_etypes };
+        const int64_t count[] = { s->graph.src_nodes, s->graph.dst_nodes, s->graph.edges, s->graph.ntypes, s->graph.etypes };
+        for (int j = 0; j < 5; j++) if (sym[j] >= 0) size[sym[j]] = count[j];
+    }
     int64_t stride = 1;
     for (int k = 0; k < n; k++, stride *= 44) {
         int64_t count = at[k].buf ? loop_eval_count(at[k].buf, size) : 0, limit = at[k].target ? ext_eval(at[k].target, size) : 0;
