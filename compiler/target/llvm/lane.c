@@ -2,8 +2,9 @@
  *
  * The body is studied first (study.c).  Then it is emitted up to three times: for several registers at once (unroll-and-jam: a
  * uniform load serves them all, and reductions get independent accumulators), for one register, and for the rest - masked where
- * the machine has masked memory access, scalar otherwise.  Where masks cost nothing (AVX-512), the masked one does the work of the
- * one-register loop too, which makes less code.  Reductions are combined in an order that depends only on the widths. */
+ * the machine has masked memory access, scalar otherwise.  Where masks cost next to nothing (AVX-512, and a body that is large or
+ * has the wide loop before it), the masked one does the work of the one-register loop too, which makes less code.  Reductions are
+ * combined in an order that depends only on the widths. */
 #include "target/llvm/emit.h"
 #include "target/llvm/study.h"
 #include <math.h>
@@ -118,7 +119,8 @@ static void masked_rest(Lanes *l, LV hi, int width, bool several) {
     LLVMPositionBuilderAtEnd(m->b, some);
     LV number[MAX_LANES];
     for (int k = 0; k < width; k++) number[k] = LLVMConstInt(m->i32, (uint64_t)k, false);
-    LV left = LLVMBuildTrunc(m->b, LLVMBuildSub(m->b, hi, base, ""), m->i32, "");      /* what wider loops leave is few */
+    LV most[] = { LLVMBuildSub(m->b, hi, base, ""), int64_of(m, width) };
+    LV left = LLVMBuildTrunc(m->b, call_intrinsic(m, "llvm.umin", m->i64, most, 2), m->i32, "");
     LV mask = LLVMBuildICmp(m->b, LLVMIntULT, LLVMConstVector(number, (unsigned)width), splat(m, left, width), "");
     g->leave = done;
     body_at(l, base, width, mask);
@@ -129,6 +131,7 @@ static void masked_rest(Lanes *l, LV hi, int width, bool several) {
 }
 
 /* ---- how wide ------------------------------------------------------------------------------------------------------------ */
+enum { LARGE = 24 };                   /* operations of a body in which the making of a mask is lost */
 typedef struct Shape { int width, jam; bool masked; } Shape;           /* width: lanes of a register; jam: registers at once */
 
 static Shape shape_of(const Target *t, const Study *s, int64_t n, int wanted) {
@@ -166,7 +169,8 @@ bool gen_lanes(Gen *g, const LS *loop, LV lo, LV hi, int64_t n) {
         loop_at(&l, whole(g, lo, hi, wide), wide, n >= 0 && n / wide == 1);
     }
     start_accumulators(&l, h.width);
-    bool rest = after < 0 || after % h.width, several = h.jam > 1 && h.masked && t->masked_bytes && rest && (after < 0 || after > h.width);
+    bool rest = after < 0 || after % h.width, costs_nothing = h.masked && t->masked_bytes && (h.jam > 1 || s.n_ops > LARGE);
+    bool several = costs_nothing && rest && (after < 0 || after > h.width);
     if (!several && (after < 0 || after >= h.width)) loop_at(&l, whole(g, lo, hi, h.width), h.width, after >= 0 && after / h.width == 1);
     if (rest && h.masked) masked_rest(&l, hi, h.width, several);
     finish_accumulators(&l, h.width);

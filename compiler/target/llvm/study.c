@@ -101,7 +101,8 @@ static void access_of(Study *s, const Buf *b, const LX *index, const LX *guard, 
 }
 static void price_op(Study *s, const LX *e) {
     bool real = dtype_is_float(e->dt);
-    if (real && math_has(e->op, e->dt)) { s->n_math++; return; }
+    s->n_ops++;
+    if (real && math_has(e->op, e->dt)) { s->n_math++, s->n_ops += 20; return; }
     switch (e->op) {
     case OP_DIV: if (!real) s->n_slow++; return;
     case OP_MOD: case OP_FLOORDIV: case OP_POW: case OP_ASIN: case OP_ACOS: case OP_ATAN: case OP_ATAN2: case OP_SINH: case OP_COSH: case OP_ERF: case OP_ERFC: case OP_LGAMMA:
