@@ -164,7 +164,7 @@ int main(int argc, char **argv) {
     choose_setups();
     const char *only = argc > 1 ? argv[1] : NULL;
     static const Dtype reg[] = { DT_F64, DT_F32, DT_I64, DT_I32, DT_BOOL };
-    static const char *const texts[] = { "lanes", "reduce", "nest", "branch", "access", "round", "sums", "constant", "host", "blocked_gemm" };
+    static const char *const texts[] = { "lanes", "reduce", "nest", "branch", "access", "round", "sums", "constant", "power", "host", "blocked_gemm" };
     for (int k = 0; !only && k < 5; k++) scalars(reg[k], SPECIAL, k < 2 ? 6001 : 1201);
     if (!only) conversions();
     for (size_t k = 0; k < sizeof texts / sizeof *texts; k++) if (!only || !strcmp(only, texts[k])) loops(arena_printf(cx->arena, "%s/%s.loop", TEST_UNITS, texts[k]));

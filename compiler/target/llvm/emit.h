@@ -116,6 +116,8 @@ LV call_intrinsic(Mod *m, const char *name, LT overload, LV *arg, int n);
 LV call_overloaded(Mod *m, const char *name, LT *overload, int n_overload, LV *arg, int n);
 bool math_has(ScalarOp op, Dtype dt);                        /* whether there is an own function */
 LV math_op(Mod *m, ScalarOp op, Dtype dt, LV x, LV y);
+bool simple_exponent(double y);                              /* x to that power is a few instructions */
+LV simple_power(Mod *m, Dtype dt, LV x, double y);
 LV call_libm(Mod *m, const char *name, Dtype dt, LV a, LV b);      /* lane by lane */
 LV like_int(Mod *m, LV shape, LT element, int64_t v);        /* constant of the shape of a value */
 LV like_real(LV shape, double v);

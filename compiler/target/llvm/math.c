@@ -128,6 +128,21 @@ static LV erf_of(F *f, LV x) {                               /* f32: x + x E(x^2
     LV y0 = fused(f->m, a, poly(f, z, near, 8), a), y1 = sub(f, k(f, x, 1), exp_of(f, neg(f, poly(f, a, far, 9))));
     return with_sign(f, pick(f, cmp(f, LLVMRealOLT, a, 0.92), y0, y1), x);
 }
+/* ---- powers: a few constant exponents ------------------------------------------------------------------------------------ */
+bool simple_exponent(double y) { return y == 0 || y == 0.5 || y == 1 || y == 2 || y == 3 || y == 4 || y == -0.5 || y == -1 || y == -2; }
+LV simple_power(Mod *m, Dtype dt, LV x, double y) {
+    F own = numbers(m, dt, x), *f = &own;
+    LV one = k(f, x, 1);
+    if (y == 0) return one;
+    if (y == 0.5 || y == -0.5) {       /* -0 gives 0, and minus infinity infinity */
+        LV positive = add(f, x, k(f, x, 0)), r = pick(f, cmp(f, LLVMRealOEQ, x, -__builtin_inf()), k(f, x, __builtin_inf()), call_intrinsic(m, "llvm.sqrt", f->type, &positive, 1));
+        return y < 0 ? divide(f, one, r) : r;
+    }
+    if (y < 0) x = divide(f, one, x);
+    LV square = y == 1 || y == -1 ? x : mul(f, x, x);
+    return y == 3 ? mul(f, square, x) : y == 4 ? mul(f, square, square) : square;
+}
+
 /* ---- powers: f32 only, in f64 ------------------------------------------------------------------------------------------ */
 static LV widened(F *d, LV x) { return LLVMBuildFPExt(d->B, x, d->type, ""); }
 static LV pow_of(F *f, LV base, LV exponent) {

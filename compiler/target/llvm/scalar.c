@@ -131,6 +131,13 @@ static LV int_op(Mod *m, ScalarOp op, Dtype dt, LV a, LV b, bool nonneg) {
     default: return NULL;              /* functions of reals and of complex numbers: not of integers */
     }
 }
+static bool constant_real(LV v, double *c) {
+    LLVMBool lost;
+    if (LLVMIsAConstantDataVector(v)) v = LLVMGetAggregateElement(v, 0);          /* our constants are splats */
+    if (!v || !LLVMIsAConstantFP(v)) return false;
+    *c = LLVMConstRealGetDouble(v, &lost);
+    return true;
+}
 /* The machine's two-operand min and max, then the other one of a NaN; of zeros of both signs always the second. */
 static LV extreme(Mod *m, LLVMRealPredicate p, LV a, LV b) {
     LV r = LLVMBuildSelect(m->b, LLVMBuildFCmp(m->b, p, a, b, ""), a, b, "");
@@ -164,6 +171,8 @@ static LV float_op(Mod *m, ScalarOp op, Dtype dt, LV a, LV b) {
     case OP_GE: return LLVMBuildFCmp(B, LLVMRealOGE, a, b, "");
     default: break;                    /* the rest is in the table */
     }
+    double c;
+    if (op == OP_POW && constant_real(b, &c) && simple_exponent(c)) return simple_power(m, dt, a, c);
     if (math_has(op, dt)) return math_op(m, op, dt, a, b);
     const char *how = scalar_info[op].llvm;
     if (!strncmp(how, "llvm.", 5)) {

@@ -102,6 +102,7 @@ static void access_of(Study *s, const Buf *b, const LX *index, const LX *guard, 
 static void price_op(Study *s, const LX *e) {
     bool real = dtype_is_float(e->dt);
     s->n_ops++;
+    if (e->op == OP_POW && e->arg[1]->k == LX_REAL && simple_exponent(e->arg[1]->r)) return;
     if (real && math_has(e->op, e->dt)) { s->n_math++, s->n_ops += 20; return; }
     switch (e->op) {
     case OP_DIV: if (!real) s->n_slow++; return;
