@@ -25,7 +25,8 @@ EXTRA_DIST += tests/run.py tests/reference.py tests/reference_peers.py tests/std
 check-local: pigeonc $(check_PROGRAMS)
 	@test "$(PYTHON)" != no || { echo "the tests need Python 3. On Debian: apt-get install python3" >&2; exit 1; }
 	SANITIZED="$(SANITIZE)" $(PYTHON) $(srcdir)/tests/run.py $(abs_builddir) $(CHECK)
-check-all: check-local
+check-all: all
+	$(MAKE) $(AM_MAKEFLAGS) check-local
 # for builds with sanitizers: everything, or what has threads
 check-programs: $(BUILT_SOURCES)
 	$(MAKE) $(AM_MAKEFLAGS) pigeonc $(check_PROGRAMS)

@@ -1,14 +1,7 @@
 # Installs into a fresh prefix and builds clients with what lies there: pkg-config with the shared and the static library, C++.
-# $BUILD: the build folder, $ROOT: the sources.
-ok() { echo "ok $1"; }
-bad() { echo "not ok $1"; }
-check() { name=$1; shift; if "$@" >log 2>&1; then ok "$name"; else bad "$name: $(tail -n 5 log | tr '\n' ' ')"; fi; }
-have() { command -v "$1" >/dev/null 2>&1; }
-unset MAKEFLAGS MFLAGS MAKELEVEL
+. "$ROOT/tests/install/common.sh"
 P=$PWD/prefix
-CC=${CC:-gcc}
-
-check "make install into a fresh prefix" make -s -C "$BUILD" install prefix="$P"
+install_into "$P"
 for f in bin/pigeonc lib/libpigeon.a lib/pkgconfig/pigeon.pc lib/cmake/pigeon/pigeonConfig.cmake share/aclocal/pigeon.m4 share/pigeon/pigeon.mk \
          share/pigeon/std/nn.pgn include/pigeon/model.h share/man/man1/pigeonc.1 share/bash-completion/completions/pigeonc; do
     test -f "$P/$f" || bad "$f is not installed"
@@ -16,7 +9,7 @@ done
 check "headers compile alone as C11, without warnings" sh -c "for h in pigeon model tensor graph io kernel; do echo \"#include <pigeon/\$h.h>\" | $CC -std=c11 -Wall -Wextra -Wpedantic -Werror -I'$P/include' -fsyntax-only -xc - || exit 1; done"
 if have g++; then
     check "headers compile as C++" sh -c "for h in pigeon model tensor graph io kernel; do echo \"#include <pigeon/\$h.h>\" | g++ -Wall -Wextra -Werror -I'$P/include' -fsyntax-only -xc++ - || exit 1; done"
-else echo "skipped headers as C++: no g++"; fi
+else skipped "headers as C++" "no g++"; fi
 
 if test -f "$P/lib/libpigeon.so"; then
     nm -D --defined-only "$P/lib/libpigeon.so" | awk '$2 != "A" { print $3 }' | sed 's/@.*//' >exported
@@ -24,7 +17,7 @@ if test -f "$P/lib/libpigeon.so"; then
 fi
 # of every object: data that can change (constants with addresses in them are .data.rel.ro)
 size -A "$P/lib/libpigeon.a" | awk '/\(ex / { o = $1 } /^\.(data|bss|tdata|tbss)(\.| )/ && !/^\.data\.rel\.ro/ && $2 > 0 { print o, $1, $2 }' >state
-if test -n "$SANITIZED"; then echo "skipped no variables in libpigeon: sanitizers add their own"
+if test -n "$SANITIZED"; then skipped "no variables in libpigeon" "sanitizers add their own"
 elif test -s state; then bad "libpigeon has global variables: $(cat state)"; else ok "libpigeon keeps no global state"; fi
 cat >client.c <<'END'
 #include <pigeon/io.h>
@@ -42,7 +35,7 @@ int main(void) {
     return !ok;
 }
 END
-if test -n "$SANITIZED"; then echo "skipped clients by pkg-config: the library is built with sanitizers"
+if test -n "$SANITIZED"; then skipped "clients by pkg-config" "the library is built with sanitizers"
 elif have pkg-config; then
     export PKG_CONFIG_PATH="$P/lib/pkgconfig"
     if test -f "$P/lib/libpigeon.so"; then
@@ -52,7 +45,7 @@ elif have pkg-config; then
     mkdir -p archive && cp "$P/lib/libpigeon.a" archive
     check "client by pkg-config, static library" $CC client.c -o static -Larchive $(pkg-config --cflags --libs --static pigeon)
     check "it runs without libpigeon.so" env LD_LIBRARY_PATH= ./static
-else echo "skipped clients by pkg-config: no pkg-config"; fi
+else skipped "clients by pkg-config" "no pkg-config"; fi
 # pigeonc finds the library of models and the headers of generated text where they are installed, also when the prefix has moved
 cat >layer.pgn <<'END'
 use "std/nn.pgn"
@@ -63,11 +56,11 @@ model layer(n: dim, d: dim) {
 }
 END
 check "the installed pigeonc compiles and runs" "$P/bin/pigeonc" run layer.pgn -D n=3 -D d=2 --in x=random:1 --executor=cpu,c,cuda-shim --verify
-if test -n "$SANITIZED"; then echo "skipped an object of the installed pigeonc: the library is built with sanitizers"
+if test -n "$SANITIZED"; then skipped "an object of the installed pigeonc" "the library is built with sanitizers"
 elif have pkg-config; then
     printf '#include "layer.h"\nint main(void) { return layer_model.n_output != 1; }\n' >use.c
     check "its object links with the installed library" sh -c "'$P/bin/pigeonc' layer.pgn -o layer.o && $CC use.c layer.o -o use $(pkg-config --cflags --libs --static pigeon) && LD_LIBRARY_PATH='$P/lib' ./use"
-else echo "skipped an object of the installed pigeonc: no pkg-config"; fi
+else skipped "an object of the installed pigeonc" "no pkg-config"; fi
 mv "$P" moved
 check "it does in another place too" ./moved/bin/pigeonc run layer.pgn -D n=3 -D d=2 --in x=random:1 --executor=c --verify
 mv moved "$P"
