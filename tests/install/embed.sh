@@ -3,7 +3,7 @@
 . "$ROOT/tests/install/common.sh"
 E=$ROOT/examples/embed
 expected() { "$@" >out && grep -q '^node 2: 4.5 6$' out && grep -q '^as expected$' out; }
-fresh() { rm -rf "$1" && mkdir "$1" && cp "$E"/* "$1"/ && cd "$1"; }
+fresh() { rm -rf "$1" && mkdir "$1" && cp "$E"/* "$1"/ && chmod -R u+w "$1" && cd "$1"; }
 
 mkdir tree && cd tree
 check "object from the build tree" "$PIGEONC" "$E/layer.pgn" -o layer.o -MD
