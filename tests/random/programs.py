@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Random programs through every executor.
 
-    run.py BUILD [--programs N] [--first SEED] [--batch K] [--executors c,cuda,cpu] [--seconds S] [--keep]
-    run.py BUILD --seed SEED [--real f64]         one program; --print only shows it"""
+    programs.py BUILD [--programs N] [--first SEED] [--batch K] [--executors c,cuda,cpu] [--seconds S] [--keep]
+    programs.py BUILD --seed SEED [--real f64]         one program; --print only shows it"""
 import argparse
 import concurrent.futures
 import os
@@ -35,7 +35,7 @@ def report(checker, p, failure, seed, args, build):
     small, f = (p, failure) if args.no_shrink else shrink(checker, p, failure)
     words = checker.write(small, True)
     print("FAILED program %s by %s: %s" % (seed, f.way, f.text.strip()))
-    print("    reproduce: python3 tests/random/run.py %s --seed %s" % (build, seed))
+    print("    reproduce: python3 tests/random/programs.py %s --seed %s" % (build, seed))
     print("    shrunk to (run with %s):" % " ".join(words[1:]))
     print("    " + small.source(True).rstrip().replace("\n", "\n    "), flush=True)
     if args.keep:
