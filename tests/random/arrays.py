@@ -47,9 +47,8 @@ def read_npz(path):
             start = 10 if raw[6] == 1 else 12
             head = ast.literal_eval(raw[start:start + size].decode())
             dt, code = back[head["descr"]]
-            a = array.array(code)
-            a.frombytes(raw[start + size:])
-            out[n[:-4]] = (dt, head["shape"], a.tolist())
+            data = raw[start + size:]
+            out[n[:-4]] = (dt, head["shape"], list(struct.unpack("<%d%s" % (len(data) // int(head["descr"][2:]) * (2 if head["descr"][1] == "c" else 1), code), data)))
     return out
 
 

@@ -70,15 +70,17 @@ class Checker:
             f = self.compare(p, "passes", first, 1e-6)
             if f:
                 return f
-        for ex in self.executors:
-            if not want(ex):
-                continue
-            code, out, error = self.run(["run"] + args + told + ["--executor", ex, "--outputs", ex + ".npz"])
+        if only in self.executors or (only is None and self.executors):
+            names = [only] if only else self.executors
+            args += told + ["--verify", "--executor"]
+            code, out, error = self.run(["run"] + args + [",".join(names)])
+            if code and len(names) > 1:                      # whose fault is it
+                for ex in names:
+                    one, out, text = self.run(["run"] + args + [ex])
+                    if one:
+                        return Failure(ex, kind_of(one, text), text)
             if code:
-                return Failure(ex, kind_of(code, error), error)
-            f = self.compare(p, ex, first)
-            if f:
-                return f
+                return Failure(names[0], kind_of(code, error), error)
         return None
 
     def round_trip(self, args):
