@@ -18,6 +18,8 @@ pass       `pigeonc opt --run=LIST FILE.ir`, LIST in its `# run:` line, prints e
 rewrite    models under several lists of passes give the numbers that they give without, to the last digits
 ir         the printed IR of every model reads back, passes the verifier and prints the same bytes
 executors  the lines of examples and std.txt: compiled code gives what the interpreter gives, by every executor there is here
+shapes     the same lines at boundary shapes: everything 1, odd sizes, graphs without edges (random/shapes.py)
+random     500 random programs by every executor (random/programs.py)
 cuda       CUDA text is compiled by nvcc for three generations of GPUs, where nvcc is: one example, or all when the mode is named
 tool       shell scripts that show what pigeonc promises to those who build on it; ok and not ok as above
 reference  published models computed a second time in plain Python (reference.py)
@@ -38,6 +40,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import zipfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -233,6 +236,41 @@ def test_executors(path, line, executors=EXECUTORS):
     code, out, error = run([PIGEONC, "run", relative(path)] + words + ["--executor", executors, "--verify", "-O1"])
     name = "%s %s by %s" % (relative(path), line, executors)
     report("failed" if code or out.count(": agrees with") != len(executors.split(",")) else "passed", name, error or out)
+
+
+def test_shapes(path, line):
+    """the smallest shape and one that is drawn; what the interpreter refuses is drawn again"""
+    import shapes
+    words = line.split()
+    if "--in" not in words and "--inputs" not in words:
+        words += ["--in", "*=random:7"]
+    name, left = "%s %s" % (relative(path), line), 2
+    for k, shape in enumerate(shapes.shapes(name, words, 30)):
+        if left == 0:
+            break
+        command = [PIGEONC, "run", relative(path)] + shape
+        code, out, error = run(command + ["--executor=interp"])
+        if code and shapes.refused(code, error):
+            continue
+        code, out, error = run(command + ["--executor", EXECUTORS, "--verify", "-O%d" % (k > 0)])
+        if code or out.count(": agrees with") != len(EXECUTORS.split(",")):
+            return report("failed", " ".join(command[1:]), error or out)
+        report("passed", name)
+        left -= 1
+    if left:
+        report("skipped", name, "%d of 31 shapes were accepted, not 2" % (2 - left))
+
+
+def test_random(first, number, deadline):
+    """Programs first .. first + number - 1; see tests/random/programs.py."""
+    import programs
+    if time.time() > deadline:
+        return report("skipped", "random programs %d to %d" % (first, first + number - 1), "the time for them was up")
+    passed, failures = programs.run_batch(PIGEONC, range(first, first + number), EXECUTORS.split(","), BUILD)
+    with lock:
+        counts["passed"] += passed
+    for name, text in failures:
+        report("failed", name, text)
 
 
 def test_cuda(path, archs):
@@ -444,11 +482,18 @@ def main():
         jobs.append((test_library,))
     if wanted("peers"):
         jobs.append((test_peers,))
+    with open(HERE + "/std.txt") as f:
+        rows = [line.split() for line in f if line.strip() and not line.startswith("#")]
+    library = [("%s/lib/std/%s.pgn" % (ROOT, r[0]), " ".join(["--model"] + r[1:])) for r in rows]
     if wanted("executors"):
         jobs += [(test_executors, p, line) for p in examples for line in lines_of(p, "run")]
-        with open(HERE + "/std.txt") as f:
-            rows = [line.split() for line in f if line.strip() and not line.startswith("#")]
-        jobs += [(test_executors, "%s/lib/std/%s.pgn" % (ROOT, r[0]), " ".join(["--model"] + r[1:]), "cpu,cuda-shim") for r in rows]
+        jobs += [(test_executors, p, line, "cpu,cuda-shim") for p, line in library]
+    sys.path.insert(0, HERE + "/random")
+    if wanted("shapes"):
+        jobs += [(test_shapes, p, line) for p in examples if not p.startswith(HERE) for line in lines_of(p, "run")] + [(test_shapes, p, line) for p, line in library]
+    if wanted("random"):
+        deadline = time.time() + 240
+        jobs += [(test_random, first, min(8, 501 - first), deadline) for first in range(1, 501, 8)]
     if wanted("cuda"):
         some = examples if "cuda" in chosen else [ROOT + "/examples/rgcn/rgcn.pgn"]
         jobs += [(test_cuda, p, ["sm_80", "sm_90a", "sm_100"]) for p in some]

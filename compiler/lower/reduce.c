@@ -292,14 +292,17 @@ Pair lower_reduce(Build *b, X *x) {
     if (path && !is_safe(x)) home = save;
     /* out of a branch: under those of its conditions that are known there */
     LX *guard = NULL;
-    b->level = home;
     for (Path *p = path; p; p = p->up) {
-        if (depth_of(b, p->cond) > home->depth || (home->depth < p->at->depth && !is_safe(p->cond))) continue;
+        b->level = save;                /* from where all its indices are seen */
+        int depth = depth_of(b, p->cond);
+        b->level = home;
+        if (depth > home->depth || (home->depth < p->at->depth && !is_safe(p->cond))) continue;
         Path one = *p;
         one.up = NULL;
         b->path = &one;
         guard = land(b, path_guard(b), guard);
     }
+    b->level = home;
     b->path = NULL;                     /* all of it holds inside, or nothing inside needs it */
     int row = row_of(b, x);
     r.rows = row >= 0 && !path && rows_share_loops(b->tile, x) ? b->tile->rows : 1;

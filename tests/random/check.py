@@ -31,8 +31,8 @@ def kind_of(code, error):
 
 
 class Checker:
-    def __init__(self, pigeonc, folder, executors=(), timeout=60):
-        self.pigeonc, self.folder, self.executors, self.timeout = pigeonc, folder, list(executors), timeout
+    def __init__(self, pigeonc, folder, executors=(), level=1, timeout=120):
+        self.pigeonc, self.folder, self.executors, self.level, self.timeout = pigeonc, folder, list(executors), level, timeout
         os.makedirs(folder, exist_ok=True)
 
     def run(self, args, stdin=None):
@@ -72,7 +72,7 @@ class Checker:
                 return f
         if only in self.executors or (only is None and self.executors):
             names = [only] if only else self.executors
-            args += told + ["--verify", "--executor"]
+            args += told + ["--verify", "-O%d" % self.level, "--executor"]
             code, out, error = self.run(["run"] + args + [",".join(names)])
             if code and len(names) > 1:                      # whose fault is it
                 for ex in names:
