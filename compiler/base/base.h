@@ -80,9 +80,9 @@ Loc loc_join(Loc a, Loc b);
  *     Diag *d = diag_error(cx, D_SPACE_MISMATCH, loc, "`%s` ranges over `%s`, but dimension %d of `%s` is `%s`", ...);
  *     diag_note(d, other_loc, "`W` is declared here");          why, at the other place (any number)
  *     diag_help(d, "subscript it with an index over `in`");      what to do
- * The ids and their long explanations (--explain) are the rows of diag.def. */
+ * A message without help of its own gets that of its id.  The ids and their explanations (--explain) are the rows of diag.def. */
 typedef enum DiagId {
-#define DIAG(id, slug, title, explain) D_##id,
+#define DIAG(id, slug, title, why, bad, what_to_do) D_##id,
 #include "diag.def"
 #undef DIAG
     D_COUNT
@@ -104,11 +104,11 @@ Diag *diag_note(Diag *d, Loc loc, const char *fmt, ...) PRINTF_LIKE(3, 4);
 Diag *diag_help(Diag *d, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* The nearest of `candidates` to `name` (edit distance), or NULL if none is near. For "did you mean". */
 const char *did_you_mean(Context *cx, const char *name, const char *const *candidates, int n);
-typedef enum { DIAG_TEXT, DIAG_JSON } DiagFormat;
+typedef enum { DIAG_TEXT, DIAG_JSON, DIAG_SARIF } DiagFormat;
 /* Prints all collected diagnostics, sorted by place; colour only if asked. */
 void diag_print_all(Context *cx, FILE *out, DiagFormat format, bool color);
 const char *diag_slug(DiagId id);                     /* "space-mismatch" */
-const char *diag_explain(const char *slug);           /* long text, or NULL */
+const char *diag_explain(Context *cx, const char *slug);      /* long text, or NULL */
 
 /* ---- writer.c: text that becomes a file only when it is whole ------------------------------------------- */
 typedef struct Writer { Arena *arena; char *at; size_t n, cap; int indent; bool bol; } Writer;

@@ -1,16 +1,17 @@
-/* diag.c - diagnostics: collected in the Context, printed sorted by place, as text with the source line and a caret or as JSON. */
+/* diag.c - diagnostics: collected in the Context, printed sorted by place, as text with the source line and a caret, as JSON, or as SARIF. */
 #include "base/base.h"
 #include <stdlib.h>
 #include <string.h>
 
-static const struct { const char *slug, *title, *explain; } row[D_COUNT] = {
-#define DIAG(id, slug, title, explain) { slug, title, explain },
+static const struct { const char *slug, *title, *why, *bad, *what_to_do; } row[D_COUNT] = {
+#define DIAG(id, slug, title, why, bad, what_to_do) { slug, title, why, bad, what_to_do },
 #include "base/diag.def"
 #undef DIAG
 };
 const char *diag_slug(DiagId id) { return row[id].slug; }
-const char *diag_explain(const char *slug) {
-    for (int k = 0; k < D_COUNT; k++) if (!strcmp(row[k].slug, slug)) return row[k].explain;
+const char *diag_explain(Context *cx, const char *slug) {
+    for (int k = 0; k < D_COUNT; k++) if (!strcmp(row[k].slug, slug))
+        return arena_printf(cx->arena, "%s: %s\n\n%s%s%s\nDo:    %s", slug, row[k].title, row[k].why, *row[k].bad ? "\nBad:   " : "", row[k].bad, row[k].what_to_do);
     return NULL;
 }
 
@@ -70,9 +71,9 @@ Diag *diag_help(Diag *d, const char *fmt, ...) {
 
 const char *did_you_mean(Context *cx, const char *name, const char *const *candidates, int n) {
     (void)cx;
-    size_t len = strlen(name), best = len < 3 ? 1 : len < 6 ? 2 : 3;
+    size_t len = strlen(name), best = len < 5 ? 1 : len < 8 ? 2 : 3;
     const char *found = NULL;
-    if (len > 60) return NULL;
+    if (len > 60 || len < 3) return NULL;                           /* one letter is as near as any other */
     for (int k = 0; k < n; k++) {
         size_t m = strlen(candidates[k]), prev[64], cur[64];
         if (m > 60 || (m > len ? m - len : len - m) > best || !strcmp(name, candidates[k])) continue;
@@ -127,6 +128,8 @@ static void place(const Context *cx, FILE *out, Loc l) {
     if (l.file >= 0) fprintf(out, "%s:%d:%d: ", cx->source.at[l.file].path, l.line, l.col);
     else fputs("pigeonc: ", out);
 }
+static const char *severity(const Diag *d) { return d->severity == DIAG_ERROR ? "error" : "warning"; }
+static const char *help(const Diag *d) { return d->help ? d->help : d->id == D_SYNTAX ? "" : row[d->id].what_to_do; }     /* "expected ..." says it */
 static void json_string(FILE *out, const char *s) {
     fputc('"', out);
     for (; *s; s++) {
@@ -145,42 +148,80 @@ static void json_place(const Context *cx, FILE *out, Loc l) {
         fprintf(out, ", \"line\": %d, \"column\": %d, \"end_line\": %d, \"end_column\": %d", l.line, l.col, l.end_line, l.end_col);
     }
 }
+static void print_json(const Context *cx, FILE *out, const Diag *d, bool first) {
+    fprintf(out, "%s{\"id\": \"%s\", \"severity\": \"%s\", \"message\": ", first ? "" : ",\n ", row[d->id].slug, severity(d));
+    json_string(out, d->text);
+    fputs(", ", out);
+    json_place(cx, out, d->loc);
+    fputs(", \"notes\": [", out);
+    for (int j = 0; j < d->note.n; j++) {
+        fputs(j ? ", {\"message\": " : "{\"message\": ", out);
+        json_string(out, d->note.at[j].text);
+        fputs(", ", out);
+        json_place(cx, out, d->note.at[j].loc);
+        fputs("}", out);
+    }
+    fputs("], \"help\": ", out);
+    if (*help(d)) json_string(out, help(d)); else fputs("null", out);
+    fputs("}", out);
+}
+/* SARIF 2.1.0, as code hosts and editors read it */
+static void sarif_place(const Context *cx, FILE *out, Loc l, const char *text) {
+    fputs("{", out);
+    if (l.file >= 0) {
+        fputs("\"physicalLocation\": {\"artifactLocation\": {\"uri\": ", out);
+        json_string(out, cx->source.at[l.file].path);
+        fprintf(out, "}, \"region\": {\"startLine\": %d, \"startColumn\": %d, \"endLine\": %d, \"endColumn\": %d}}", l.line, l.col, l.end_line, l.end_col);
+    }
+    if (text) {
+        fputs(l.file >= 0 ? ", \"message\": {\"text\": " : "\"message\": {\"text\": ", out);
+        json_string(out, text);
+        fputs("}", out);
+    }
+    fputs("}", out);
+}
+static void print_sarif(const Context *cx, FILE *out, const Diag *d, bool first) {
+    fprintf(out, "%s{\"ruleId\": \"%s\", \"level\": \"%s\", \"message\": {\"text\": ", first ? "" : ",\n ", row[d->id].slug, severity(d));
+    char *text = arena_printf(cx->arena, "%s%s%s", d->text, *help(d) ? "; " : "", help(d));
+    json_string(out, text);
+    fputs("}, \"locations\": [", out);
+    if (d->loc.file >= 0) sarif_place(cx, out, d->loc, NULL);
+    fputs("], \"relatedLocations\": [", out);
+    for (int j = 0; j < d->note.n; j++) {
+        if (j) fputs(", ", out);
+        sarif_place(cx, out, d->note.at[j].loc, d->note.at[j].text);
+    }
+    fputs("]}", out);
+}
+static void print_text(const Context *cx, FILE *out, const Diag *d, bool color, bool with_help, Finder at[2]) {
+    const char *red = color ? d->severity == DIAG_ERROR ? "\033[1;31m" : "\033[1;35m" : "", *bold = color ? "\033[1m" : "", *off = color ? "\033[0m" : "";
+    fputs(bold, out);
+    place(cx, out, d->loc);
+    fprintf(out, "%s%s:%s %s%s%s [%s]\n", red, severity(d), off, bold, d->text, off, row[d->id].slug);
+    excerpt(cx, &at[0], out, d->loc, red, off);
+    for (int j = 0; j < d->note.n; j++) {
+        place(cx, out, d->note.at[j].loc);
+        fprintf(out, "note: %s\n", d->note.at[j].text);
+        excerpt(cx, &at[1], out, d->note.at[j].loc, "", "");
+    }
+    if (with_help && *help(d)) fprintf(out, "help: %s\n", help(d));
+}
 void diag_print_all(Context *cx, FILE *out, DiagFormat format_, bool color) {
     if (cx->diag.n) qsort(cx->diag.at, (size_t)cx->diag.n, sizeof *cx->diag.at, order);
-    Finder main_place = { -1, 0, NULL }, note_place = main_place;
+    Finder at[2] = { { -1, 0, NULL }, { -1, 0, NULL } };
+    bool helped[D_COUNT] = { false };                               /* the help of an id is said once */
     if (format_ == DIAG_JSON) fputs("[", out);
+    if (format_ == DIAG_SARIF)
+        fputs("{\"$schema\": \"https://json.schemastore.org/sarif-2.1.0.json\", \"version\": \"2.1.0\", \"runs\": [{\"tool\": {\"driver\": {\"name\": \"pigeonc\"}}, \"results\": [", out);
     for (int k = 0; k < cx->diag.n; k++) {
         const Diag *d = cx->diag.at[k];
-        const char *word = d->severity == DIAG_ERROR ? "error" : "warning";
-        if (format_ == DIAG_JSON) {
-            fprintf(out, "%s{\"id\": \"%s\", \"severity\": \"%s\", \"message\": ", k ? ",\n " : "", row[d->id].slug, word);
-            json_string(out, d->text);
-            fputs(", ", out);
-            json_place(cx, out, d->loc);
-            fputs(", \"notes\": [", out);
-            for (int j = 0; j < d->note.n; j++) {
-                fputs(j ? ", {\"message\": " : "{\"message\": ", out);
-                json_string(out, d->note.at[j].text);
-                fputs(", ", out);
-                json_place(cx, out, d->note.at[j].loc);
-                fputs("}", out);
-            }
-            fputs("], \"help\": ", out);
-            if (d->help) json_string(out, d->help); else fputs("null", out);
-            fputs("}", out);
-            continue;
+        switch (format_) {
+        case DIAG_JSON: print_json(cx, out, d, !k); break;
+        case DIAG_SARIF: print_sarif(cx, out, d, !k); break;
+        case DIAG_TEXT: print_text(cx, out, d, color, d->help || !helped[d->id], at); break;
         }
-        const char *red = color ? d->severity == DIAG_ERROR ? "\033[1;31m" : "\033[1;35m" : "", *bold = color ? "\033[1m" : "", *off = color ? "\033[0m" : "";
-        fputs(bold, out);
-        place(cx, out, d->loc);
-        fprintf(out, "%s%s:%s %s%s%s [%s]\n", red, word, off, bold, d->text, off, row[d->id].slug);
-        excerpt(cx, &main_place, out, d->loc, red, off);
-        for (int j = 0; j < d->note.n; j++) {
-            place(cx, out, d->note.at[j].loc);
-            fprintf(out, "note: %s\n", d->note.at[j].text);
-            excerpt(cx, &note_place, out, d->note.at[j].loc, "", "");
-        }
-        if (d->help) fprintf(out, "help: %s\n", d->help);
+        if (!d->help) helped[d->id] = true;
     }
     if (format_ == DIAG_JSON) fputs("]\n", out);
+    if (format_ == DIAG_SARIF) fputs("]}]}\n", out);
 }

@@ -123,7 +123,8 @@ static Program *build(Context *cx, File *f, Model *m, const Fixed *fix, int n_fi
                 *b->expr = (Expr){ .kind = E_NAME, .loc = g->loc, .name = { intern(cx, fx->value), g->loc } };
             } else if (fx) { char *end; Expr *x = NEW(s->a, Expr); double v = strtod(fx->value, &end); *x = (Expr){ .kind = strpbrk(fx->value, ".eE") ? E_REAL : E_INT, .loc = g->loc, .r = v, .i = (int64_t)v };
                 if (*end) diag_error(cx, D_USAGE, NO_LOC, "-D %s=%s: not a number", fx->name, fx->value); else b->expr = x; }
-            if (!b->expr) { diag_help(diag_error(cx, D_MISSING_ARGUMENT, g->loc, "constant `%s` has no value", g->name.s), "-D %s=VALUE", g->name.s); b->kind = B_POISON; }
+            if (!b->expr && all) b->kind = B_POISON;                 /* the caller gives it */
+            else if (!b->expr) { diag_help(diag_error(cx, D_MISSING_ARGUMENT, g->loc, "constant `%s` has no value", g->name.s), "-D %s=VALUE", g->name.s); b->kind = B_POISON; }
             else if (b->expr->kind == E_NAME) bind_function(b, scope_find(top, b->expr->name.s));
             continue;
         }
@@ -156,17 +157,11 @@ static Program *build(Context *cx, File *f, Model *m, const Fixed *fix, int n_fi
     }
     vec_add(s->a, s->active, m);
     declare_body(s, c, m->body.at, m->body.n, true);
-    recur_groups(s, c);
-    /* everything is elaborated, used or not: a program has no unchecked corner */
-    for (int k = 0; k < c->bind.n; k++) {
-        Bind *b = &c->bind.at[k];
-        Env e = env_of(s, c);
-        if (b->kind == B_DEF && b->def) def_value(s, b->def);
-        else if (b->kind == B_LAYER) layer_check(&e, b);
-    }
+    order_scope(s, c);
+    order_elaborate(s, c, true);                                 /* used or not: a program has no unchecked corner */
     for (int k = 0; k < c->output.n; k++) {
         Bind *b = scope_find(c, c->output.at[k]);
-        if (!b) { Env e = env_of(s, c); Name n = { c->output.at[k], m->loc }; unknown_name(&e, n); continue; }
+        if (!b) { Env e = env_of(s, c); undefined_output(&e, (Name){ c->output.at[k], c->output_at.at[k] }); continue; }
         Env e = env_of(s, c);
         Expr x = { .kind = E_NAME, .loc = b->loc, .name = { b->name, b->loc } };
         Value *v = b->kind == B_DEF || b->kind == B_LAYER ? tensor_value(&e, &x) : NULL;

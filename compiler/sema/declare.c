@@ -11,7 +11,7 @@ static void add_modes(Sema *s, Scope *c, Stmt *st) {
         if (!g) { b->kind = B_POISON; continue; }
         const char *w = st->word.at[k].s;
         ModesFamily f = !strcmp(w, "half") ? MODES_HALF : !strcmp(w, "cosine") ? MODES_COSINE : !strcmp(w, "sine") ? MODES_SINE : MODES_SIGNED;
-        if (g->kind != SP_GRID) { diag_error(s->cx, D_BAD_MODES, st->expr.at[k]->loc, "frequencies belong to a grid, `%s` is none", g->name); b->kind = B_POISON; continue; }
+        if (g->kind != SP_GRID) { diag_help(diag_error(s->cx, D_BAD_MODES, st->expr.at[k]->loc, "frequencies belong to a grid, `%s` is none", g->name), "declare it as one: %s: grid periodic", g->name); b->kind = B_POISON; continue; }
         Ext *one = ext_const(a, 1), *two = ext_const(a, 2), *zero = ext_const(a, 0), *n, *n0, *f0 = f == MODES_SINE ? one : zero, *f1 = zero, *need = NULL, *have = g->extent;
         if (!st->hi.at[k]) {
             n = f == MODES_HALF ? ext_op(a, EXT_ADD, ext_op(a, EXT_FLOORDIV, have, two), one) : have;
@@ -101,6 +101,7 @@ void add_array(Sema *s, Scope *c, Decl *d, StmtKind k, bool entry) {
                 const char *near = f->kind == E_NAME ? did_you_mean(s->cx, f->name.s, known, 8) : NULL;
                 Diag *g = diag_error(s->cx, D_BAD_DECLARATION, d->init->loc, "`%s` is no way to initialise", expr_text(s->cx, d->init));
                 diag_help(g, near ? "did you mean `%s`?" : "zero, one, const(x), uniform(a, b), normal(m, s), glorot, he, spectral", near ? near : "");
+                if (!have) scope_add(s, c, d->name, B_POISON);
                 return;
             }
             n->u.param.init = f->name.s;
@@ -132,13 +133,18 @@ void add_array(Sema *s, Scope *c, Decl *d, StmtKind k, bool entry) {
     scope_add(s, c, d->name, B_POISON);
 }
 Def *equation_def(Sema *s, Scope *c, Name n) {
-    for (int k = 0; k < c->def.n; k++) if (c->def.at[k]->name == n.s && !c->def.at[k]->decl) return c->def.at[k];
+    Bind *have = scope_find(c, n.s);
+    if (have && have->kind == B_DEF && have->def && have->def->listed && have->def->scope == c && !have->def->decl) return have->def;
     Def *d = NEW(s->a, Def);
-    *d = (Def){ .name = n.s, .loc = n.loc, .scope = c };
+    *d = (Def){ .name = n.s, .loc = n.loc, .scope = c, .listed = true };
     Bind *b = scope_add(s, c, n, B_DEF);
     if (b->kind == B_DEF && !b->def) b->def = d;
     vec_add(s->a, c->def, d);
     return d;
+}
+static void add_output(Sema *s, Scope *c, Name n) {
+    vec_add(s->a, c->output, n.s);
+    vec_add(s->a, c->output_at, n.loc);
 }
 static void add_equation(Sema *s, Scope *c, Stmt *st) {
     Expr *l = st->lhs.at[0], *r = st->rhs.n ? st->rhs.at[0] : NULL;
@@ -150,12 +156,12 @@ static void add_equation(Sema *s, Scope *c, Stmt *st) {
             Def *d = equation_def(s, c, q->name);
             if (d->many || d->eq.n || d->repeat || d->iterate) { diag_note(diag_error(s->cx, D_PART_OVERLAP, q->loc, "`%s` is defined already", q->name.s), d->loc, "it is defined here"); continue; }
             d->many = st;
-            if (st->is_output) vec_add(s->a, c->output, q->name.s);
+            if (st->is_output) add_output(s, c, q->name);
         }
         return;
     }
     if (base->kind != E_NAME) { diag_error(s->cx, D_BAD_DECLARATION, l->loc, "the left side of an equation names a tensor"); return; }
-    if (st->is_output) vec_add(s->a, c->output, base->name.s);
+    if (st->is_output) add_output(s, c, base->name);
     if (!r) return;
     if (l->kind == E_NAME && r->kind == E_CALL) {
         Expr *callee = r->arg.at[0];
@@ -220,7 +226,7 @@ static void add_iterate(Sema *s, Scope *c, Stmt *st) {
 /* Names in the order of what they need: sizes, graphs, frequencies, indices, constants, arrays, equations. */
 void declare_body(Sema *s, Scope *c, Stmt **body, int n, bool entry) {
     Env e = env_of(s, c);
-    c->body = body, c->n_body = n, c->entry = entry;
+    c->body = body, c->n_body = n, c->entry = entry, c->a = s->a;
     for (int k = 0; k < n; k++) {
         Stmt *st = body[k];
         switch (st->kind) {

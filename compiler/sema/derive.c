@@ -144,7 +144,7 @@ static X *both(Arena *a, X **c, int n) {
 static Space *make_join(Env *e, Stmt *st, const char *name, const char *full) {
     Sema *s = e->s;
     Arena *a = s->a;
-    if (st->bind.n != 2) { diag_error(s->cx, D_WRONG_ARITY, st->loc, "join takes two indices"); return NULL; }
+    if (st->bind.n != 2) { diag_help(diag_error(s->cx, D_WRONG_ARITY, st->loc, "join takes two indices"), "space Q = join(e: A, f: B where dst(e) = src(f)); one index is filter(e: A where ..)"); return NULL; }
     Env in = *e;
     Index *i[2];
     for (int k = 0; k < 2; k++) {
@@ -159,7 +159,7 @@ static Space *make_join(Env *e, Stmt *st, const char *name, const char *full) {
     if (c->dt != DT_BOOL) { diag_error(s->cx, D_TYPE_MISMATCH, st->cond->loc, "a condition is true or false, this is %s", dtype_name(c->dt)); return NULL; }
     if (refuse_data(e, c, st->cond->loc, "this condition")) return NULL;
     int n = 0, m = 0;
-    conjunction(c, part, &n, 16);
+    conjunction(a, c, part, &n, 16);
     Node *node = program_node(s->p, N_DERIVE, st->loc);
     node->u.derive.kind = DV_JOIN;
     for (int k = 0; k < n; k++) {
@@ -227,7 +227,7 @@ Space *derive_space(Sema *s, Bind *b) {
             Expr *x = st->expr.at[k];
             if (!(key[n] = map_named(&e, x))) { ok = false; break; }
             if (!structural_value(key[n])) { diag_help(diag_error(s->cx, D_STRUCTURE_FROM_DATA, x->loc, "map `%s` is computed from values that are known only when the model runs", key[n]->name), "derived spaces are made from graphs and input maps"); ok = false; break; }
-            if (n && key[n]->axis[0] != key[0]->axis[0]) { diag_error(s->cx, D_SPACE_MISMATCH, x->loc, "`%s` is a map of `%s`, `%s` one of `%s`", key[n]->name, key[n]->axis[0]->name, key[0]->name, key[0]->axis[0]->name); ok = false; break; }
+            if (n && key[n]->axis[0] != key[0]->axis[0]) { diag_help(diag_error(s->cx, D_SPACE_MISMATCH, x->loc, "`%s` is a map of `%s`, `%s` one of `%s`", key[n]->name, key[n]->axis[0]->name, key[0]->name, key[0]->axis[0]->name), "unique takes maps of one space; name their composition by a map of its own"); ok = false; break; }
             const char *dot = strrchr(x->name.s, '.');
             own[n] = arena_printf(s->a, "%s.%s", name, dot ? dot + 1 : x->name.s);
             back[n] = intern(s->cx, arena_printf(s->a, "%s.%s", full, dot ? dot + 1 : x->name.s));
@@ -296,7 +296,7 @@ void derive_graph(Sema *s, Scope *c, Stmt *st) {
     if (!strcmp(w, "reverse")) {
         r->src_nodes = g->dst_nodes, r->dst_nodes = g->src_nodes, r->src = g->dst, r->dst = g->src;
     } else if (!strcmp(w, "self_loops")) {
-        if (g->src_nodes != g->dst_nodes) { diag_error(s->cx, D_BAD_DECLARATION, st->loc, "`%s` goes between two node spaces: there are no loops", g->name); scope_add(s, c, st->name, B_POISON); return; }
+        if (g->src_nodes != g->dst_nodes) { diag_help(diag_error(s->cx, D_BAD_DECLARATION, st->loc, "`%s` goes between two node spaces: there are no loops", g->name), "take a graph over one node space"); scope_add(s, c, st->name, B_POISON); return; }
         r->edges = program_space(s->p, SP_EDGES, part_name(s, full, "edges"), ext_op(a, EXT_ADD, g->edges->extent, g->src_nodes->extent));
         r->etypes = program_space(s->p, SP_ETYPES, part_name(s, full, "etypes"), ext_op(a, EXT_ADD, g->etypes->extent, ext_const(a, 1)));
         r->edges->graph = r->etypes->graph = r, r->edges->loc = r->etypes->loc = st->loc;

@@ -16,7 +16,11 @@ static Scope *layer_scope(Env *e, Bind *b) {
     b->kind = B_POISON;
     return NULL;
 }
-void layer_check(Env *e, Bind *b) { if (b->call->arg.at[0]->kind == E_CALL) layer_scope(e, b); }
+void layer_check(Env *e, Bind *b) {
+    Expr *callee = b->call->arg.at[0];
+    Bind *layer = callee->kind == E_NAME ? scope_find((Scope *)b->graph, callee->name.s) : NULL;
+    if (callee->kind == E_CALL || (layer && layer->kind == B_LAYER)) layer_scope(e, b);
+}
 static Value *layer_output(Env *e, Bind *b, const char *out, Loc at) {
     Scope *c = layer_scope(e, b);
     if (!c) return NULL;
@@ -46,7 +50,11 @@ Value *tensor_value(Env *e, Expr *x) {
         if (!b) diag_help(diag_error(e->s->cx, D_BAD_ITERATE, x->loc, "`%s` belongs into an iterate that carries `%s`", n.s, x->name.s), "iterate %s = ... until ... max ... { %s = ... }", x->name.s, n.s);
         return NULL;
     }
-    if (x->kind != E_NAME) { diag_error(e->s->cx, D_NOT_A_TENSOR, x->loc, "`%s` is not a tensor", expr_text(e->s->cx, x)); return NULL; }
+    if (x->kind != E_NAME) {
+        Diag *d = diag_error(e->s->cx, D_NOT_A_TENSOR, x->loc, "`%s` is not a tensor", expr_text(e->s->cx, x));
+        if (x->kind == E_CALL) diag_help(d, "name it by an equation of its own: h = %s", expr_text(e->s->cx, x));
+        return NULL;
+    }
     const char *n = x->name.s;
     Bind *b = scope_find(e->scope, n);
     if (!b) {
@@ -105,6 +113,9 @@ static Part part_of(Env *e, Expr *u) {
     } else p.n_lead = 0;
     return p;
 }
+typedef Part PartRow[8];
+typedef int CellRow[8];
+enum { MAX_PARTS = 256 };
 Value *define(Sema *s, Def *d) {
     Stmt *first = d->eq.at[0];
     Expr *lhs = first->lhs.at[0];
@@ -114,8 +125,9 @@ Value *define(Sema *s, Def *d) {
     Space *axis[16] = { NULL };
     if (rank > 8) { diag_error(s->cx, D_WRONG_RANK, lhs->loc, "`%s` has more than 8 dimensions", d->name); return NULL; }
     /* the axes: plain ones from the index, the others from all equations together */
-    Part part[16][16];
-    bool ok = n_eq <= 16;
+    if (n_eq > MAX_PARTS) { diag_error(s->cx, D_UNSUPPORTED, lhs->loc, "`%s` has more than %d equations", d->name, MAX_PARTS); return NULL; }
+    PartRow *part = NEWN(a, PartRow, n_eq);
+    bool ok = true;
     for (int q = 0; q < n_eq && ok; q++) {
         Expr *l = d->eq.at[q]->lhs.at[0];
         Env e = env_of(s, d->scope);
@@ -157,7 +169,7 @@ Value *define(Sema *s, Def *d) {
         result = type_expr(&e, first->rhs.at[0]);
         if (!result || !(result = settle(&e, result, first->dtype, first->rhs.at[0]->loc))) return NULL;
     } else {
-        X *value[16], *when[16];
+        X **value = NEWN(a, X *, n_eq), **when = NEWN(a, X *, n_eq);
         for (int k = 0; k < rank; k++) idx[k] = program_index(s->p, arena_printf(a, "z%d", k), axis[k]);
         Dtype t = DT_NONE;
         for (int q = 0; q < n_eq; q++) {
@@ -206,7 +218,8 @@ Value *define(Sema *s, Def *d) {
         for (int q = 0; q < n_eq; q++) if (!(value[q] = coerce(&e, value[q], t, d->eq.at[q]->rhs.at[0]->loc))) return NULL;
         /* every part once: the cells of the dimensions that are split; -1 stands for a whole dimension */
         int64_t cells = 1, covered = 0;
-        int cell[16][8], want[8];
+        CellRow *cell = NEWN(a, CellRow, n_eq);
+        int want[8];
         for (int k = 0; k < rank; k++) {
             want[k] = 1;
             for (int q = 0; q < n_eq; q++) {
@@ -328,6 +341,7 @@ static void run_repeat(Sema *s, Def *d) {
         ok = now[k] != NULL;
     }
     for (int64_t round = from; round < to && ok; round++) {
+        if (!unrolled(s, r->loc)) { ok = false; break; }
         Scope *c = NEW(s->a, Scope), *body = NEW(s->a, Scope);
         const char *text = arena_printf(s->a, up->round ? "%s.%lld" : "%s%lld", up->round ? up->round : "", (long long)round);
         *c = (Scope){ .up = up, .model = up->model, .file = up->file, .prefix = up->prefix, .call = r->loc, .round = text };
@@ -350,7 +364,8 @@ static void run_repeat(Sema *s, Def *d) {
             if (!carry) vec_add(s->a, rest, r->body.at[j]);
         }
         declare_body(s, body, rest.at, rest.n, false);
-        recur_groups(s, body);
+        order_scope(s, body);
+        order_elaborate(s, body, true);
         Value **next = NEWN(s->a, Value *, carried.n + 1);
         for (int k = 0; k < carried.n && ok; k++) {
             Bind *inner = step[k].eq.n ? NULL : scope_find(body, step[k].name);      /* an inner repeat carries it */
@@ -361,11 +376,6 @@ static void run_repeat(Sema *s, Def *d) {
                 diag_note(diag_error(s->cx, D_SPACE_MISMATCH, step[k].loc, "`%s` changes its %s from round to round", step[k].name, next[k]->dt != now[k]->dt ? "type" : "number of dimensions"), now[k]->loc, "it starts here");
                 ok = false;
             }
-        }
-        for (int k = 0; k < body->bind.n && ok; k++) {           /* a round has no unchecked corner either */
-            Env in = env_of(s, body);
-            if (body->bind.at[k].kind == B_DEF && body->bind.at[k].def) def_value(s, body->bind.at[k].def);
-            else if (body->bind.at[k].kind == B_LAYER) layer_check(&in, &body->bind.at[k]);
         }
         now = next;
     }
@@ -438,6 +448,7 @@ Scope *instantiate(Env *e, Model *m, Expr *generic, Expr *args, const char *pref
         diag_note(diag_error(s->cx, D_RECURSIVE_MODEL, at, "model `%s` calls itself", m->name.s), m->loc, "it is declared here");
         return NULL;
     }
+    if (!unrolled(s, at)) return NULL;
     File *file = e->scope->file;
     for (int k = 0; k < s->file.n; k++) for (int j = 0; j < s->file.at[k]->model.n; j++) if (s->file.at[k]->model.at[j] == m) file = s->file.at[k];
     Scope *top = e->scope;
@@ -523,13 +534,11 @@ Scope *instantiate(Env *e, Model *m, Expr *generic, Expr *args, const char *pref
             if ((m->body.at[j]->kind == S_INPUT || m->body.at[j]->kind == S_MAP) && m->body.at[j]->decl.at[q].name.s == tensor.at[k].name.s) input = true;
         if (!input) { diag_note(diag_error(s->cx, D_UNKNOWN_ARGUMENT, tensor.at[k].name.loc, "model `%s` has no input `%s`", m->name.s, tensor.at[k].name.s), m->loc, "it is declared here"); ok = false; }
     }
-    recur_groups(s, c);
-    /* outputs now, while the model counts as being called */
+    order_scope(s, c);
+    order_elaborate(s, c, false);                                /* outputs now, while the model counts as being called */
     for (int k = 0; k < c->output.n; k++) {
-        Bind *b = scope_find(c, c->output.at[k]);
         Env in = env_of(s, c);
-        if (b && b->kind == B_DEF) def_value(s, b->def);
-        if (!b) unknown_name(&in, (Name){ c->output.at[k], m->loc }), ok = false;
+        if (!scope_find(c, c->output.at[k])) undefined_output(&in, (Name){ c->output.at[k], c->output_at.at[k] }), ok = false;
     }
     s->active.n--;
     return ok ? c : NULL;

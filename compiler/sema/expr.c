@@ -83,6 +83,13 @@ static bool unify(Env *e, X **l, X **r, Loc at) {
 }
 static X *to_float(Env *e, X *x) { return dtype_is_int(x->dt) ? convert(e->s->a, x, e->s->real) : x; }
 
+/* An operator as it is written, or the name of a function. */
+static const char *written(ScalarOp op) {
+    static const char *const sign[OP_COUNT] = {
+        [OP_NEG] = "-", [OP_ADD] = "+", [OP_SUB] = "-", [OP_MUL] = "*", [OP_DIV] = "/", [OP_FLOORDIV] = "//", [OP_POW] = "**", [OP_EQ] = "=", [OP_NE] = "!=", [OP_LT] = "<",
+        [OP_LE] = "<=", [OP_GT] = ">", [OP_GE] = ">=", [OP_BITAND] = "&", [OP_BITOR] = "|", [OP_BITXOR] = "^", [OP_BITNOT] = "~", [OP_SHL] = "<<", [OP_SHR] = ">>" };
+    return sign[op] ? sign[op] : scalar_info[op].name;
+}
 static X *scalar_call(Env *e, ScalarOp op, X **arg, int n, Loc at) {
     const ScalarInfo *f = &scalar_info[op];
     if (n != f->arity) {
@@ -97,7 +104,7 @@ static X *scalar_call(Env *e, ScalarOp op, X **arg, int n, Loc at) {
             : f->class_ == CMP ? (t != DT_BOOL || op == OP_EQ || op == OP_NE) : t != DT_BOOL;
     if (dtype_is_complex(t) && (op == OP_MIN || op == OP_MAX || op == OP_SIGN || op == OP_MOD || (f->class_ == CMP && op > OP_NE))) ok = false;
     if ((op == OP_RE || op == OP_IM || op == OP_ARG || op == OP_CONJ) && dtype_is_float(t)) arg[0] = convert(e->s->a, arg[0], dtype_complex_of(t));
-    if (!ok) { diag_error(e->s->cx, D_TYPE_MISMATCH, at, "`%s` does not take %s", f->name, dtype_name(t)); return NULL; }
+    if (!ok) { diag_error(e->s->cx, D_TYPE_MISMATCH, at, "`%s` does not take %s", written(op), dtype_name(t)); return NULL; }
     X *r = x_op(e->s->a, op, arg[0], n == 2 ? arg[1] : NULL);
     r->loc = at;
     return r;
@@ -126,6 +133,13 @@ static X *type_binary(Env *e, Expr *x) {
     if (x->op == B_DIV && dtype_is_int(arg[0]->dt) && dtype_is_int(arg[1]->dt)) arg[0] = to_float(e, arg[0]);
     return scalar_call(e, op[x->op], arg, 2, x->loc);
 }
+/* Counts what is unrolled, calls of lets and models and rounds of repeats: each may double the one before. */
+bool unrolled(Sema *s, Loc at) {
+    enum { MOST = 1 << 17 };
+    if (s->unrolled++ < MOST) return true;
+    if (s->unrolled == MOST + 1) diag_help(diag_error(s->cx, D_UNSUPPORTED, at, "this unrolls into more than %d calls and rounds", MOST), "use a recurrence over a seq, or fewer rounds");
+    return false;
+}
 /* a prelude or model `let`: its text with the arguments in place */
 static X *call_let(Env *e, Bind *b, Expr *x) {
     Stmt *l = b->let;
@@ -133,7 +147,11 @@ static X *call_let(Env *e, Bind *b, Expr *x) {
         diag_note(diag_error(e->s->cx, D_WRONG_ARITY, x->loc, "`%s` takes %d argument%s, not %d", b->name, l->index.n, l->index.n == 1 ? "" : "s", x->call.n), b->loc, "it is declared here");
         return NULL;
     }
-    if (b->scope->depth > 60) { diag_error(e->s->cx, D_RECURSIVE_MODEL, x->loc, "`%s` calls itself", b->name); return NULL; }
+    for (int k = 0; k < e->s->active_let.n; k++) if (e->s->active_let.at[k] == l) {
+        diag_note(diag_error(e->s->cx, D_RECURSIVE_MODEL, x->loc, "`%s` calls itself", b->name), b->loc, "it is declared here");
+        return NULL;
+    }
+    if (!unrolled(e->s, x->loc)) return NULL;
     Env in = env_of(e->s, b->scope);
     in.local = e->local;
     for (int k = 0; k < x->call.n; k++) {
@@ -143,9 +161,9 @@ static X *call_let(Env *e, Bind *b, Expr *x) {
         *n = (Local){ l->index.at[k].s, NULL, v, in.local };
         in.local = n;
     }
-    b->scope->depth++;
+    vec_add(e->s->a, e->s->active_let, l);
     X *r = type_expr(&in, l->rhs.at[0]);
-    b->scope->depth--;
+    e->s->active_let.n--;
     return r;
 }
 static X *frequency(Env *e, X *k, Loc at) {
@@ -165,7 +183,8 @@ static X *type_call(Env *e, Expr *x) {
     if (b && b->kind == B_POISON) return NULL;
     if (b && b->kind == B_LET) return call_let(e, b, x);
     if (!strcmp(f, "size") || !strcmp(f, "step")) {
-        Space *v = x->call.n == 1 ? space_of(e, x->call.at[0].value) : NULL;
+        if (x->call.n != 1) { diag_error(s->cx, D_WRONG_ARITY, x->loc, "`%s` takes a space", f); return NULL; }
+        Space *v = space_of(e, x->call.at[0].value);
         if (!v) return NULL;
         if (f[1] == 'i') return x_ext(s->a, v->extent);
         int64_t every = coarse_step(s, &v);
@@ -250,7 +269,17 @@ static X *type_call(Env *e, Expr *x) {
     }
     for (int k = 0; k < OP_COUNT; k++) if (!strcmp(scalar_info[k].name, f)) return scalar_call(e, (ScalarOp)k, arg, n, x->loc);
     if (b) diag_note(diag_error(s->cx, D_NOT_A_MAP, callee->loc, "`%s` can't be called", f), b->loc, "it is declared here");
-    else unknown_name(e, callee->name);
+    else {
+        static const struct { const char *name; int n; const char *form; } special[] = {
+            { "clamp", 3, "clamp(x, low, high)" }, { "freq", 1, "freq(k)" }, { "coord", 1, "coord(x)" }, { "bitcast", 2, "bitcast(i32, x)" },
+            { "int", 1, "int(x)" }, { "real", 1, "real(x)" } };
+        for (size_t k = 0; k < sizeof special / sizeof *special; k++) if (!strcmp(special[k].name, f)) {
+            diag_help(diag_error(s->cx, D_WRONG_ARITY, x->loc, "`%s` takes %d argument%s, not %d", f, special[k].n, special[k].n == 1 ? "" : "s", n), "%s", special[k].form);
+            return NULL;
+        }
+        if (!strcmp(f, "pi") || !strcmp(f, "inf")) diag_error(s->cx, D_NOT_A_MAP, callee->loc, "`%s` is a number, it can't be called", f);
+        else unknown_function(e, callee->name);
+    }
     return NULL;
 }
 static X *type_name(Env *e, Expr *x) {
@@ -277,7 +306,7 @@ static X *type_name(Env *e, Expr *x) {
     if (!b && !strcmp(n, "inf")) return x_real(s->a, INFINITY, s->real);
     if (b && b->kind == B_CONST) {
         Env up = env_of(s, b->scope);
-        X *v = type_expr(&up, b->expr);
+        X *v = unrolled(s, x->loc) ? type_expr(&up, b->expr) : NULL;
         return v && b->declared && b->declared->dtype ? coerce(e, v, dtype_from_name(b->declared->dtype), b->expr->loc) : v;
     }
     if (b && b->kind == B_INDEX) {
@@ -296,7 +325,17 @@ static X *type_name(Env *e, Expr *x) {
     r->loc = x->loc;
     return r;
 }
+static X *type_any(Env *e, Expr *x);
+/* Expressions are bounded in height by the parser, but lets stand in lets. */
 X *type_expr(Env *e, Expr *x) {
+    enum { DEEPEST = 8000 };
+    X *r = NULL;
+    if (++e->s->level < DEEPEST) r = type_any(e, x);
+    else diag_help(diag_error(e->s->cx, D_NESTING, x->loc, "functions or constants need each other too deeply here"), "name a part of it by an equation of its own");
+    e->s->level--;
+    return r;
+}
+static X *type_any(Env *e, Expr *x) {
     Sema *s = e->s;
     X *r = NULL;
     switch (x->kind) {

@@ -106,12 +106,8 @@ void run_iterate(Sema *s, Def *d) {
     for (int k = 0; k < st->body.n; k++) vec_add(a, list, st->body.at[k]->kind == S_EQUATION ? unprimed(s, st->body.at[k]) : st->body.at[k]);
     int errors = s->cx->n_errors;
     declare_body(s, body, list.at, list.n, false);
-    recur_groups(s, body);
-    for (int k = 0; k < body->bind.n; k++) {
-        Env q = env_of(s, body);
-        if (body->bind.at[k].kind == B_DEF && body->bind.at[k].def) def_value(s, body->bind.at[k].def);
-        else if (body->bind.at[k].kind == B_LAYER) layer_check(&q, &body->bind.at[k]);
-    }
+    order_scope(s, body);
+    order_elaborate(s, body, true);
     for (int k = 0; k < body->bind.n; k++) {                     /* x' of something that is not carried */
         const char *b = body->bind.at[k].name;
         size_t len = strlen(b);

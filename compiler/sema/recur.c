@@ -2,65 +2,32 @@
  *
  *     S[b, T.first-1, i] = S0[b, i]             the element before the first; 0 when no equation gives it
  *     S[b, t, i] = a[b, t] * S[b, t-1, i] + k[b, t, i]
- * becomes  recur t { S[b, t, i] = ... } with one member.  Groups are the strongly connected parts of "is read by". */
+ * becomes  recur t { S[b, t, i] = ... } with one member.  Groups are the strongly connected parts of "is read by" (order.c). */
 #include "sema/scope.h"
 #include <string.h>
 
-typedef struct Reads { Scope *c; VEC(Def *) d; Arena *a; } Reads;
-static void reads(Expr *x, Reads *r) {
-    if (!x) return;
-    if (x->kind == E_NAME || x->kind == E_SUBSCRIPT) {
-        Expr *b = x->kind == E_NAME ? x : x->arg.at[0];
-        if (b->kind == E_NAME) for (int k = 0; k < r->c->def.n; k++) if (r->c->def.at[k]->name == b->name.s) vec_add(r->a, r->d, r->c->def.at[k]);
-    }
-    for (int k = 0; k < x->arg.n; k++) reads(x->arg.at[k], r);
-    for (int k = 0; k < x->call.n; k++) reads(x->call.at[k].value, r);
-    for (int k = 0; k < x->sub.n; k++) { reads(x->sub.at[k].e, r); reads(x->sub.at[k].other, r); }
-    for (int k = 0; k < x->bind.n; k++) reads(x->bind.at[k].cond, r);
-    reads(x->other, r);
+enum { MAX_MEMBERS = 64 };
+static bool reads(const Expr *x, const char *name) {
+    if (!x) return false;
+    if (x->kind == E_NAME && x->name.s == name) return true;
+    bool r = reads(x->other, name);
+    for (int k = 0; k < x->arg.n && !r; k++) r = reads(x->arg.at[k], name);
+    for (int k = 0; k < x->call.n && !r; k++) r = reads(x->call.at[k].value, name);
+    for (int k = 0; k < x->sub.n && !r; k++) r = reads(x->sub.at[k].e, name) || reads(x->sub.at[k].other, name);
+    for (int k = 0; k < x->bind.n && !r; k++) r = reads(x->bind.at[k].cond, name);
+    return r;
 }
-typedef struct Walk { Sema *s; Scope *c; int clock, groups; VEC(Def *) stack; } Walk;
-static void visit(Walk *w, Def *d) {
-    d->mark = d->low = ++w->clock;
-    d->on_stack = true;
-    vec_add(w->s->a, w->stack, d);
-    Reads r = { .c = w->c, .a = w->s->a };
-    for (int k = 0; k < d->eq.n; k++) if (d->eq.at[k]->rhs.n) reads(d->eq.at[k]->rhs.at[0], &r);
-    bool self = false;
-    for (int k = 0; k < r.d.n; k++) {
-        Def *o = r.d.at[k];
-        self |= o == d;
-        if (!o->mark) { visit(w, o); if (o->low < d->low) d->low = o->low; }
-        else if (o->on_stack && o->mark < d->low) d->low = o->mark;
-    }
-    if (d->low != d->mark) return;
-    int first = w->stack.n;
-    while (w->stack.at[--first] != d) { }
-    bool group = w->stack.n - first > 1 || (self && !d->repeat);
-    if (group) w->groups++;
-    for (int k = first; k < w->stack.n; k++) { w->stack.at[k]->on_stack = false; if (group) w->stack.at[k]->group = w->groups; }
-    w->stack.n = first;
-}
-void recur_groups(Sema *s, Scope *c) {
-    Walk w = { .s = s, .c = c };
-    for (int k = 0; k < c->def.n; k++) if (!c->def.at[k]->mark && !c->def.at[k]->repeat) visit(&w, c->def.at[k]);
-}
-
 /* The way round, as a person follows it: a -> b -> a, with each equation that takes a step of it. */
-static void cycle_error(Sema *s, Scope *c, Def **member, int n, bool one_step, const char *time) {
+static void cycle_error(Sema *s, Def **member, int n, bool one_step, const char *time) {
     Def *way[65], *d = member[0];
     int m = 0, from = 0;
     for (bool again = false; !again && m < 64; ) {
         way[m++] = d;
         Def *next = NULL;
         for (int q = 0; q < d->eq.n && !next; q++) {
-            if (!d->eq.at[q]->rhs.n) continue;
-            Reads r = { .c = c, .a = s->a };
-            reads(d->eq.at[q]->rhs.at[0], &r);
-            for (int k = 0; k < r.d.n && !next; k++) for (int j = 0; j < n; j++) if (r.d.at[k] == member[j]) next = member[j];
+            for (int j = 0; j < n && !next && d->eq.at[q]->rhs.n; j++) if (member[j] != d && reads(d->eq.at[q]->rhs.at[0], member[j]->name)) next = member[j];
         }
-        if (!next) break;
-        d = next;
+        d = next ? next : d;                                         /* only itself */
         for (int k = 0; k < m; k++) if (way[k] == d) from = k, again = true;
     }
     const char *text = "";
@@ -107,24 +74,24 @@ static const char *shifted(Expr *x, int *sign) {
     *sign = x->op == B_SUB ? -1 : 1;
     return x->arg.at[0]->name.s;
 }
-typedef struct Shift { Scope *c; int group; const char *name; int sign; int axis; Loc loc; bool same_step; Def *dep[64]; int n_dep; } Shift;
+typedef struct Shift { Scope *c; int group; const char *name; int sign; int axis; Loc loc; bool same_step; Def *dep[MAX_MEMBERS]; int n_dep; } Shift;
 static void find_shift(Expr *x, Shift *f) {
     if (!x) return;
-    if (x->kind == E_SUBSCRIPT && x->arg.at[0]->kind == E_NAME)
-        for (int k = 0; k < f->c->def.n; k++) {
-            Def *d = f->c->def.at[k];
-            if (d->name != x->arg.at[0]->name.s || d->group != f->group) continue;
-            bool moved = false;
-            for (int j = 0; j < x->sub.n; j++) {
-                int sign;
-                const char *n = shifted(x->sub.at[j].e, &sign);
-                Bind *b = n ? scope_find(f->c, n) : NULL;
-                if (!b || b->kind != B_INDEX || (f->name ? n != f->name : b->space->kind == SP_GRID)) continue;
-                moved = true;
-                if (!f->name) f->name = n, f->sign = sign, f->axis = j, f->loc = x->loc;
-            }
-            if (!moved && f->n_dep < 64) f->dep[f->n_dep++] = d;
+    Bind *of = x->kind == E_SUBSCRIPT && x->arg.at[0]->kind == E_NAME ? scope_find(f->c, x->arg.at[0]->name.s) : NULL;
+    Def *d = of && of->kind == B_DEF ? of->def : NULL;
+    if (d && d->scope == f->c && d->group == f->group) {
+        bool moved = false;
+        for (int j = 0; j < x->sub.n; j++) {
+            int sign;
+            const char *n = shifted(x->sub.at[j].e, &sign);
+            Bind *b = n ? scope_find(f->c, n) : NULL;
+            if (!b || b->kind != B_INDEX || (f->name ? n != f->name : b->space->kind == SP_GRID)) continue;
+            moved = true;
+            if (!f->name) f->name = n, f->sign = sign, f->axis = j, f->loc = x->loc;
         }
+        for (int k = 0; k < f->n_dep; k++) moved |= f->dep[k] == d;
+        if (!moved && f->n_dep < MAX_MEMBERS) f->dep[f->n_dep++] = d;
+    }
     for (int k = 0; k < x->arg.n; k++) find_shift(x->arg.at[k], f);
     for (int k = 0; k < x->call.n; k++) find_shift(x->call.at[k].value, f);
     for (int k = 0; k < x->sub.n; k++) find_shift(x->sub.at[k].e, f);
@@ -142,19 +109,52 @@ static int64_t before_first(Scope *c, Expr *x, bool *last) {
     if (x->op == B_ADD && *last) return x->arg.at[1]->i;
     return 0;
 }
+/* Circles that were meant as recurrences: x[p] = x[p-1] on a grid, x[t+1] = x[t]. */
+static Expr *moved_along(Scope *c, Expr *x, const Def *d, SpaceKind kind) {
+    if (!x) return NULL;
+    if (x->kind == E_SUBSCRIPT && x->arg.at[0]->kind == E_NAME && x->arg.at[0]->name.s == d->name)
+        for (int j = 0; j < x->sub.n; j++) {
+            int sign;
+            const char *i = shifted(x->sub.at[j].e, &sign);
+            Bind *b = i ? scope_find(c, i) : NULL;
+            if (b && b->kind == B_INDEX && b->space && b->space->kind == kind) return x->sub.at[j].e;
+        }
+    Expr *r = NULL;
+    for (int k = 0; k < x->arg.n && !r; k++) r = moved_along(c, x->arg.at[k], d, kind);
+    for (int k = 0; k < x->call.n && !r; k++) r = moved_along(c, x->call.at[k].value, d, kind);
+    return r;
+}
+static bool no_order(Sema *s, Scope *c, Def **member, int n) {
+    for (int k = 0; k < n; k++) for (int q = 0; q < member[k]->eq.n; q++) {
+        Stmt *st = member[k]->eq.at[q];
+        Expr *left = moved_along(c, st->lhs.at[0], member[k], SP_SEQ), *right = st->rhs.n ? moved_along(c, st->rhs.at[0], member[k], SP_GRID) : NULL;
+        if (left) {
+            diag_help(diag_error(s->cx, D_BAD_RECURRENCE, left->loc, "the left side of a recurrence is the current element, not `%s`", expr_text(s->cx, left)), "%s[.., %s, ..] = ... %s[.., %s-1, ..]", member[k]->name,
+                      left->arg.at[0]->name.s, member[k]->name, left->arg.at[0]->name.s);
+            return true;
+        }
+        if (right) {
+            const char *i = right->arg.at[0]->name.s;
+            diag_help(diag_error(s->cx, D_BAD_RECURRENCE, right->loc, "`%s` ranges over grid `%s`, which has no order to run along", i, scope_find(c, i)->space->name), "declare the space as an ordered one: seq, or T: seq as an argument");
+            return true;
+        }
+    }
+    return false;
+}
 bool recur_elaborate(Sema *s, Def *d) {
     Scope *c = d->scope;
     Arena *a = s->a;
-    Def *member[64] = { d };
-    int n = 0;
-    for (int k = 0; k < c->def.n && n < 64; k++) if (c->def.at[k]->group == d->group) member[n++] = c->def.at[k];
+    Def *member[MAX_MEMBERS] = { d };
+    int n = 0, all = 0;
+    for (int k = 0; k < c->def.n; k++) if (c->def.at[k]->group == d->group && all++ < MAX_MEMBERS) member[n++] = c->def.at[k];
     for (int k = 0; k < n; k++) member[k]->state = 1;
     Node *outer = s->recur;
+    if (all > n) { diag_error(s->cx, D_UNSUPPORTED, d->loc, "`%s` and %d others are one recurrence; at most %d tensors are", d->name, all - 1, MAX_MEMBERS); goto failed; }
     Shift f = { .c = c, .group = d->group };
     for (int k = 0; k < n; k++) for (int q = 0; q < member[k]->eq.n; q++) if (member[k]->eq.at[q]->rhs.n) find_shift(member[k]->eq.at[q]->rhs.at[0], &f);
     Bind *tb = f.name ? scope_find(c, f.name) : NULL;
     if (!tb) {
-        cycle_error(s, c, member, n, false, NULL);
+        if (!no_order(s, c, member, n)) cycle_error(s, member, n, false, NULL);
         goto failed;
     }
     if (tb->space && tb->space->kind != SP_SEQ) {
@@ -162,9 +162,9 @@ bool recur_elaborate(Sema *s, Def *d) {
         goto failed;
     }
     /* order inside one step: a member reads others of the same step only if they precede it */
-    Def *order[64];
+    Def *order[MAX_MEMBERS];
     int done = 0;
-    bool placed[64] = { false };
+    bool placed[MAX_MEMBERS] = { false };
     while (done < n) {
         int before = done;
         for (int k = 0; k < n; k++) {
@@ -176,17 +176,17 @@ bool recur_elaborate(Sema *s, Def *d) {
             if (ready) placed[k] = true, order[done++] = member[k];
         }
         if (done == before) {
-            Def *left[64];
+            Def *left[MAX_MEMBERS];
             int m = 0;
             for (int k = 0; k < n; k++) if (!placed[k]) left[m++] = member[k];
-            cycle_error(s, c, left, m, true, f.name);
+            cycle_error(s, left, m, true, f.name);
             goto failed;
         }
     }
     Node *node = program_node(s->p, N_RECUR, d->loc);
     Index *time = program_index(s->p, f.name, tb->space);
     node->u.recur.time = time, node->u.recur.reverse = f.sign > 0;
-    Env env[64];
+    Env env[MAX_MEMBERS];
     for (int k = 0; k < n; k++) {                                /* the values first: members read each other */
         Def *m = order[k];
         Stmt *main = NULL;
@@ -253,7 +253,7 @@ retype:
                 if (j == w->time_axis) continue;
                 Expr *u = l->sub.at[j].e;
                 Bind *ub = u->kind == E_NAME ? scope_find(c, u->name.s) : NULL;
-                if (!ub || ub->kind != B_INDEX || ub->space != w->value->axis[j]) { diag_error(s->cx, D_SPACE_MISMATCH, u->loc, "dimension %d of `%s` is `%s`", j + 1, m->name, w->value->axis[j]->name); goto failed; }
+                if (!ub || ub->kind != B_INDEX || ub->space != w->value->axis[j]) { diag_error(s->cx, D_SPACE_MISMATCH, u->loc, "`%s` stands for dimension %d of `%s`, which is `%s`", expr_text(s->cx, u), j + 1, m->name, w->value->axis[j]->name); goto failed; }
                 b.idx[j] = program_index(s->p, u->name.s, ub->space);
                 push_index(&e, u->name.s, b.idx[j]);
             }
@@ -269,6 +269,6 @@ retype:
     return true;
 failed:
     s->recur = outer;
-    for (int k = 0; k < n; k++) member[k]->state = 2, member[k]->value = NULL;
+    for (int k = 0; k < c->def.n; k++) if (c->def.at[k]->group == d->group) c->def.at[k]->state = 2, c->def.at[k]->value = NULL;
     return false;
 }

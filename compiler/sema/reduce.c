@@ -14,22 +14,23 @@ Index *bind_index(Env *e, Name n) {
     push_index(e, n.s, i);
     return i;
 }
-void conjunction(X *x, X **out, int *n, int max) {
-    if (x->k == X_OP && x->u.op.op == OP_AND) { conjunction(x->u.op.arg[0], out, n, max); conjunction(x->u.op.arg[1], out, n, max); }
+void conjunction(Arena *a, X *x, X **out, int *n, int max) {
+    if (x->k == X_OP && x->u.op.op == OP_AND) { conjunction(a, x->u.op.arg[0], out, n, max); conjunction(a, x->u.op.arg[1], out, n, max); }
     else if (*n < max) out[(*n)++] = x;
+    else out[max - 1] = x_op(a, OP_AND, out[max - 1], x);
 }
 /* Binds the indices of a head and types its conditions. */
 static bool open_head(Env *e, Expr *x, Index **idx, int *n, X **cond, int *n_cond) {
     bool ok = true;
     *n = *n_cond = 0;
-    for (int k = 0; k < x->bind.n && k < 16; k++) { if ((idx[*n] = bind_index(e, x->bind.at[k].index))) ++*n; else ok = false; }
+    if (x->bind.n > 16) { diag_error(e->s->cx, D_UNSUPPORTED, x->loc, "`%s` binds more than 16 indices", x->name.s); return false; }
+    for (int k = 0; k < x->bind.n; k++) { if ((idx[*n] = bind_index(e, x->bind.at[k].index))) ++*n; else ok = false; }
     for (int k = 0; k < x->bind.n && ok; k++) if (x->bind.at[k].cond) {
         X *c = type_expr(e, x->bind.at[k].cond);
         if (!c) ok = false;
         else if (c->dt != DT_BOOL) { diag_error(e->s->cx, D_TYPE_MISMATCH, x->bind.at[k].cond->loc, "a condition is true or false, this is %s", dtype_name(c->dt)); ok = false; }
-        else conjunction(c, cond, n_cond, 16);
+        else conjunction(e->s->a, c, cond, n_cond, 16);
     }
-    if (!x->bind.n) { diag_error(e->s->cx, D_UNBOUND_INDEX, x->loc, "`%s` binds no index", x->name.s); ok = false; }
     return ok;
 }
 /* whether condition c surely holds when index i equals w */
@@ -145,7 +146,7 @@ X *type_softmax(Env *e, Expr *x) {
         X *c = type_expr(e, x->bind.at[0].cond);
         if (!c) return NULL;
         if (c->dt != DT_BOOL) { diag_error(s->cx, D_TYPE_MISMATCH, x->bind.at[0].cond->loc, "a condition is true or false"); return NULL; }
-        conjunction(c, cond, &n_cond, 16);
+        conjunction(a, c, cond, &n_cond, 16);
     }
     for (int k = 1; k < x->arg.n && n_key < 8; k++) {
         X *q = type_expr(e, x->arg.at[k]);

@@ -3,16 +3,37 @@
 #include <stdlib.h>
 #include <string.h>
 
-Bind *scope_find(Scope *s, const char *name) {
-    for (; s; s = s->up)
+static size_t place(const char *name, int cap) { return ((uintptr_t)name >> 4) * 11400714819323198485u >> 32 & (size_t)(cap - 1); }
+/* The last binding of a name in one scope. Many are found through a table, which takes in what was added since. */
+static Bind *own_bind(Scope *s, const char *name) {
+    if (s->bind.n <= 16 || !s->a) {
         for (int k = s->bind.n - 1; k >= 0; k--) if (s->bind.at[k].name == name) return &s->bind.at[k];
+        return NULL;
+    }
+    if (3 * s->bind.n > 2 * s->cap) {
+        s->cap = 64;
+        while (s->cap < 3 * s->bind.n) s->cap *= 2;
+        s->slot = NEWN(s->a, int, s->cap);
+        s->hashed = 0;
+    }
+    for (; s->hashed < s->bind.n; s->hashed++) {                      /* slots hold the place from 1 on */
+        size_t p = place(s->bind.at[s->hashed].name, s->cap);
+        while (s->slot[p] && s->bind.at[s->slot[p] - 1].name != s->bind.at[s->hashed].name) p = (p + 1) & (size_t)(s->cap - 1);
+        s->slot[p] = s->hashed + 1;
+    }
+    size_t p = place(name, s->cap);
+    while (s->slot[p] && s->bind.at[s->slot[p] - 1].name != name) p = (p + 1) & (size_t)(s->cap - 1);
+    return s->slot[p] ? &s->bind.at[s->slot[p] - 1] : NULL;
+}
+Bind *scope_find(Scope *s, const char *name) {
+    for (; s; s = s->up) { Bind *b = own_bind(s, name); if (b) return b; }
     return NULL;
 }
 Bind *scope_add(Sema *s, Scope *c, Name n, BindKind k) {
-    for (int j = 0; j < c->bind.n; j++) if (c->bind.at[j].name == n.s) {
-        if (c->bind.at[j].unknown) return &c->bind.at[j];           /* its use was reported */
-        diag_note(diag_error(s->cx, D_DUPLICATE_NAME, n.loc, "`%s` is declared already", n.s), c->bind.at[j].loc, "here");
-        return &c->bind.at[j];
+    Bind *have = own_bind(c, n.s);
+    if (have) {                                                      /* if its use was reported, that is enough */
+        if (!have->unknown) diag_note(diag_error(s->cx, D_DUPLICATE_NAME, n.loc, "`%s` is declared already", n.s), have->loc, "here");
+        return have;
     }
     Bind b = { .name = n.s, .kind = k, .loc = n.loc };
     vec_add(s->a, c->bind, b);
@@ -23,18 +44,47 @@ void bind_function(Bind *b, Bind *to) {
     if (to && to->kind == B_LET) b->kind = B_LET, b->let = to->let, b->scope = to->scope;
     else b->kind = B_FUNCTION, b->function = to && to->kind == B_FUNCTION ? to->function : b->expr->name.s;
 }
-/* Says so once: after that the name counts as declared. */
-void unknown_name(Env *e, Name n) {
+/* What stands for n where it is looked for in vain: a function, a model, a tensor that is known only later. */
+static Diag *known_otherwise(Env *e, Name n) {
+    Context *cx = e->s->cx;
+    for (int k = 0; k < OP_COUNT; k++) if (!strcmp(scalar_info[k].name, n.s)) return diag_help(diag_error(cx, D_UNKNOWN_NAME, n.loc, "`%s` is a function, not a number", n.s), "apply it: %s(...)", n.s);
+    if (find_model(e->s, e->scope->file, n.s)) return diag_help(diag_error(cx, D_UNKNOWN_NAME, n.loc, "`%s` is a model, not a tensor", n.s), "call it by an equation of its own: h = %s(...)(...)", n.s);
+    for (Scope *c = e->scope; c; c = c->up) for (int k = 0; k < c->n_body; k++) {
+        Stmt *st = c->body[k];
+        const Name *found = NULL;
+        for (int j = 0; j < st->decl.n && !found; j++) if (st->decl.at[j].name.s == n.s) found = &st->decl.at[j].name;
+        for (int j = 0; j < st->lhs.n && !found; j++) {
+            Expr *l = st->lhs.at[j]->kind == E_SUBSCRIPT ? st->lhs.at[j]->arg.at[0] : st->lhs.at[j];
+            if (l->kind == E_NAME && l->name.s == n.s) found = &l->name;
+        }
+        if (found && found->loc.line) return diag_note(diag_error(cx, D_STRUCTURE_FROM_DATA, n.loc, "`%s` is needed here before the model runs", n.s), found->loc, "it is known only then");
+    }
+    return NULL;
+}
+static void not_found(Env *e, Name n, bool function) {
     const char *all[512];
     int m = 0;
     Bind *said = scope_find(e->scope, n.s);
     if (said && said->kind == B_POISON) return;
-    for (Scope *s = e->scope; s; s = s->up) for (int k = 0; k < s->bind.n && m < 500; k++) if (!s->bind.at[k].unknown) all[m++] = s->bind.at[k].name;
-    for (int k = 0; k < OP_COUNT && m < 512; k++) all[m++] = scalar_info[k].name;
+    if (!function && known_otherwise(e, n)) return;
+    for (Scope *s = e->scope; s; s = s->up) for (int k = 0; k < s->bind.n && m < 400; k++) if (!s->bind.at[k].unknown) all[m++] = s->bind.at[k].name;
+    static const char *const other[] = { "size", "step", "coord", "freq", "clamp", "bitcast", "int", "real" };
+    for (int k = 0; k < OP_COUNT && function && m < 512; k++) all[m++] = scalar_info[k].name;
+    for (size_t k = 0; k < sizeof other / sizeof *other && function && m < 512; k++) all[m++] = other[k];
     const char *near = did_you_mean(e->s->cx, n.s, all, m);
     Diag *d = diag_error(e->s->cx, D_UNKNOWN_NAME, n.loc, "nothing here is named `%s`", n.s);
     if (near) diag_help(d, "did you mean `%s`?", near);
-    vec_add(e->s->a, e->scope->bind, (Bind){ .name = n.s, .kind = B_POISON, .loc = n.loc, .unknown = true });
+    vec_add(e->s->a, e->scope->bind, (Bind){ .name = n.s, .kind = B_POISON, .loc = n.loc, .unknown = true });      /* said once */
+}
+void unknown_name(Env *e, Name n) { not_found(e, n, false); }
+void unknown_function(Env *e, Name n) { not_found(e, n, true); }
+void undefined_output(Env *e, Name n) {
+    const char *all[512];
+    int m = 0;
+    for (int k = 0; k < e->scope->bind.n && m < 512; k++) if (e->scope->bind.at[k].kind == B_DEF) all[m++] = e->scope->bind.at[k].name;
+    const char *near = did_you_mean(e->s->cx, n.s, all, m);
+    Diag *d = diag_error(e->s->cx, D_UNDEFINED_TENSOR, n.loc, "output `%s` is defined by no equation", n.s);
+    if (near) diag_help(d, "did you mean `%s`?", near);
 }
 Space *shared_space(Sema *s, SpaceKind k, const char *name, Ext *extent, Space **part, int n) {
     for (int j = 0; j < s->p->space.n; j++) {
@@ -97,11 +147,19 @@ Ext *extent_of(Env *e, Expr *x) {
     }
     if (x->kind == E_NAME) {
         Bind *b = scope_find(e->scope, x->name.s);
-        if (b && b->kind == B_CONST) { Env up = env_of(e->s, b->scope); return extent_of(&up, b->expr); }
+        if (b && b->kind == B_CONST) {
+            Env up = env_of(e->s, b->scope);
+            if (!unrolled(e->s, x->loc)) return NULL;
+            if (e->s->level > 500) { diag_error(e->s->cx, D_CYCLE, x->loc, "constant `%s` is needed for itself", x->name.s); return NULL; }
+            e->s->level++;
+            Ext *r = extent_of(&up, b->expr);
+            e->s->level--;
+            return r;
+        }
     }
     bool call = x->kind == E_CALL && x->arg.at[0]->kind == E_NAME && (!strcmp(x->arg.at[0]->name.s, "pad") || !strcmp(x->arg.at[0]->name.s, "crop"));
     if (x->kind != E_NAME && x->kind != E_TUPLE && x->kind != E_RANGE && !call) {
-        diag_error(e->s->cx, D_NOT_A_SPACE, x->loc, "this is no size");
+        diag_error(e->s->cx, D_NOT_A_SPACE, x->loc, "`%s` is no size", expr_text(e->s->cx, x));
         return NULL;
     }
     Space *s = space_of(e, x);
@@ -143,7 +201,7 @@ Space *space_of(Env *e, Expr *x) {
         Ext *lo = extent_of(e, x->arg.at[0]), *hi = extent_of(e, x->arg.at[1]);
         int64_t l, h;
         if (!lo || !hi) return NULL;
-        if (!ext_is_const(lo, &l)) { diag_error(s->cx, D_NOT_A_SPACE, x->loc, "the first end of a range is a constant"); return NULL; }
+        if (!ext_is_const(lo, &l)) { diag_help(diag_error(s->cx, D_NOT_A_SPACE, x->loc, "the first end of a range is a constant"), "count from 0 and add: 0..n, and i + %s where it is used", ext_text(s->a, lo)); return NULL; }
         if (ext_is_const(hi, &h) && h < l) { diag_error(s->cx, D_NOT_A_SPACE, x->loc, "the range %lld..%lld is empty", (long long)l, (long long)h); return NULL; }
         Ext *n = ext_op(s->a, EXT_ADD, ext_op(s->a, EXT_SUB, hi, lo), ext_const(s->a, 1));
         Space *r = shared_space(s, SP_RANGE, arena_printf(s->a, "%lld..%s", (long long)l, ext_text(s->a, hi)), n, NULL, 0);
@@ -187,7 +245,7 @@ Space *space_of(Env *e, Expr *x) {
         if (ext_is_const(v, &n) && (n < 1 || n >= INT32_MAX)) { diag_error(s->cx, D_DIM_OVERFLOW, x->loc, "a size of %lld is not between 1 and 2147483646", (long long)n); return NULL; }
         return shared_space(s, SP_DIM, ext_text(s->a, v), v, NULL, 0);
     }
-    diag_error(s->cx, D_NOT_A_SPACE, x->loc, "this is not a space");
+    diag_error(s->cx, D_NOT_A_SPACE, x->loc, "`%s` is not a space", expr_text(s->cx, x));
     return NULL;
 }
 const char *dotted(Sema *s, Scope *c, const char *name) {

@@ -16,7 +16,8 @@ typedef struct Def {                 /* a tensor: an input or parameter (value s
     Decl *decl;                      /* computed map */
     int state;                       /* 0 not begun, 1 under way, 2 done */
     Value *value;                    /* NULL after an error */
-    int mark, low, group; bool on_stack;
+    int group;                       /* of a recurrence, 0: none */
+    bool listed;                     /* it is in its scope's def */
 } Def;
 typedef struct Bind {
     const char *name; BindKind kind; Loc loc;
@@ -26,12 +27,14 @@ typedef struct Bind {
     Decl *declared;                  /* CONST: its declaration; a map that a derived space needed before its turn */
 } Bind;
 struct Scope {
-    Scope *up; Model *model; File *file; const char *prefix; int depth;
+    Scope *up; Model *model; File *file; const char *prefix;
     const char *round;               /* inside a repeat: "0", "0.1", ...; names of layers get it */
     Stmt **body; int n_body; bool entry;
     VEC(Bind) bind;
     VEC(Def *) def;
-    VEC(const char *) output;
+    VEC(const char *) order; int n_needed;      /* names in the order of elaboration; those that outputs need come first */
+    Arena *a; int *slot; int cap, hashed;       /* scope_find's table of bind, made when there are many */
+    VEC(const char *) output; VEC(Loc) output_at;
     Loc call;
 };
 typedef struct Local { const char *name; Index *index; X *x; struct Local *up; } Local;     /* an index in scope, or an argument of a let */
@@ -39,7 +42,8 @@ typedef struct Unique { int n; Value *key[8]; Value *pair; } Unique;
 typedef struct Sema {
     Context *cx; Arena *a; Program *p; Dtype real; const Fixed *fixed; int n_fixed; bool *fixed_used;
     VEC(File *) file; VEC(const char *) file_path; File *prelude; int counter; Bind *none;
-    VEC(Model *) active;
+    VEC(Model *) active; VEC(Stmt *) active_let;
+    int level, unrolled;             /* of nested expressions; how many calls and rounds so far */
     Scope *top;                      /* names that every model sees */
     Node *recur;                     /* the recurrence whose members are being typed */
     VEC(struct Unique) unique;       /* spaces that softmax over several keys has made */
@@ -52,7 +56,9 @@ static inline Env env_of(Sema *s, Scope *c) { return (Env){ .s = s, .scope = c }
 Bind *scope_find(Scope *s, const char *name);
 Bind *scope_add(Sema *s, Scope *c, Name n, BindKind k);
 void bind_function(Bind *b, Bind *to);
-void unknown_name(Env *e, Name n);
+void unknown_name(Env *e, Name n);                 /* no diagnostic if the name was reported before */
+void unknown_function(Env *e, Name n);
+void undefined_output(Env *e, Name n);
 Space *space_of(Env *e, Expr *x);                  /* NULL after a diagnostic */
 Ext *extent_of(Env *e, Expr *x);
 Space *space_sum(Sema *s, Space **part, int n);
@@ -71,6 +77,7 @@ int free_indices(Env *e, X *x, Index **out, int max);
 Index *local_index(Env *e, const char *name);
 void push_index(Env *e, const char *name, Index *i);
 bool is_real(const X *x);
+bool unrolled(Sema *s, Loc at);                    /* one call or round more; false after a diagnostic: too many */
 Dtype wider_type(Dtype p, Dtype q);                /* the common type of two numbers */
 /* constant.c */
 bool constant_value(Env *e, Expr *x, double *re, double *im);
@@ -85,7 +92,7 @@ X *type_softmax(Env *e, Expr *x);
 X *type_transform(Env *e, Expr *x);
 X *type_scan(Env *e, Expr *x);
 Index *bind_index(Env *e, Name n);
-void conjunction(X *x, X **out, int *n, int max);
+void conjunction(Arena *a, X *x, X **out, int *n, int max);
 /* factor.c */
 X *type_factor(Env *e, Expr *x);
 bool define_many(Sema *s, Stmt *st, Scope *c);     /* the tensors of an equation with several left sides */
@@ -110,6 +117,9 @@ const char *dotted(Sema *s, Scope *c, const char *name);
 Def *equation_def(Sema *s, Scope *c, Name n);
 void add_array(Sema *s, Scope *c, Decl *d, StmtKind k, bool entry);
 void declare_body(Sema *s, Scope *c, Stmt **body, int n, bool entry);
-void recur_groups(Sema *s, Scope *c);
+/* order.c */
+void order_scope(Sema *s, Scope *c);
+void order_elaborate(Sema *s, Scope *c, bool all);
+/* recur.c */
 bool recur_elaborate(Sema *s, Def *d);
 #endif

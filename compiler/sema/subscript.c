@@ -19,6 +19,10 @@ static bool names_space(Env *e, Expr *x) {
     Bind *b = scope_find(e->scope, x->name.s);
     return b && b->kind == B_SPACE;
 }
+static bool leading_space(Env *e, Expr *x) {                       /* n + m + i */
+    while (x->kind == E_BINARY && x->op == B_ADD) x = x->arg.at[0];
+    return names_space(e, x);
+}
 /* A literal is checked against the extent, now or when the sizes are known; NULL, without a word, when it is surely outside. */
 X *literal_position(Env *e, Space *axis, const X *q, const char *what, Loc at) {
     int64_t n, v = q->u.i - (axis->kind == SP_RANGE ? axis->lo : 0);
@@ -43,9 +47,9 @@ static X *position(Env *e, Space *axis, Expr *x, const Subscript *u, int k, cons
         X *sum = NULL;
         for (int j = 0; j < x->arg.n; j++) {
             Boundary b; X *o;
-            X *q = position(e, axis->part[j], x->arg.at[j], NULL, k, tensor, &b, &o);
+            X *q = position(e, axis->part[j], x->arg.at[j], NULL, j, arena_printf(a, "(..) in %s", tensor), &b, &o);
             if (!q) return NULL;
-            if (b != BND_NONE) { diag_error(s->cx, D_BAD_BOUNDARY, x->loc, "index arithmetic inside a pair has no boundary rule"); return NULL; }
+            if (b != BND_NONE) { diag_help(diag_error(s->cx, D_BAD_BOUNDARY, x->arg.at[j]->loc, "a read beyond the edge of `%s` can't stand inside a pair", axis->part[j]->name), "give the pair's tensor an equation over `%s` alone", axis->part[j]->name); return NULL; }
             q = x_cast(a, q, DT_I64);                            /* the value of a map is an i32 */
             sum = sum ? x_op(a, OP_ADD, x_op(a, OP_MUL, sum, x_ext(a, axis->part[j]->extent)), q) : q;
         }
@@ -83,6 +87,11 @@ static X *position(Env *e, Space *axis, Expr *x, const Subscript *u, int k, cons
             }
         }
     }
+    if (x->kind == E_BINARY && x->op == B_ADD && leading_space(e, x)) {
+        diag_help(diag_error(s->cx, D_SPACE_MISMATCH, x->loc, "`%s` is not behind parts of `%s`, dimension %d of `%s`", expr_text(s->cx, x->arg.at[1]), axis->name, k + 1, tensor),
+                  axis->kind == SP_SUM ? "parts are named in order: i, %s + j" : "only a sum of spaces has parts: input %.0s%s[in + out]", axis->kind == SP_SUM ? axis->part[0]->name : "", tensor);
+        return NULL;
+    }
     X *q = type_expr(e, x);
     if (!q) return NULL;
     if (!dtype_is_int(q->dt)) { diag_error(s->cx, D_TYPE_MISMATCH, x->loc, "a subscript is an index or an integer, this is %s", dtype_name(q->dt)); return NULL; }
@@ -111,6 +120,10 @@ static X *position(Env *e, Space *axis, Expr *x, const Subscript *u, int k, cons
     if (edge == EDGE_ELSE) {
         *other = as_number(e, type_expr(e, u->other));
         return *other ? q : NULL;
+    }
+    if (*bnd == BND_NONE && !u) {
+        diag_help(diag_error(s->cx, D_BAD_BOUNDARY, x->loc, "index arithmetic inside a pair has no boundary rule"), "give a tensor over `%s` an equation of its own, and subscript that", axis->name);
+        return NULL;
     }
     if (*bnd == BND_NONE) {
         diag_help(diag_error(s->cx, D_BAD_BOUNDARY, x->loc, "what lies beyond the edge of `%s`, dimension %d of `%s`, is not said", axis->name, k + 1, tensor),

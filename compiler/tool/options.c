@@ -198,10 +198,13 @@ static int take(Options *o, OptionId id, const char *v) {
         break;
     case OPT_JSON: o->json = true; break;
     case OPT_STD_DIR: o->std_dir = v; break;
-    case OPT_DIAG_FORMAT: case OPT_FORMAT:
-        if (strcmp(v, "json") && strcmp(v, "text")) return usage("--%s is text or json, not `%s`", option_row[id].name, v);
-        if (id == OPT_FORMAT) o->json = *v == 'j';
-        else o->diag_format = *v == 'j' ? DIAG_JSON : DIAG_TEXT;
+    case OPT_FORMAT:
+        if (strcmp(v, "json") && strcmp(v, "text")) return usage("--format is text or json, not `%s`", v);
+        o->json = *v == 'j';
+        break;
+    case OPT_DIAG_FORMAT:
+        if (strcmp(v, "json") && strcmp(v, "sarif") && strcmp(v, "text")) return usage("--diagnostics-format is text, json or sarif, not `%s`", v);
+        o->diag_format = *v == 'j' ? DIAG_JSON : *v == 's' ? DIAG_SARIF : DIAG_TEXT;
         break;
     case OPT_COLOR:
         if (!strcmp(v, "always")) o->color = true;

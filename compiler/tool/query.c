@@ -77,7 +77,7 @@ static int print_emit(Options *o) {
 static int print_diagnostics(Options *o) {
     if (!o->json) { for (int k = 0; k < D_COUNT; k++) printf("%s\n", diag_slug((DiagId)k)); return EXIT_OK; }
     Row *r = rows(o, D_COUNT);
-    for (int k = 0; k < D_COUNT; k++) r[k] = (Row){ diag_slug((DiagId)k), diag_explain(diag_slug((DiagId)k)) };
+    for (int k = 0; k < D_COUNT; k++) r[k] = (Row){ diag_slug((DiagId)k), diag_explain(o->cx, diag_slug((DiagId)k)) };
     print_rows(o, "diagnostics", r, D_COUNT);
     return EXIT_OK;
 }
@@ -166,7 +166,7 @@ int command_query(Options *o) {
     };
     if (!strcmp(o->query, "help")) { help_print(stdout, o->command == '?' ? 0 : o->command); return EXIT_OK; }
     if (!strncmp(o->query, "explain:", 8)) {
-        const char *text = diag_explain(o->query + 8);
+        const char *text = diag_explain(o->cx, o->query + 8);
         if (text) { printf("%s\n", text); return EXIT_OK; }
         fprintf(stderr, "pigeonc: there is no diagnostic `%s`; --print=diagnostics lists them\n", o->query + 8);
         return EXIT_USAGE;
