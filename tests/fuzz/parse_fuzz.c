@@ -43,7 +43,7 @@ static bool model_file(Context *cx, int source) {
         Program *p = sema_build(cx, f, name[k], NULL, 0, DT_F32);
         if (!p) { ok = false; continue; }
         program(cx, p, "sema");
-        if ((p = pass_run(p, pass_default(), NULL, NULL))) program(cx, p, "the passes");
+        if ((p = pass_run(p, pass_default(2), NULL, NULL))) program(cx, p, "the passes");
     }
     return ok;
 }
@@ -62,7 +62,7 @@ static bool program_text(Context *cx, int source) {
     Program *p = program_read(cx, source);
     if (!p || !program_verify(p, "read")) return false;
     program(cx, p, "read");
-    if ((p = pass_run(p, pass_default(), NULL, NULL))) program(cx, p, "the passes");
+    if ((p = pass_run(p, pass_default(2), NULL, NULL))) program(cx, p, "the passes");
     return true;
 }
 

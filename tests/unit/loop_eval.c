@@ -208,7 +208,7 @@ static void statement(Eval *x, const LS *s) {
         return;
     case LS_IF: run_block(x, eval(x, s->x).i ? &s->body : &s->other); return;
     case LS_BREAK_IF: x->leave = eval(x, s->x).i; return;
-    case LS_BARRIER: case LS_COMMENT: return;
+    case LS_BARRIER: case LS_PREFETCH: case LS_COMMENT: return;
     }
 }
 static void run_block(Eval *x, const Block *b) { for (int k = 0; k < b->n && !x->leave; k++) statement(x, b->at[k]); }
