@@ -46,6 +46,7 @@ typedef struct Source {                /* one file that was read */
     const char *path;                  /* as the user named it; "-" is standard input */
     const char *text;                  /* NUL-terminated copy */
     size_t length;
+    void *tree;                        /* its syntax tree, once it was parsed for `use` */
 } Source;
 
 typedef struct Loc {                   /* a span of a source; line and column count from 1, columns in bytes */

@@ -48,7 +48,7 @@ Loc loc_join(Loc a, Loc b) {
 }
 
 int source_from_text(Context *cx, const char *path, const char *text, size_t length) {
-    Source s = { intern(cx, path), arena_strndup(cx->arena, text, length), length };
+    Source s = { intern(cx, path), arena_strndup(cx->arena, text, length), length, NULL };
     vec_add(cx->arena, cx->source, s);
     return cx->source.n - 1;
 }

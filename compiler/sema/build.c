@@ -42,6 +42,14 @@ void add_graph(Sema *s, Scope *c, ModelArg *m) {
     vec_add(s->a, s->p->graph, g);
     scope_add(s, c, m->name, B_GRAPH)->graph = g;
 }
+/* A file is read and parsed once, however many models use it. */
+static File *tree_of(Context *cx, const char *path, Loc from) {
+    for (int k = 0; k < cx->source.n; k++) if (cx->source.at[k].tree && !strcmp(cx->source.at[k].path, path)) return cx->source.at[k].tree;
+    int source = source_read(cx, path, from);
+    File *f = source < 0 ? NULL : parse_file(cx, source);
+    if (f) cx->source.at[source].tree = f;
+    return f;
+}
 static void load_uses(Sema *s, File *f) {
     for (int k = 0; k < f->use.n; k++) {
         bool have = false;
@@ -51,8 +59,7 @@ static void load_uses(Sema *s, File *f) {
         const char *near = slash ? arena_printf(s->a, "%.*s/%s", (int)(slash - own), own, path) : path;
         FILE *t = fopen(near, "r");
         if (t) fclose(t); else near = arena_printf(s->a, "%s/%s", s->cx->std_dir, path);
-        int source = source_read(s->cx, near, f->use.at[k].loc);
-        File *g = source < 0 ? NULL : parse_file(s->cx, source);
+        File *g = tree_of(s->cx, near, f->use.at[k].loc);
         if (!g) g = NEW(s->a, File), g->source = f->source;
         vec_add(s->a, s->file, g);
         vec_add(s->a, s->file_path, path);
@@ -72,8 +79,7 @@ Model *std_model(Sema *s, const char *name) {
             FILE *t = fopen(full, "r");
             if (!t) continue;
             fclose(t);
-            int source = source_read(s->cx, full, NO_LOC);
-            if (source < 0 || !(f = parse_file(s->cx, source))) continue;
+            if (!(f = tree_of(s->cx, full, NO_LOC))) continue;
             vec_add(s->a, s->file, f);
             vec_add(s->a, s->file_path, path);
             load_uses(s, f);
@@ -107,8 +113,7 @@ static Program *build(Context *cx, File *f, Model *m, const Fixed *fix, int n_fi
     *c = (Scope){ .up = top, .file = f, .prefix = "", .model = m };
     s->top = top;
     add_lets(s, top, f);
-    int source = source_read(cx, arena_printf(s->a, "%s/%s", cx->std_dir, prelude), NO_LOC);
-    add_lets(s, top, source < 0 ? NULL : parse_file(cx, source));
+    add_lets(s, top, tree_of(cx, arena_printf(s->a, "%s/%s", cx->std_dir, prelude), NO_LOC));
     load_uses(s, f);
     for (int k = 1; k < s->file.n; k++) add_lets(s, top, s->file.at[k]);
     for (int k = 0; k < m->arg.n; k++) {

@@ -1,0 +1,157 @@
+#!/usr/bin/env python3
+"""Measures and writes docs/results.md.
+
+    python3 bench/results.py BUILD [--only PART,PART] [-o FILE]
+
+Parts: graphs, scaling, compile, accuracy, peers.  A part that is not asked for keeps the text that the file has; one whose data or
+packages are missing says so.  `peers` runs tests/reference_peers.py by $PEERS_PYTHON or this Python.  Times are wall times of whatever
+else the machine does: measure when it is idle (the load is written down)."""
+import glob
+import gzip
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+SHARED = os.environ.get("SHARED", os.path.join(os.path.dirname(ROOT), "shared"))              # where data/fb15k-237 is
+
+
+def machine():
+    with open("/proc/cpuinfo") as f:
+        info = f.read()
+    name = (re.findall(r"^model name\s*: (.*)$", info, re.M) or ["unknown processor"])[0]
+    flags = set((re.findall(r"^flags\s*: (.*)$", info, re.M) or [""])[0].split())
+    unit = "AVX-512" if "avx512f" in flags else "AVX2" if "avx2" in flags else "SSE"
+    with open("/proc/meminfo") as f:
+        memory = int(re.search(r"MemTotal:\s*(\d+)", f.read()).group(1)) / 2 ** 20
+    return "%s, %d cores, %s, %.0f GiB; load %.1f when measured" % (re.sub(r"\(R\)|\(TM\)| CPU.*| Processor.*", "", name), os.cpu_count(), unit, memory, os.getloadavg()[0])
+
+
+def run(pigeonc, words):
+    """pigeonc run --json: the record, and the peak memory of the process in MB."""
+    p = subprocess.Popen([pigeonc, "run", "--json"] + words, stdout=subprocess.PIPE, cwd=ROOT)
+    out = p.stdout.read()
+    _, status, used = os.wait4(p.pid, 0)
+    if status:
+        sys.exit("failed: pigeonc run " + " ".join(words))
+    return json.loads(out), used.ru_maxrss / 1024
+
+
+LAYERS = (("RGCN", "examples/wordnet/wordnet.pgn", "rgcn_layer", ["-D", "in=64", "-D", "out=64", "--in", "h=random:1"]),
+          ("RGAT, 1 head", "examples/rgat/rgat.pgn", "layer", ["-D", "in=64", "-D", "out=64", "--in", "h=random:1"]),
+          ("HGT, 4 heads", "examples/hgt/hgt.pgn", "layer", ["-D", "d=64", "-D", "heads=4", "-D", "dk=16", "--in", "x=random:1"]))
+
+
+def fb15k(folder):
+    out = os.path.join(folder, "fb15k-237.tsv")
+    if not os.path.exists(out):
+        parts = sorted(glob.glob(os.path.join(SHARED, "data/fb15k-237/*.txt.gz")))
+        if not parts:
+            return None
+        with open(out + ".tmp", "wb") as f:
+            for p in parts:
+                f.write(gzip.open(p).read())
+        os.rename(out + ".tmp", out)
+    return out
+
+
+def part_graphs(pigeonc, build, folder):
+    rows, notes = [], []
+    wordnet = os.path.join(build, "wordnet/typed.npz")
+    if not os.path.exists(wordnet):
+        os.makedirs(os.path.dirname(wordnet), exist_ok=True)
+        if subprocess.run([sys.executable, ROOT + "/examples/wordnet/wordnet.py", wordnet], stdout=subprocess.DEVNULL).returncode:
+            wordnet = None
+            notes.append("WordNet was not there (apt-get install wordnet-base).")
+    fb = fb15k(folder)
+    if not fb:
+        notes.append("FB15k-237 was not there.")
+    for graph, where, words in (("WordNet (117,659 nodes, 377,592 edges, 26 types)", wordnet, ["--inputs", wordnet]),
+                                ("FB15k-237 and inverse edges (14,541 nodes, 620,232 edges, 474 types)", fb, ["--graph", "g=%s,inverse" % fb])):
+        for name, file, model, sizes in LAYERS if where else ():
+            r, memory = run(pigeonc, [file, "--model", model, "--bench"] + sizes + words)
+            t = r["runs"][0]
+            rows.append("| %s | %s | %.1f | %.1f | %.1f | %.0f | %.0f | %.0f |" % (graph, name, t["min_ms"], t["median_ms"], t["bind_ms"], t["compile_ms"], t["workspace_bytes"] / 1e6, memory))
+            graph = ""
+    return ("One layer, 64 -> 64, f32, inference, all cores. Bind: fibres and derived spaces, once per graph. Peak memory is the whole process with the graph as a file, its arrays, "
+            "the compiler and the results.\n\n| graph | layer | least ms | median ms | bind ms | compile ms | workspace MB | peak memory MB |\n|---|---|---|---|---|---|---|---|\n" + "\n".join(rows + notes))
+
+
+def part_scaling(pigeonc, build, folder):
+    rows = []
+    for nodes, edges, types in ((20000, 200000, 100), (40000, 400000, 100), (80000, 800000, 100), (160000, 1600000, 100), (20000, 200000, 1), (20000, 200000, 10000), (20000, 200000, 100000)):
+        words = ["--graph", "g=random:%d,%d,%d,1" % (nodes, edges, types), "-D", "in=16", "-D", "out=16", "--in", "h=random:1", "--bench"]
+        r, memory = run(pigeonc, ["examples/wordnet/wordnet.pgn", "--model", "rgcn_layer"] + words)
+        t, size = r["runs"][0], nodes + edges + types
+        rows.append("| %d | %d | %d | %.1f | %.1f | %.0f | %.0f | %.0f | %.0f |" % (nodes, edges, types, t["min_ms"], t["bind_ms"], 1e6 * t["min_ms"] / size, 1e6 * t["bind_ms"] / size, t["workspace_bytes"] / 1e6, memory))
+    return ("RGCN, 16 -> 16, on random graphs: no stage may grow faster than nodes + edges + types.\n\n| nodes | edges | types | least ms | bind ms | run, ns per element | bind, ns per element | workspace MB | peak memory MB |\n"
+            "|---|---|---|---|---|---|---|---|---|\n" + "\n".join(rows))
+
+
+def part_compile(pigeonc, build, folder):
+    rows = []
+    for path in sorted(glob.glob(ROOT + "/examples/*/*.pgn")):
+        with open(path) as f:
+            models = re.findall(r"^model (\w+)", f.read(), re.M)
+        worst = {"front": 0.0, "object": 0.0}
+        for model in models:
+            best = {"front": 1e9, "object": 1e9}
+            for _ in range(3):
+                p = subprocess.run([pigeonc, path, "--model", model, "-o", os.path.join(folder, "x.o"), "--time"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+                if p.returncode:
+                    sys.exit("failed: pigeonc %s --model %s\n%s" % (path, model, p.stdout.decode()))
+                times = [(a, float(b)) for a, b in re.findall(r"^time: (.*?)\s+([\d.]+) ms", p.stdout.decode(), re.M)]
+                best["front"] = min(best["front"], sum(b for a, b in times if a in ("parse", "check")))
+                best["object"] = min(best["object"], sum(b for _, b in times))
+            for k in worst:
+                worst[k] = max(worst[k], best[k])
+        rows.append("| %s | %d | %.1f | %.0f |" % (os.path.relpath(path, ROOT), len(models), worst["front"], worst["object"]))
+    return "The slowest model of each file, least of three: parse and check, and the whole way to an object file at -O2.\n\n| file | models | parse and check, ms | object, ms |\n|---|---|---|---|\n" + "\n".join(rows)
+
+
+def part_accuracy(pigeonc, build, folder):
+    p = subprocess.run(["sh", ROOT + "/examples/wordnet/run.sh", build], stdout=subprocess.PIPE)
+    if p.returncode:
+        return "WordNet was not there."
+    lines = re.findall(r"^  (\S.*?)\s\s+([\d.]+) %$", p.stdout.decode(), re.M)
+    return "Lexicographer file of the hidden fifth of WordNet's synsets, without training (`sh quickstart.sh demo`).\n\n| what | accuracy, % |\n|---|---|\n" + "\n".join("| %s | %s |" % x for x in lines)
+
+
+def part_peers(pigeonc, build, folder):
+    p = subprocess.run([os.environ.get("PEERS_PYTHON", sys.executable), ROOT + "/tests/reference_peers.py", build, "--table"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    out = p.stdout.decode()
+    if p.returncode == 77:
+        return "Not measured: " + out.strip()
+    return ("The standard library against PyTorch and PyTorch Geometric on random data (`tests/reference_peers.py`; `pip install torch torch_geometric numpy` in an environment of its own). "
+            "The largest difference is relative to the largest value of the output; allowed are 1e-9 for the interpreter in f64 and 2e-4 for compiled code in f32.\n\n" + out.strip().replace("\n", "\n"))
+
+
+PARTS = (("graphs", "Relational layers on real graphs"), ("scaling", "Growth with the graph"), ("compile", "Time of the compiler"), ("accuracy", "WordNet"), ("peers", "Against PyTorch"))
+
+
+def main():
+    args = sys.argv[1:]
+    option = lambda name, default: args[args.index(name) + 1] if name in args else default
+    build, file = os.path.abspath(args[0]), option("-o", ROOT + "/docs/results.md")
+    only = option("--only", ",".join(p for p, _ in PARTS)).split(",")
+    old = open(file, encoding="utf-8").read() if os.path.exists(file) else ""
+    text = "# Figures\n\nMade by `python3 bench/results.py build`; each part says on what machine.\n"
+    with tempfile.TemporaryDirectory() as folder:
+        for part, title in PARTS:
+            have = re.search(r"^## %s\n(.*?)(?=^## |\Z)" % re.escape(title), old, re.S | re.M)
+            if part in only:
+                print("measuring: " + title, file=sys.stderr, flush=True)
+                where = machine()
+                body = globals()["part_" + part](os.path.join(build, "pigeonc"), build, folder) + "\n\nMachine: %s.\n" % where
+            else:
+                body = have.group(1).strip() + "\n" if have else "Not measured.\n"
+            text += "\n## %s\n\n%s" % (title, body)
+    with open(file, "w", encoding="utf-8") as f:
+        f.write(text)
+
+
+if __name__ == "__main__":
+    main()
