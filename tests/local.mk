@@ -3,6 +3,10 @@ tests_unit_syntax_test_SOURCES = tests/unit/syntax_test.c
 tests_unit_syntax_test_LDADD = libpigeonc.a
 tests_unit_ir_roundtrip_test_SOURCES = tests/unit/ir_roundtrip_test.c
 tests_unit_ir_roundtrip_test_LDADD = libpigeonc.a
+check_PROGRAMS += tests/unit/pass_test
+tests_unit_pass_test_SOURCES = tests/unit/pass_test.c tests/unit/check.h
+tests_unit_pass_test_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tests/unit -DTEST_PROGRAMS='"$(abs_srcdir)/tests/pass"'
+tests_unit_pass_test_LDADD = libpigeonc.a
 tests_unit_interp_test_SOURCES = tests/unit/interp_test.c tests/unit/check.h
 tests_unit_interp_test_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tests/unit
 tests_unit_interp_test_LDADD = libpigeonc.a

@@ -6,12 +6,13 @@
  *
  * Law: equal keys give equal values. One row per combination that occurs; or per element of the one key's target; or the full product
  * of the targets; or, when that costs no less (cost.h), one per element as before. Works down the program, so what only reads compact
- * rows is compact itself, over the same space. Parts of an equation follow the same law (hoist.c). Outputs keep their rows: they are read
- * from the compact ones at the end. */
+ * rows is compact itself, over the same space. A value that is read at few of its rows is restricted to these (narrow.c). Parts of an
+ * equation follow the same law (hoist.c). Outputs keep their rows: they are read from the compact ones at the end. */
 #include "pass/place.h"
 #include "pass/query.h"
 #include "pass/compact.h"
 #include "pass/hoist.h"
+#include "pass/narrow.h"
 #include <string.h>
 
 enum { WORTH_PERCENT = 80 };                /* estimates err: a change must promise to save a fifth */
@@ -20,7 +21,9 @@ enum { WORTH_PERCENT = 80 };                /* estimates err: a change must prom
 static X *follow(X *e, void *data) {
     Moved *m = data;
     Program *p = m->p;
-    if (e->k != X_READ || e->u.read.v->id >= m->n || !m->to[e->u.read.v->id].read) return e;
+    if (e->k != X_READ || e->u.read.v->id >= m->n) return e;
+    if (m->to[e->u.read.v->id].to) { X *r = narrow_read(p, &m->to[e->u.read.v->id], e); return r ? r : e; }
+    if (!m->to[e->u.read.v->id].read) return e;
     for (int k = 0; k < e->u.read.v->rank; k++) if (e->u.read.bnd[k] != BND_NONE) return e;
     const Move *to = &m->to[e->u.read.v->id];
     return x_at(p, to->read, e->u.read.v->rank, to->idx, e->u.read.idx);
@@ -47,7 +50,7 @@ void moved_to(Moved *m, Node *n, X *read) {
     Index **own = NEWN(m->p->arena, Index *, rank + 1);
     X **at = NEWN(m->p->arena, X *, rank + 1);
     for (int k = 0; k < rank; k++) own[k] = program_index(m->p, n->u.compute.idx[k]->name, n->u.compute.idx[k]->space), at[k] = x_index(m->p->arena, own[k]);
-    m->to[n->result[0]->id] = (Move){ own, x_at(m->p, read, rank, n->u.compute.idx, at) };
+    m->to[n->result[0]->id] = (Move){ .idx = own, .read = x_at(m->p, read, rank, n->u.compute.idx, at) };
     n->u.compute.expr = read;
 }
 typedef struct Count { Moved *m; VEC(const X *) seen; } Count;
@@ -101,6 +104,7 @@ Program *pass_compact(Program *p) {
     int n = q->node.n;
     for (int k = 0; k < n; k++) {
         moved_follow(&m, q->node.at[k]);
+        if (restrict_rows(&m, &s, q->node.at[k])) continue;
         if (eligible(q->node.at[k])) place_value(&m, &s, q->node.at[k]);
         hoist(q, &s, q->node.at[k], true, "compact");
     }

@@ -99,10 +99,42 @@ static const char *key_name(Program *p, const X *key) {
     const char *in = key_name(p, key->u.read.idx[0]);
     return *in ? arena_printf(p->arena, "%s(%s)", key->u.read.v->name, in) : key->u.read.v->name;
 }
-const char *unique_name(Program *p, int n, X *const *key) {
+/* Few values first: rows are then in segments of one type. Equal ones by name, so that the order doesn't depend on the reader. */
+static int key_order(Sizes *s, const X *a, const X *b) {
+    double x = size_space(s, a->space), y = size_space(s, b->space);
+    return x != y ? x < y ? -1 : 1 : strcmp(a->u.read.v->name, b->u.read.v->name);
+}
+void keys_sort(Sizes *s, int n, X *const *key, X **sorted) {
+    for (int k = 0; k < n; k++) {
+        int at = k;
+        for (; at > 0 && key_order(s, key[k], sorted[at - 1]) < 0; at--) sorted[at] = sorted[at - 1];
+        sorted[at] = key[k];
+    }
+}
+const char *unique_name(Sizes *s, int n, X *const *key) {
+    X *sorted[8];
     const char *r = "unique(";
-    for (int k = 0; k < n; k++) r = arena_printf(p->arena, "%s%s%s", r, k ? ", " : "", key_name(p, key[k]));
-    return intern(p->cx, arena_printf(p->arena, "%s)", r));
+    keys_sort(s, n, key, sorted);
+    for (int k = 0; k < n; k++) r = arena_printf(s->p->arena, "%s%s%s", r, k ? ", " : "", key_name(s->p, sorted[k]));
+    return intern(s->p->cx, arena_printf(s->p->arena, "%s)", r));
+}
+/* The (about "unique(f, g)" ..) of these keys, in whatever order it names them. */
+static const About *about_unique(Sizes *s, int n, X *const *key) {
+    for (int k = 0; k < s->p->about.n; k++) {
+        const char *c = s->p->about.at[k].name;
+        int found = 0, parts = 0, depth = 0;
+        if (strncmp(c, "unique(", 7)) continue;
+        for (const char *part = c += 7; *c; c++) {
+            depth += (*c == '(') - (*c == ')');
+            if (depth > 0 || (depth == 0 && *c != ',')) continue;
+            parts++;
+            for (int j = 0; j < n; j++) { const char *name = key_name(s->p, key[j]); found += strlen(name) == (size_t)(c - part) && !strncmp(name, part, (size_t)(c - part)); }
+            if (depth < 0) break;
+            for (part = c + 1; *part == ' '; part++) {}
+        }
+        if (parts == n && found == n) return &s->p->about.at[k];
+    }
+    return NULL;
 }
 /* The keys with pairs of other derived spaces taken apart: the rows of unique(pair, dst) are those of unique(src, etype, dst). */
 static int atoms(const X *key, Value **map, int n, int max) {
@@ -121,13 +153,11 @@ static int atoms(const X *key, Value **map, int n, int max) {
 }
 double size_unique(Sizes *s, const Space *domain, int n, X *const *key) {
     Value *map[16];
-    X *turned[8];
     double values = 1;
     int m = 0;
-    for (int k = 0; k < n && k < 8; k++) m = atoms(key[k], map, m, 16), turned[n - 1 - k] = key[k];
+    for (int k = 0; k < n && k < 8; k++) m = atoms(key[k], map, m, 16);
     for (int k = 0; k < m; k++) values *= size_space(s, map[k]->target);
-    const About *a = about(s->p, unique_name(s->p, n, key));
-    if (!a) a = about(s->p, unique_name(s->p, n, turned));
+    const About *a = about_unique(s, n, key);
     return a ? a->count : combinations(size_space(s, domain), values, m, has_both_ends(s->p, m, map));
 }
 
@@ -144,11 +174,12 @@ const char *estimate_text(Arena *a, Estimate e) {
     while (b < 4 && e.bytes < row[b].unit) b++;
     return arena_printf(a, "%.3g %sflop, %.3g %sB", e.flops / row[f].unit, row[f].prefix, e.bytes / row[b].unit, row[b].prefix);
 }
-static Estimate read_table(double times, double count, double size, bool near) {
-    double bytes = count * size, again = near || bytes <= 32e3 ? 0 : bytes <= 1e6 ? 0.05 : bytes <= 32e6 ? 0.3 : 1;
-    return (Estimate){ 0, fmin(times, count) * size + fmax(0, times - count) * size * again };
+/* The part of a byte's time that reading it again takes, when so many bytes were read in between: caches of three sizes */
+static double again(double bytes) { return bytes <= 32e3 ? 0 : bytes <= 1e6 ? 0.05 : bytes <= 32e6 ? 0.3 : 1; }
+static double table(double times, double count, double width) {
+    return fmin(times, count) * width + fmax(0, times - count) * width * again(count * width);
 }
-Estimate estimate_read(double times, double count, Dtype dt) { return read_table(times, count, (double)dtype_bytes(dt), false); }
+Estimate estimate_read(double times, double count, Dtype dt) { return (Estimate){ 0, table(times, count, (double)dtype_bytes(dt)) }; }
 
 typedef uint64_t Set;                       /* of loops */
 typedef struct Loop { const Index *i; double size; } Loop;
@@ -167,6 +198,30 @@ static bool seen(Walk *w, const X *e) {
     for (int k = 0; k < w->seen.n; k++) if (x_equal(w->seen.at[k], e)) return true;
     vec_add(w->s->p->arena, w->seen, e);
     return false;
+}
+/* Loops over elements of graphs and sequences are outside of those over plain dims, else they stand as written. */
+static bool is_inside(const Walk *w, int inner, int outer) {
+    bool in = w->loop.at[inner].i->space->kind >= SP_NODES, out = w->loop.at[outer].i->space->kind >= SP_NODES;
+    return in != out ? out : inner > outer;
+}
+/* Bytes of the reads of a table whose subscripts use the loops of `set`: each element once; again what the set's own loops repeat, a
+ * table in between; again for each loop around that the subscripts don't use: in between what the loops inside of it read, or all, when
+ * a condition gives these another range each time. */
+static double traffic(const Walk *w, Set set, double count, double width) {
+    double visits = fmin(times(w, set), times(w, open_loops(w))), bytes = table(visits, count, width);
+    Set used = set;
+    for (int k = w->loop.n - 1; k >= 0; k--) {
+        Set inner = 0;
+        if (k >= 64 || set >> k & 1) continue;
+        for (int j = 0; j < w->loop.n && j < 64; j++) if ((set >> j & 1) && is_inside(w, j, k)) inner |= (Set)1 << j;
+        if (!inner) continue;
+        bool tied = false;
+        for (int t = 0; t < w->tie.n; t++) tied |= (w->tie.at[t].loops >> k & 1) && (w->tie.at[t].loops & inner);
+        used |= (Set)1 << k;
+        double all = times(w, used), between = tied ? count : fmin(count, times(w, inner));
+        if (all > visits) bytes += (all - visits) * width * again(between * width), visits = all;
+    }
+    return bytes;
 }
 static double operations(ScalarOp op) {
     switch (op) {
@@ -197,26 +252,31 @@ static Set read(Walk *w, const X *e) {
         set |= sub;
     }
     if (seen(w, e)) return set;
-    w->sum = estimate_add(w->sum, read_table(times(w, set), count, (double)dtype_bytes(v->dt), typed && dims >= 2));
+    double width = (double)dtype_bytes(v->dt);
+    w->sum.bytes += typed && dims >= 2 ? fmin(times(w, set), count) * width : traffic(w, set, count, width);
     return set;
 }
 static Set reduce(Walk *w, const X *e) {
     int first = w->loop.n, ties = w->tie.n;
     if (seen(w, e)) return uses(w, e);
     Set bound = 0, set = 0, body;
+    double tested = 1, listed = 1;          /* of several conditions one lists the elements, the others are tested one by one */
     for (int k = 0; k < e->u.reduce.n; k++) {
         if (w->loop.n < 64) bound |= (Set)1 << w->loop.n;
         vec_add(w->s->p->arena, w->loop, (Loop){ e->u.reduce.idx[k], size_space(w->s, e->u.reduce.idx[k]->space) });
     }
     for (int k = 0; k < e->u.reduce.n_cond; k++) {
         X *map = NULL;
-        double flops = w->sum.flops;
+        Estimate sum = w->sum;
         Set in = walk(w, e->u.reduce.cond[k]);
-        w->sum.flops = flops;                              /* fibres are listed, other conditions are cheap beside what they guard */
         bool fibre = reduce_fibre(e, k, NULL, &map, NULL) && map->space;
         vec_add(w->s->p->arena, w->tie, (Tie){ in, fibre ? size_space(w->s, map->space) : 2 });
+        w->sum = sum;                                      /* elements of a fibre are listed; other conditions are cheap beside what they guard */
+        w->sum.bytes += 4 * times(w, in);
+        if (fibre) tested *= fmax(1, size_space(w->s, map->space)), listed = fmax(listed, size_space(w->s, map->space));
         set |= in;
     }
+    if (tested > listed) w->sum.flops += times(w, open_loops(w)) * tested / listed;
     body = walk(w, e->u.reduce.body);
     set |= body | bound;
     w->sum.flops += times(w, open_loops(w));               /* a sum inside of loops is done in all of them */

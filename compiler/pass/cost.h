@@ -12,7 +12,8 @@ double size_ext(Sizes *s, const Ext *e);
 double size_space(Sizes *s, const Space *of);
 /* The number of rows of unique(keys) over a domain, whether that space exists or not. */
 double size_unique(Sizes *s, const Space *domain, int n, X *const *key);
-const char *unique_name(Program *p, int n, X *const *key);         /* "unique(g.src, g.etype)" */
+const char *unique_name(Sizes *s, int n, X *const *key);           /* "unique(g.etype, g.src)", in the order of that space */
+void keys_sort(Sizes *s, int n, X *const *key, X **sorted);
 
 Estimate estimate_add(Estimate a, Estimate b);
 double estimate_time(Estimate e);

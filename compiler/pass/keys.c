@@ -208,11 +208,6 @@ static Value *map_of_key(Program *p, X *key, Index *base, Trials *trial) {
     v->target = key->space, v->structural = all_structural(key);
     return v;
 }
-/* Few values first: rows are then in segments of one type. Equal ones by name, so that the order doesn't depend on the reader. */
-static int key_order(Sizes *s, const X *a, const X *b) {
-    double x = size_space(s, a->space), y = size_space(s, b->space);
-    return x != y ? x < y ? -1 : 1 : strcmp(a->u.read.v->name, b->u.read.v->name);
-}
 static Node *find_unique(Node *const *node, int count, int n, X *const *key, const Index *base) {
     for (int k = 0; k < count; k++) {
         Node *u = node[k];
@@ -247,12 +242,8 @@ Node *unique_node(Program *p, int n, X *const *key, Index *base, Trials *trial) 
     if (u) return u;
     Sizes s = { .p = p };
     X *order[MOST_KEYS];
-    for (int k = 0; k < n; k++) {
-        int at = k;
-        for (; at > 0 && key_order(&s, key[k], order[at - 1]) < 0; at--) order[at] = order[at - 1];
-        order[at] = key[k];
-    }
-    const char *name = unique_name(p, n, order);
+    keys_sort(&s, n, key, order);
+    const char *name = unique_name(&s, n, order);
     Space *space;
     if (trial) {
         space = NEW(p->arena, Space);

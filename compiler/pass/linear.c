@@ -42,9 +42,9 @@ static X *rewrite_terms(Run *r, X *e) {
     Terms t = { .p = r->l->p, .expand = expand, .data = r };
     if (!terms_of(&t, e) || !t.sums) return NULL;
     Arena *a = t.p->arena;
-    X *sum = NULL;
-    for (int pass = 0; pass < 2; pass++) for (int k = 0; k < t.n; k++) {
-        if (t.term[k].minus != (pass == 1)) continue;
+    X *sum = NULL, *done[MOST_TERMS] = { NULL };
+    for (int n_bound = MOST_BOUND; n_bound >= 0; n_bound--) for (int k = 0; k < t.n; k++) {       /* the larger may make what others read */
+        if (t.term[k].n_bound != n_bound) continue;
         Term one = t.term[k];
         one.minus = false;
         for (int j = 0; j < one.n_bound; j++) vec_add(a, r->around, one.bound[j]);
@@ -52,8 +52,11 @@ static X *rewrite_terms(Run *r, X *e) {
         r->around.n -= one.n_bound;
         r->pl.around.n = 0;
         for (int j = 0; j < r->around.n; j++) vec_add(a, r->pl.around, r->around.at[j]);
-        X *x = plan_term(&r->pl, &one, t.dt, r->trial);
-        sum = sum ? x_op(a, pass ? OP_SUB : OP_ADD, sum, x) : pass ? x_op(a, OP_NEG, x, NULL) : x;
+        done[k] = plan_term(&r->pl, &one, t.dt, r->trial);
+    }
+    for (int pass = 0; pass < 2; pass++) for (int k = 0; k < t.n; k++) {
+        if (t.term[k].minus != (pass == 1)) continue;
+        sum = sum ? x_op(a, pass ? OP_SUB : OP_ADD, sum, done[k]) : pass ? x_op(a, OP_NEG, done[k], NULL) : done[k];
     }
     if (sum) sum->loc = e->loc;
     return sum;
@@ -122,12 +125,12 @@ static Result equation(Linear *l, Run *r, Node *n, const bool *open) {
 }
 
 /* ---- which equations are multiplied out ------------------------------------------------------------------------------ */
-typedef struct Reads { const Value *v; bool found; } Reads;
+typedef struct Reads { const Linear *l; const Value *v; bool found; } Reads;
 static bool reads(X *e, void *data) {
     Reads *r = data;
     if (e->k == X_READ && e->u.read.v == r->v) r->found = true;
     /* what was made in a trial stands for its equation */
-    if (e->k == X_READ && e->u.read.v != r->v && e->u.read.v->node->kind == N_COMPUTE && e->u.read.v->id > r->v->id && e->u.read.v->node->id > r->v->node->id) x_walk(e->u.read.v->node->u.compute.expr, reads, r);
+    else if (e->k == X_READ && e->u.read.v->id >= r->l->n && e->u.read.v->node->kind == N_COMPUTE) x_walk(e->u.read.v->node->u.compute.expr, reads, r);
     return !r->found;
 }
 static Run start(Linear *l, const Node *but, bool trial) {
@@ -148,33 +151,39 @@ static void consider(Linear *l, Node *z) {
     int zi = z->result[0]->id, n = l->reader[zi].n;
     if (!l->source[zi] || !n || n > 16) return;
     Run keep = start(l, NULL, true), gone = start(l, z, true);
-    /* that z is not written and read back is no merit of the order of sums: what stands in one place can be fused */
-    double rows = 1;
-    for (int k = 0; k < z->result[0]->rank; k++) rows *= size_space(&l->sizes, z->result[0]->axis[k]);
-    double traffic = estimate_time((Estimate){ 0, rows * (double)dtype_bytes(z->result[0]->dt) });
     double t_keep, t_mixed, t_gone = 0;
+    Estimate e_keep, e_mixed, e_gone = { 0 };
+    const char *in = NULL;
     bool *open[16], better[16], any = false, possible = l->known[zi];
     Result own = equation(l, &keep, z, l->open[zi]);
-    t_keep = t_mixed = fmax(own.time - traffic, 0);
+    t_keep = t_mixed = own.time, e_keep = e_mixed = own.cost;
     for (int k = 0; k < n; k++) {
         Node *c = l->reader[zi].at[k];
         if (!eligible(c)) { possible = false, better[k] = false, open[k] = NULL; continue; }
         open[k] = with(l, c, z);
         Run one = start(l, NULL, true);
         Result a = equation(l, &keep, c, l->open[c->result[0]->id]), b = equation(l, &one, c, open[k]), d = equation(l, &gone, c, open[k]);
-        Reads r = { .v = z->result[0] };
+        Reads r = { .l = l, .v = z->result[0] };
         x_walk(d.expr, reads, &r);
         possible = possible && !r.found && !d.same;
-        a.time = fmax(a.time - traffic, 0);
         better[k] = b.time * 100 < a.time * WORTH_PERCENT && !b.same;
         any |= better[k];
         t_keep += a.time, t_mixed += better[k] ? b.time : a.time, t_gone += d.time;
+        e_keep = estimate_add(e_keep, a.cost), e_mixed = estimate_add(e_mixed, better[k] ? b.cost : a.cost), e_gone = estimate_add(e_gone, d.cost);
     }
     for (int k = 0; k < l->p->output.n; k++) possible = possible && l->p->output.at[k].value != z->result[0];
     bool all = possible && t_gone < t_mixed && t_gone * 100 < t_keep * WORTH_PERCENT;
     if (!all && !(any && t_mixed * 100 < t_keep * WORTH_PERCENT)) return;
-    for (int k = 0; k < n; k++) if (all || better[k]) l->open[l->reader[zi].at[k]->result[0]->id] = open[k];
+    for (int k = 0; k < n; k++) if (all || better[k]) {
+        const Value *c = l->reader[zi].at[k]->result[0];
+        l->open[c->id] = open[k];
+        in = in ? arena_printf(l->p->arena, "%s, %s", in, c->name) : c->name;
+    }
     if (all) l->known[zi] = false;
+    const char *kept = "it stays an equation that all read", *some = "it is multiplied out where that pays, and stays for the others";
+    bool other = any && all;                               /* both ways of doing it would pay */
+    vec_add(l->p->arena, l->p->decision, (Decision){ "linear", arena_printf(l->p->arena, "%s is multiplied out in %s%s", z->result[0]->name, in, all ? " and needed no more" : ""),
+        "the sums of both can be taken in a cheaper order", e_keep, all ? e_gone : e_mixed, other ? some : kept, other ? e_mixed : e_keep, z->loc });
 }
 
 /* ---- the pass ---------------------------------------------------------------------------------------------------- */
@@ -190,27 +199,17 @@ static bool is_source(Linear *l, Node *n) {
     Terms t = { .p = l->p };
     return terms_open(&t, n->u.compute.expr) && terms_of(&t, n->u.compute.expr) && t.sums && t.n <= MOST_EXPANDED;
 }
-static const char *opened_text(Linear *l, const bool *open) {
-    const char *r = NULL;
-    for (int k = 0; k < l->p->node.n; k++) {
-        const Value *v = l->p->node.at[k]->n_result ? l->p->node.at[k]->result[0] : NULL;
-        if (v && v->id < l->n && open && open[v->id]) r = r ? arena_printf(l->p->arena, "%s, %s", r, v->name) : v->name;
-    }
-    return r;
-}
 static void commit(Linear *l, Run *r, Node *n) {
-    Estimate before;
-    X *was = l->was[n->result[0]->id];
     const bool *open = l->open[n->result[0]->id];
     int notes = r->pl.note.n;
-    time_placed(l, n, was, &before);
-    Result now = equation(l, r, n, open);
+    Run direct = start(l, n, true);
+    direct.pl.direct = true;
+    Result written = equation(l, &direct, n, open), now = equation(l, r, n, open);
     n->u.compute.expr = now.expr;
-    if (now.same) return;
-    const char *what = n->result[0]->name, *in = opened_text(l, open);
-    what = in ? arena_printf(l->p->arena, "%s: %s multiplied out", what, in) : arena_printf(l->p->arena, "%s: sums reordered", what);
-    for (int k = notes; k < r->pl.note.n; k++) what = arena_printf(l->p->arena, "%s; %s", what, r->pl.note.at[k]);
-    vec_add(l->p->arena, l->p->decision, (Decision){ "linear", what, "the cheapest order of its sums that was tried", before, now.cost, "as written", before, n->loc });
+    if (r->pl.note.n == notes || now.time >= written.time) return;      /* nothing made for it, or what is read was there already */
+    const char *what = n->result[0]->name;
+    for (int k = notes; k < r->pl.note.n; k++) what = arena_printf(l->p->arena, "%s%s %s", what, k == notes ? ":" : ";", r->pl.note.at[k]);
+    vec_add(l->p->arena, l->p->decision, (Decision){ "linear", what, "the cheapest order of summation that was tried", written.cost, now.cost, "as written", written.cost, n->loc });
 }
 static bool follows(const char *list, const char *pass) {
     size_t n = strlen(pass);

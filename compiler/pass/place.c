@@ -89,6 +89,8 @@ bool choose_rows(Sizes *s, Choice *c, int readers, bool stored, bool unique, int
         Place first = AT_BASE, was[MOST_AXES];
         for (Place at = AT_TARGETS; at <= AT_UNIQUE; at++) {
             if ((at == AT_UNIQUE && (!c->group[g].n || !unique)) || !rows_possible(&c->group[g], at)) continue;
+            /* when most combinations occur, the full product needs no map to be made */
+            if (at == AT_UNIQUE && rows_count(s, &c->group[g], AT_UNIQUE) > (c->group[g].n == 1 ? 0.5 : 0.9) * rows_count(s, &c->group[g], AT_TARGETS)) continue;
             memcpy(was, c->place, sizeof was);
             was[g] = first;
             c->place[g] = at;
@@ -111,6 +113,7 @@ bool choose_rows(Sizes *s, Choice *c, int readers, bool stored, bool unique, int
 }
 const char *choice_text(Program *p, const Choice *c, const Place *at) {
     const char *r = NULL;
+    Sizes s = { .p = p };
     for (int k = 0; k < c->n; k++) {
         const Group *g = &c->group[k];
         const char *t = NULL;
@@ -124,7 +127,7 @@ const char *choice_text(Program *p, const Choice *c, const Place *at) {
                 for (int j = 0; j < g->n; j++) t = arena_printf(p->arena, "%s%s%s", t, j ? " x " : " ", g->key[j]->space->name);
             }
             break;
-        case AT_UNIQUE: t = arena_printf(p->arena, "one row per combination that occurs, %s", unique_name(p, g->n, g->key)); break;
+        case AT_UNIQUE: t = arena_printf(p->arena, "one row per combination that occurs, %s", unique_name(&s, g->n, g->key)); break;
         }
         r = r ? arena_printf(p->arena, "%s; %s", r, t) : t;
     }

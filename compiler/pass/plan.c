@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { MOST_STEPS = 8, MOST_WAYS = 40, BUDGET = 600, WORTH_PERCENT = 90 };
+enum { MOST_VARIANTS = 5, MOST_STEPS = 8, MOST_WAYS = 40, BUDGET = 600, WORTH_PERCENT = 90 };
 static const double launch = 1e5;          /* a value of its own costs at least this, in operations */
 
 /* One sum is taken: over bound index number `bound`, grouped in way number `way` (0: not), its rows at `place`; or it stays inside. */
@@ -112,21 +112,25 @@ static Split split(Planner *pl, const Term *t, const Index *b, const Way *w) {
 /* Whether a and b are equal when the indices of a, from[], stand for others: these are found. */
 typedef struct Match { int n; Index *const *from; X *to[MOST_AXES]; } Match;
 typedef struct Bound { const Index *a, *b; const struct Bound *up; } Bound;
-static bool match_index(const X *a, const X *b, Match *m, const Bound *up) {
-    for (; up; up = up->up) if (up->a == a->u.index || up->b == b->u.index) return up->a == a->u.index && up->b == b->u.index;
-    for (int k = 0; k < m->n; k++) {
-        if (m->from[k] != a->u.index) { if (m->to[k] && m->to[k]->u.index == b->u.index) return false; continue; }
-        if (!m->to[k] && a->u.index->space == b->u.index->space) { m->to[k] = (X *)b; continue; }
-        if (!m->to[k] || m->to[k]->u.index != b->u.index) return false;
-    }
-    for (int k = 0; k < m->n; k++) if (m->from[k] == a->u.index) return true;
-    return a->u.index == b->u.index;
+/* a stands for the position b, the same wherever it is met; b is free of what is bound inside */
+static bool match_position(X *b, Match *m, int k, const Bound *up) {
+    if (b->space != m->from[k]->space) return false;
+    if (m->to[k]) return x_equal(m->to[k], b);
+    for (; up; up = up->up) if (x_uses_index(b, up->b)) return false;
+    m->to[k] = b;
+    return true;
 }
-static bool match(const X *a, const X *b, Match *m, const Bound *up) {
+static bool match(const X *a, X *b, Match *m, const Bound *up) {
+    const Index *i = position_index(a);
+    for (int k = 0; i && k < m->n; k++) if (m->from[k] == i) return (a->k == X_INDEX || a->dt == b->dt) && match_position(b, m, k, up);
     if (a->k != b->k || a->dt != b->dt) return false;
+    if (a->k == X_INDEX) {
+        for (; up; up = up->up) if (up->a == a->u.index || up->b == b->u.index) return up->a == a->u.index && up->b == b->u.index;
+        return a->u.index == b->u.index;
+    }
     switch (a->k) {
     case X_INT: case X_REAL: case X_COMPLEX: case X_EXT: return x_equal(a, b);
-    case X_INDEX: return match_index(a, b, m, up);
+    case X_INDEX: return false;
     case X_READ:
         if (a->u.read.v != b->u.read.v) return false;
         for (int k = 0; k < a->u.read.v->rank; k++) {
@@ -203,6 +207,9 @@ static X *inner_value(Planner *pl, X *sum, Step *s, bool trial) {
     if (trial) p->node.n--;
     v->storage = b.compact ? STORE_COMPACT : b.full ? STORE_FULL : STORE_WHOLE;
     X *read = x_read(p->arena, v, b.at, NULL, NULL);
+    X *own[MOST_AXES];
+    for (int k = 0; k < b.rank; k++) own[k] = x_index(p->arena, b.own[k]);
+    planner_knows(pl, b.rank, b.own, b.expr, x_read(p->arena, v, own, NULL, NULL), -1);
     planner_knows(pl, n, idx, sum, read, -1);
     if (!trial) {
         const char *over = "";
@@ -286,12 +293,39 @@ static void search(Planner *pl, const Term *t, Dtype dt, Plan *now, Plan *best) 
         }
     }
 }
+/* What a condition says is equal may be written either way in the factors: c[dst(e)] is c[v] where dst(e) = v. Variant 0 is as given. */
+static int variants(Planner *pl, const Term *t, Term *v) {
+    int n = 1;
+    v[0] = *t;
+    for (int c = 0; c < t->n_cond; c++) for (int side = 0; side < 2 && t->cond[c]->k == X_OP && t->cond[c]->u.op.op == OP_EQ; side++) {
+        X *from = t->cond[c]->u.op.arg[side], *to = t->cond[c]->u.op.arg[1 - side];
+        Index *i = position_index(from);
+        bool changed = false;
+        if (n == MOST_VARIANTS || !from->space || from->space != to->space || (!i && from->k != X_READ)) continue;
+        v[n] = *t;
+        for (int k = 0; k < t->n; k++) {
+            X *f = t->factor[k];
+            v[n].factor[k] = i ? x_uses_index(f, i) ? x_at(pl->p, f, 1, &i, &to) : f : x_replace(pl->p, f, 1, &from, &to);
+            changed |= !x_equal(v[n].factor[k], f);
+        }
+        n += changed;
+    }
+    return n;
+}
 X *plan_term(Planner *pl, const Term *given, Dtype dt, bool trial) {
     Plan now = { 0 }, best = { .time = INFINITY };
-    Term t = *given, rest;
+    Term v[MOST_VARIANTS], t, rest;
     Planner before = *pl;
-    pl->budget = BUDGET, pl->time = 0, pl->cost = (Estimate){ 0 };
-    search(pl, &t, dt, &now, &best);
+    if (pl->direct) return term_expr(pl->p, given, dt);
+    int n = variants(pl, given, v), chosen = 0;
+    pl->time = 0, pl->cost = (Estimate){ 0 };
+    for (int k = 0; k < n; k++) {
+        double time = best.time;
+        pl->budget = BUDGET;
+        search(pl, &v[k], dt, &now, &best);
+        if (best.time < time) chosen = k;
+    }
+    t = v[chosen];
     pl->time = before.time, pl->cost = before.cost, pl->made.n = before.made.n, pl->budget = BUDGET;
     for (int k = 0; k < best.n; k++) {
         if (!take(pl, &t, &best.step[k], trial, &rest)) break;

@@ -18,6 +18,7 @@ typedef struct Planner {
     Program *p;
     Sizes *sizes;
     bool compact;                          /* rows of combinations that occur may be made */
+    bool direct;                           /* nothing is reordered: what the terms cost as they are written */
     VEC(Index *) around;                   /* indices that the term stands under: of the equation, of reductions around */
     VEC(Made) made;                        /* equations of the program, and what plans have made */
     Trials trials;

@@ -313,7 +313,40 @@ static Rule *const rules[] = { fold_constants, fold_casts, fold_sizes, neutral_e
                                conjunction_of_conditions, condition_of_others, sum_of_zeros, plain_subscripts, narrow_comparison,
                                x_back_from_pair };
 Program *pass_simplify(Program *p) { return program_apply_rules(p, rules, sizeof rules / sizeof *rules); }
+/* sum(e: dst(e) = v) n[v, etype(e)]  ->  n[dst(e), etype(e)]: what depends on e anyway is written with the maps of e alone */
+typedef struct Tied { Arena *a; Index *v, *e; X *map; bool changed; } Tied;
+static X *with_map(X *e, void *data) {
+    Tied *t = data;
+    int at = -1, other = -1;
+    if (e->k != X_READ) return e;
+    for (int k = 0; k < e->u.read.v->rank; k++) {
+        if (position_index(e->u.read.idx[k]) == t->v && e->u.read.bnd[k] == BND_NONE) at = k;
+        else if (position_index(e->u.read.idx[k]) != t->e && x_uses_index(e->u.read.idx[k], t->e)) other = k;
+    }
+    if (at < 0 || other < 0) return e;
+    X *r = NEW(t->a, X);
+    *r = *e;
+    r->u.read.idx = NEWN(t->a, X *, e->u.read.v->rank);
+    memcpy(r->u.read.idx, e->u.read.idx, sizeof(X *) * (size_t)e->u.read.v->rank);
+    r->u.read.idx[at] = t->map;
+    t->changed = true;
+    return r;
+}
+static X *tied_subscripts(Program *p, X *e) {
+    if (e->k != X_REDUCE) return NULL;
+    for (int k = 0; k < e->u.reduce.n_cond; k++) {
+        Tied t = { .a = p->arena };
+        X *value;
+        if (!reduce_fibre(e, k, &t.e, &t.map, &value) || !(t.v = position_index(value)) || t.map->space != t.v->space) continue;
+        X *body = x_map(p->arena, e->u.reduce.body, with_map, &t);
+        if (!t.changed) continue;
+        X *r = NEW(p->arena, X);
+        *r = *e, r->u.reduce.body = body;
+        return r;
+    }
+    return NULL;
+}
 Program *program_plain(Program *p) {
-    static Rule *const plain[] = { plain_subscripts, narrow_comparison, x_back_from_pair };
+    static Rule *const plain[] = { plain_subscripts, tied_subscripts, narrow_comparison, x_back_from_pair };
     return program_apply_rules(p, plain, sizeof plain / sizeof *plain);
 }

@@ -16,7 +16,7 @@ static bool opens(Terms *t, X *e) {
     case X_REDUCE: return is_sum(t, e);
     case X_READ:
         for (int k = 0; k < e->u.read.v->rank; k++) if (e->u.read.bnd[k] != BND_NONE) return false;
-        return t->expand && t->expand(e->u.read.v, &idx, t->data);
+        return t->summed && t->expand && t->expand(e->u.read.v, &idx, t->data);
     case X_OP:
         switch (e->u.op.op) {
         case OP_NEG: case OP_DIV: return opens(t, e->u.op.arg[0]);
@@ -51,7 +51,7 @@ static bool add(Terms *t, const Term *b) {
     return true;
 }
 static bool parse(Terms *t, X *e);
-static Terms inside(const Terms *t) { return (Terms){ .p = t->p, .dt = t->dt, .expand = t->expand, .data = t->data }; }
+static Terms inside(const Terms *t) { return (Terms){ .p = t->p, .dt = t->dt, .expand = t->expand, .data = t->data, .summed = t->summed }; }
 /* Every term of e, times f (may be NULL). */
 static bool parse_times(Terms *t, X *e, X *f) {
     Terms in = inside(t);
@@ -92,6 +92,7 @@ void term_solve(Program *p, Term *t) {
 }
 static bool parse_sum(Terms *t, X *e) {
     Terms in = inside(t);
+    in.summed = true;
     if (!parse(&in, e->u.reduce.body)) return false;
     t->sums = true;
     for (int k = 0; k < in.n; k++) {

@@ -17,6 +17,7 @@ typedef struct Terms {
     X *(*expand)(Value *v, Index ***idx, void *data);
     void *data;
     int n; Term term[MOST_TERMS];
+    bool summed;                           /* inside a sum: only there reads are replaced, elsewhere nothing could be reordered */
     bool sums;                             /* a sum was found */
 } Terms;
 bool terms_open(Terms *t, X *e);           /* whether e is linear in something summed or expanded: only then are there terms to make */
