@@ -96,7 +96,7 @@ static X *common_factor(Program *p, X *e) {
     X *f[2][8], *c = NULL;
     int n[2] = { x_factors(e->u.op.arg[0], f[0], 8), x_factors(e->u.op.arg[1], f[1], 8) };
     if (n[0] < 2 || n[1] < 2) return NULL;
-    for (int k = 0; k < n[0] && !c; k++) for (int j = 0; j < n[1] && !c; j++) if (!is_constant(f[0][k]) && x_equal(f[0][k], f[1][j])) {
+    for (int k = 0; k < n[0] && !c; k++) for (int j = 0; j < n[1] && !c; j++) if (!is_constant(f[0][k]) && x_equal(f[0][k], f[1][j]) && x_is_finite(f[0][k])) {
         c = f[0][k];
         memmove(&f[0][k], &f[0][k + 1], sizeof(X *) * (size_t)(--n[0] - k));
         memmove(&f[1][j], &f[1][j + 1], sizeof(X *) * (size_t)(--n[1] - j));

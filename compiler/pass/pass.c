@@ -18,7 +18,10 @@ const Pass pass_table[] = {
 const int n_pass = (int)(sizeof pass_table / sizeof *pass_table);
 /* Level 1 keeps every rounding as it is written; from level 2 on sums may be reordered. */
 const char *pass_default(int level) {
-    return level < 1 ? "structure" : level == 1 ? "simplify,cse,dce,structure" : "simplify,algebra,inline,cse,linear,compact,cse,share,dce,structure";
+    if (level < 2) return level < 1 ? "structure" : "simplify,cse,dce,structure";
+    /* share before linear, so that what stands three times is planned once; after it algebra puts together what was multiplied out, and
+     * inline takes away the names of what has moved */
+    return "simplify,algebra,share,inline,cse,linear,algebra,compact,inline,simplify,cse,dce,structure";
 }
 
 static const Pass *find(Context *cx, const char *name) {

@@ -27,7 +27,8 @@ static void note(Share *s, X *e) {
 }
 static bool look(X *e, void *data) {
     Share *s = data;
-    if (!x_is_cheap(e) && !x_uses_any(e, s->bound.at, s->bound.n)) note(s, e);
+    bool number = dtype_is_float(e->dt) || dtype_is_complex(e->dt) || e->k == X_REDUCE;        /* positions are worth more as formulas */
+    if (number && !x_is_cheap(e) && !x_uses_any(e, s->bound.at, s->bound.n)) note(s, e);
     if (e->k == X_IF) {
         x_walk(e->u.if_.cond, look, s);
         s->branch++;

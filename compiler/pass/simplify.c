@@ -287,6 +287,30 @@ static X *plain_subscripts(Program *p, X *e) {
     X *r = x_plain(p->arena, e);
     return r == e ? NULL : r;
 }
+/* x[(z // n) * n + z mod n] -> x[z]: a pair taken apart and put together again */
+static X *recombined_subscripts(Program *p, X *e) {
+    if (e->k != X_READ) return NULL;
+    for (int k = 0; k < e->u.read.v->rank; k++) {
+        X *sum = e->u.read.idx[k];
+        if (!is_op(sum, OP_ADD) || e->u.read.bnd[k] != BND_NONE) continue;
+        for (int side = 0; side < 2; side++) {
+            X *m = sum->u.op.arg[side], *r = sum->u.op.arg[1 - side], *n = NULL;
+            if (!is_op(m, OP_MUL) || !is_op(r, OP_MOD)) continue;
+            for (int q = 0; q < 2 && !n; q++) {
+                X *d = m->u.op.arg[q];
+                if (is_op(d, OP_FLOORDIV) && x_equal(d->u.op.arg[1], m->u.op.arg[1 - q]) && x_equal(d->u.op.arg[1], r->u.op.arg[1]) && x_equal(d->u.op.arg[0], r->u.op.arg[0])) n = d->u.op.arg[0];
+            }
+            if (!n || (n->space && n->space != e->u.read.v->axis[k])) continue;
+            X *c = NEW(p->arena, X);
+            *c = *e;
+            c->u.read.idx = NEWN(p->arena, X *, e->u.read.v->rank);
+            memcpy(c->u.read.idx, e->u.read.idx, sizeof(X *) * (size_t)e->u.read.v->rank);
+            c->u.read.idx[k] = n;
+            return c;
+        }
+    }
+    return NULL;
+}
 /* i64(src(e)) = v -> src(e) = i32(v): positions fit either, the map needs no conversion */
 static X *narrow_comparison(Program *p, X *e) {
     if (e->k != X_OP || scalar_info[e->u.op.op].class_ != CMP || e->u.op.arg[0]->dt != DT_I64) return NULL;
@@ -310,7 +334,7 @@ X *x_back_from_pair(Program *p, X *e) {
 
 static Rule *const rules[] = { fold_constants, fold_casts, fold_sizes, neutral_element, absorbing_element, double_negation, add_of_negation,
                                sign_outwards, negated_difference, repeated_operand, known_condition, negated_condition, condition_always_met,
-                               conjunction_of_conditions, condition_of_others, sum_of_zeros, plain_subscripts, narrow_comparison,
+                               conjunction_of_conditions, condition_of_others, sum_of_zeros, plain_subscripts, recombined_subscripts, narrow_comparison,
                                x_back_from_pair };
 Program *pass_simplify(Program *p) { return program_apply_rules(p, rules, sizeof rules / sizeof *rules); }
 /* sum(e: dst(e) = v) n[v, etype(e)]  ->  n[dst(e), etype(e)]: what depends on e anyway is written with the maps of e alone */

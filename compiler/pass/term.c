@@ -8,6 +8,11 @@ static bool is_zero(const X *e) { return (e->k == X_REAL || e->k == X_COMPLEX) &
 static bool is_one(const X *e) { return e->k == X_REAL && e->u.c.re == 1; }
 static bool is_sum(const Terms *t, const X *e) { return e->k == X_REDUCE && e->u.reduce.op == R_SUM && !e->u.reduce.other && e->dt == t->dt && e->u.reduce.acc == t->dt; }
 
+static bool may_be_empty(const Term *t, int bound) {
+    if (space_may_be_empty(t->bound[bound]->space)) return true;
+    for (int k = 0; k < t->n_cond; k++) if (x_uses_index(t->cond[k], t->bound[bound])) return true;
+    return false;
+}
 /* Whether there is a sum in e that is reached through linear operations only, so that terms are worth making. */
 static bool opens(Terms *t, X *e) {
     Index **idx;
@@ -28,11 +33,21 @@ static bool opens(Terms *t, X *e) {
     }
     return false;
 }
+static bool over_nothing(const Term *t) {
+    for (int k = 0; k < t->n_bound; k++) if (may_be_empty(t, k)) return true;
+    return false;
+}
+static bool all_finite(const Term *t) {
+    for (int k = 0; k < t->n; k++) if (!x_is_finite(t->factor[k])) return false;
+    return true;
+}
 static bool times(Terms *t, Term *a, const Term *b) {
     Term r = *b;
     Index *from[MOST_BOUND];
     X *to[MOST_BOUND];
     int n = 0;
+    /* inf * (sum over nothing) is no number; inside the sum it would be 0 */
+    if ((over_nothing(a) && !all_finite(b)) || (over_nothing(b) && !all_finite(a))) return false;
     for (int k = 0; k < r.n_bound; k++) for (int j = 0; j < a->n_bound; j++) if (r.bound[k] == a->bound[j]) {      /* bound once only */
         from[n] = r.bound[k], r.bound[k] = program_index(t->p, r.bound[k]->name, r.bound[k]->space);
         to[n++] = x_index(t->p->arena, r.bound[k]);
@@ -58,7 +73,7 @@ static bool parse_times(Terms *t, X *e, X *f) {
     if (!parse(&in, e)) return false;
     t->sums |= in.sums;
     for (int k = 0; k < in.n; k++) {
-        if (f && in.term[k].n == MOST_FACTORS) return false;
+        if (f && (in.term[k].n == MOST_FACTORS || (over_nothing(&in.term[k]) && !x_is_finite(f)))) return false;
         if (f) in.term[k].factor[in.term[k].n++] = f;
         if (!add(t, &in.term[k])) return false;
     }
@@ -160,11 +175,6 @@ bool terms_of(Terms *t, X *e) {
 }
 
 /* ---- back to an expression ------------------------------------------------------------------------------------ */
-static bool may_be_empty(const Term *t, int bound) {
-    if (space_may_be_empty(t->bound[bound]->space)) return true;
-    for (int k = 0; k < t->n_cond; k++) if (x_uses_index(t->cond[k], t->bound[bound])) return true;
-    return false;
-}
 bool bound_may_be_empty(const Term *t, const Index *i) {
     for (int k = 0; k < t->n_bound; k++) if (t->bound[k] == i) return may_be_empty(t, k);
     return false;
