@@ -300,7 +300,8 @@ static X *recombined_subscripts(Program *p, X *e) {
                 X *d = m->u.op.arg[q];
                 if (is_op(d, OP_FLOORDIV) && x_equal(d->u.op.arg[1], m->u.op.arg[1 - q]) && x_equal(d->u.op.arg[1], r->u.op.arg[1]) && x_equal(d->u.op.arg[0], r->u.op.arg[0])) n = d->u.op.arg[0];
             }
-            if (!n || (n->space && n->space != e->u.read.v->axis[k])) continue;
+            X *by = r->u.op.arg[1];
+            if (!n || (n->space && n->space != e->u.read.v->axis[k]) || (by->k != X_EXT && (by->k != X_INT || by->u.i < 1))) continue;
             X *c = NEW(p->arena, X);
             *c = *e;
             c->u.read.idx = NEWN(p->arena, X *, e->u.read.v->rank);
