@@ -87,7 +87,7 @@ def part_scaling(pigeonc, build, folder):
         r, memory = run(pigeonc, ["examples/wordnet/wordnet.pgn", "--model", "rgcn_layer"] + words)
         t, size = r["runs"][0], nodes + edges + types
         rows.append("| %d | %d | %d | %.1f | %.1f | %.0f | %.0f | %.0f | %.0f |" % (nodes, edges, types, t["min_ms"], t["bind_ms"], 1e6 * t["min_ms"] / size, 1e6 * t["bind_ms"] / size, t["workspace_bytes"] / 1e6, memory))
-    return ("RGCN, 16 -> 16, on random graphs: no stage may grow faster than nodes + edges + types.\n\n| nodes | edges | types | least ms | bind ms | run, ns per element | bind, ns per element | workspace MB | peak memory MB |\n"
+    return ("RGCN, 16 -> 16, on random graphs: no stage may grow faster than nodes + edges + types. Once the features of all nodes no longer fit the cache, an element costs more.\n\n| nodes | edges | types | least ms | bind ms | run, ns per element | bind, ns per element | workspace MB | peak memory MB |\n"
             "|---|---|---|---|---|---|---|---|---|\n" + "\n".join(rows))
 
 
@@ -126,7 +126,7 @@ def part_peers(pigeonc, build, folder):
     if p.returncode == 77:
         return "Not measured: " + out.strip()
     return ("The standard library against PyTorch and PyTorch Geometric on random data (`tests/reference_peers.py`; `pip install torch torch_geometric numpy` in an environment of its own). "
-            "The largest difference is relative to the largest value of the output; allowed are 1e-9 for the interpreter in f64 and 2e-4 for compiled code in f32.\n\n" + out.strip().replace("\n", "\n"))
+            "The largest difference is relative to the largest value of the output; allowed are 1e-9 for the interpreter in f64 and 2e-4 for compiled code in f32.\n\n" + re.sub(r"\n(\d+ passed)", r"\n\n\1", out.strip()))
 
 
 PARTS = (("graphs", "Relational layers on real graphs"), ("scaling", "Growth with the graph"), ("compile", "Time of the compiler"), ("accuracy", "WordNet"), ("peers", "Against PyTorch"))

@@ -80,7 +80,7 @@ def compare(pigeonc, root, path, model, dims, inputs, graph, expect):
                     z.writestr("g.%s.npy" % name, npy(T((len(v),), v), "i"))
                 for name, v in (("num_nodes", n), ("num_etypes", r), ("num_ntypes", nts)):
                     z.writestr("g.%s.npy" % name, npy(T((), [v]), "q"))
-        cmd = [pigeonc, "run", os.path.join(root, path), "--model", model, "--real", "f64", "--inputs", file, "--outputs", out]
+        cmd = [pigeonc, "run", os.path.join(root, path), "--model", model, "--executor", "interp", "--real", "f64", "--inputs", file, "--outputs", out]
         for k, v in dims.items():
             cmd += ["-D", "%s=%d" % (k, v)]
         p = subprocess.run(cmd, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
