@@ -41,8 +41,8 @@ def run(pigeonc, words):
 
 
 LAYERS = (("RGCN", "examples/wordnet/wordnet.pgn", "rgcn_layer", ["-D", "in=64", "-D", "out=64", "--in", "h=random:1"]),
-          ("RGAT, 1 head", "examples/rgat/rgat.pgn", "layer", ["-D", "in=64", "-D", "out=64", "--in", "h=random:1"]),
-          ("HGT, 4 heads", "examples/hgt/hgt.pgn", "layer", ["-D", "d=64", "-D", "heads=4", "-D", "dk=16", "--in", "x=random:1"]))
+          ("RGAT, 1 head", "examples/wordnet/wordnet.pgn", "rgat_layer", ["-D", "in=64", "-D", "out=64", "--in", "h=random:1"]),
+          ("HGT, 4 heads", "examples/wordnet/wordnet.pgn", "hgt_layer", ["-D", "d=64", "-D", "heads=4", "-D", "dk=16", "--in", "h=random:1"]))
 
 
 def fb15k(folder):
@@ -69,8 +69,8 @@ def part_graphs(pigeonc, build, folder):
     fb = fb15k(folder)
     if not fb:
         notes.append("FB15k-237 was not there.")
-    for graph, where, words in (("WordNet (117,659 nodes, 377,592 edges, 26 types)", wordnet, ["--inputs", wordnet]),
-                                ("FB15k-237 and inverse edges (14,541 nodes, 620,232 edges, 474 types)", fb, ["--graph", "g=%s,inverse" % fb])):
+    for graph, where, words in (("WordNet (117,659 nodes of 4 types, 377,592 edges of 26)", wordnet, ["--inputs", wordnet]),
+                                ("FB15k-237 and inverse edges (14,541 nodes, 620,232 edges of 474 types)", fb, ["--graph", "g=%s,inverse" % fb])):
         for name, file, model, sizes in LAYERS if where else ():
             r, memory = run(pigeonc, [file, "--model", model, "--bench"] + sizes + words)
             t = r["runs"][0]

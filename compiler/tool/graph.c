@@ -35,21 +35,22 @@ static const int32_t *ids(Load *l, const Graph *g, const pgn_bundle *b, const ch
     return r;
 }
 static bool graph_random(Load *l, const Graph *g, const char *src, pgn_graph_view *v, Least *least) {
-    long long n, m, r, seed = 0;
-    if (sscanf(src + 7, "%lld,%lld,%lld,%lld", &n, &m, &r, &seed) < 3 ||
-        n < 0 || m < 0 || r < 0 || (m && (!n || !r)) || n > MOST || m > MOST || r > MOST) {
-        refuse(l, D_USAGE, NO_LOC, "--graph %s=%s: random:NODES,EDGES,TYPES[,SEED] with fewer than 2^31 of each", g->name, src);
+    long long n, m, r, seed = 0, kinds = 1;
+    if (sscanf(src + 7, "%lld,%lld,%lld,%lld,%lld", &n, &m, &r, &seed, &kinds) < 3 ||
+        n < 0 || m < 0 || r < 0 || kinds < 1 || (m && (!n || !r)) || n > MOST || m > MOST || r > MOST || kinds > MOST) {
+        refuse(l, D_USAGE, NO_LOC, "--graph %s=%s: random:NODES,EDGES,TYPES[,SEED[,NODE TYPES]] with fewer than 2^31 of each", g->name, src);
         return false;
     }
-    *v = (pgn_graph_view){ n, n, m, 1, r, NULL, NULL, NULL, NULL };
-    *least = (Least){ .src_nodes = n, .dst_nodes = n, .ntypes = 1, .etypes = r };
-    int32_t *all = graph_memory(l, g, 3 * m);
+    *v = (pgn_graph_view){ n, n, m, kinds, r, NULL, NULL, NULL, NULL };
+    *least = (Least){ .src_nodes = n, .dst_nodes = n, .ntypes = kinds, .etypes = r };
+    int32_t *all = graph_memory(l, g, 3 * m + n);
     for (int64_t e = 0; all && e < m; e++) {
         all[e] = (int32_t)(uniform((uint64_t)seed, (uint64_t)(3 * e)) * (double)n);
         all[m + e] = (int32_t)(uniform((uint64_t)seed, (uint64_t)(3 * e + 1)) * (double)n);
         all[2 * m + e] = (int32_t)(uniform((uint64_t)seed, (uint64_t)(3 * e + 2)) * (double)r);
     }
-    v->src = all, v->dst = all + m, v->etype = all + 2 * m;
+    for (int64_t k = 0; all && k < n; k++) all[3 * m + k] = (int32_t)(uniform((uint64_t)seed ^ 0x6e6f6465, (uint64_t)k) * (double)kinds);
+    v->src = all, v->dst = all + m, v->etype = all + 2 * m, v->ntype = all + 3 * m;
     return all != NULL;
 }
 /* FILE or FILE,inverse: triples of names, or a list of edges by number */
@@ -113,7 +114,7 @@ static bool read_graph(Load *l, Graph *g, pgn_graph_view *v, Least *least) {
     if (strstr(src, ".tsv") || strstr(src, ".txt")) return graph_text(l, src, false, v);
     if (strstr(src, ".edges") || strstr(src, ".csv")) return graph_text(l, src, true, v);
     diag_help(refuse(l, D_USAGE, NO_LOC, "--graph %s=%s: this is no graph", g->name, src),
-              "arrays FILE.npz, triples FILE.tsv or FILE.txt, numbered edges FILE.edges or FILE.csv (text also .gz), random:NODES,EDGES,TYPES,SEED");
+              "arrays FILE.npz, triples FILE.tsv or FILE.txt, numbered edges FILE.edges or FILE.csv (text also .gz), random:NODES,EDGES,TYPES,SEED,NODE TYPES");
     return false;
 }
 static void check_count(Load *l, const Least *q, Space *s, int64_t least, const char *what) {

@@ -34,10 +34,11 @@ def main():
                         ("votes of neighbours, one round, 26 pointer types", with_types["accuracy_one_round"]), ("votes of neighbours, three rounds, 26 pointer types", with_types["accuracy"])):
         print("  %-58s %5.1f %%" % (what, 100 * value))
     print("One layer over the same graph, 64 -> 64 features, f32, compiled:")
-    for layer in ("rgcn", "rgat"):
-        r = run(pigeonc, layer + "_layer", "-D", "in=64", "-D", "out=64", "--inputs", typed, "--in", "h=random:1", "--bench")
+    for layer in ("rgcn", "rgat", "hgt"):
+        sizes = ("d=64", "heads=4", "dk=16") if layer == "hgt" else ("in=64", "out=64")
+        r = run(pigeonc, layer + "_layer", *[w for s in sizes for w in ("-D", s)], "--inputs", typed, "--in", "h=random:1", "--bench")
         t = r["runs"][0]
-        print("  %s  %7.1f ms (median of %d), compiled in %.0f ms, graph bound in %.0f ms, workspace %.0f MB, peak memory %.0f MB" %
+        print("  %-4s  %7.1f ms (median of %d), compiled in %.0f ms, graph bound in %.0f ms, workspace %.0f MB, peak memory %.0f MB" %
               (layer.upper(), t["median_ms"], t["runs"], t["compile_ms"], t["bind_ms"], t["workspace_bytes"] / 1e6, r["memory"]))
 
 

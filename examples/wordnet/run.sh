@@ -1,6 +1,6 @@
 #!/bin/sh
-# run.sh BUILD - the main job: WordNet as a typed graph; classes of hidden synsets, from neighbours with and without edge types; one RGCN and
-# one RGAT layer over the same graph, compiled, with times.  What is read and made stays in BUILD/wordnet.
+# run.sh BUILD - the main job: WordNet as a typed graph; classes of hidden synsets, from neighbours with and without edge types; one RGCN,
+# RGAT and HGT layer each over the same graph, compiled, with times.  What is read and made stays in BUILD/wordnet.
 set -eu
 build=${1:-build}
 here=$(dirname "$0")

@@ -4,7 +4,7 @@
     wordnet.py [folder of data.noun ...] OUT.npz
 
 Arrays: g.src g.dst g.etype (i32; every pointer as WordNet stores it, which gives most of them both ways), g.num_nodes, g.num_etypes,
-label (i32: lexicographer file number), known (f32: 1 for the four fifths of synsets whose class may be used, 0 for the hidden fifth, chosen
+g.ntype (part of speech: noun, verb, adjective, adverb), label (i32: lexicographer file number), known (f32: 1 for the four fifths of synsets whose class may be used, 0 for the hidden fifth, chosen
 by a hash of the synset's number).  With --untyped all edges have one type. Only the standard library."""
 import array
 import io
@@ -22,9 +22,9 @@ def npy(values, typecode, shape):
 
 
 def read(folder):
-    """Synsets in file order: [(lex file, [(pointer, offset, pos)])], and the place of (pos, offset)."""
+    """Synsets in file order: [(lex file, [(pointer, offset, pos)], part of speech)], and the place of (pos, offset)."""
     synsets, place = [], {}
-    for pos, name in (("n", "noun"), ("v", "verb"), ("a", "adj"), ("r", "adv")):
+    for part, (pos, name) in enumerate((("n", "noun"), ("v", "verb"), ("a", "adj"), ("r", "adv"))):
         with open("%s/data.%s" % (folder, name), encoding="latin-1") as f:
             for line in f:
                 if line.startswith(" "):
@@ -33,7 +33,7 @@ def read(folder):
                 n = 4 + 2 * int(word[3], 16)
                 pointers = [(word[n + 1 + 4 * k], word[n + 2 + 4 * k], word[n + 3 + 4 * k]) for k in range(int(word[n]))]
                 place[pos, word[0]] = len(synsets)
-                synsets.append((int(word[1]), pointers))
+                synsets.append((int(word[1]), pointers, part))
     return synsets, place
 
 
@@ -46,7 +46,7 @@ def main():
     except FileNotFoundError as error:
         sys.exit("wordnet.py: %s is missing; on Debian: apt-get install wordnet-base" % error.filename)
     types, src, dst, etype = {}, [], [], []
-    for v, (_, pointers) in enumerate(synsets):
+    for v, (_, pointers, _) in enumerate(synsets):
         for symbol, offset, pos in pointers:
             u = place["a" if pos == "s" else pos, offset]
             r = types.setdefault(symbol, len(types))
@@ -58,12 +58,12 @@ def main():
     count = 1 if untyped else len(types)
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as z:
         for name, values, code in (("g.src", src, "i"), ("g.dst", dst, "i"), ("g.etype", etype, "i"),
-                                   ("label", [lex for lex, _ in synsets], "i"), ("known", known, "f")):
+                                   ("g.ntype", [part for _, _, part in synsets], "i"), ("label", [lex for lex, _, _ in synsets], "i"), ("known", known, "f")):
             z.writestr(name + ".npy", npy(values, code, (len(values),)))
-        for name, value in (("g.num_nodes", n), ("g.num_etypes", count)):
+        for name, value in (("g.num_nodes", n), ("g.num_etypes", count), ("g.num_ntypes", 4)):
             z.writestr(name + ".npy", npy([value], "q", ()))
     print("%d synsets, %d edges of %d types, %d classes, %d hidden" %
-          (n, len(src), count, 1 + max(lex for lex, _ in synsets), known.count(0.0)))
+          (n, len(src), count, 1 + max(lex for lex, _, _ in synsets), known.count(0.0)))
 
 
 if __name__ == "__main__":
