@@ -23,7 +23,7 @@ passes "--symbol-prefix" "$PIGEONC" m.pgn --model first,second --symbol-prefix=l
 is "names of both models" "$(grep -o '^extern const pgn_model [a-z_]*' prefix.h | tr '\n' ' ')" "extern const pgn_model lib_first_model extern const pgn_model lib_second_model "
 passes "-D fixes a dim" "$PIGEONC" m.pgn -D in=64 --emit=manifest -o fixed.json
 passes "and the interface says so" grep -q '"name": "in", "fixed": 64' fixed.json
-"$PIGEONC" m.pgn --print-after=simplify --emit=c -o /dev/null 2>after.txt
+"$PIGEONC" m.pgn --run=simplify --print-after=simplify --emit=c -o /dev/null 2>after.txt
 passes "--print-after prints a program that reads back" "$PIGEONC" opt after.txt
 
 # rules for make
