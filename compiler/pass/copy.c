@@ -63,6 +63,15 @@ static void new_result(Copy *c, Node *n, const Value *old) {
     c->value[old->id] = v;
 }
 static Node *node(Copy *c, const Node *old);
+/* The copy, or NULL when another value is used for its result. */
+static Node *node_or_merged(Copy *c, const Node *old, bool merge) {
+    int n_value = c->to->n_value, n_node = c->to->n_node;
+    Node *n = node(c, old);
+    Value *same = merge && c->how->merge && n->kind == N_COMPUTE ? c->how->merge(c->to, n, old, c->how->data) : NULL;
+    if (!same) return n;
+    c->to->n_value = n_value, c->to->n_node = n_node, c->value[old->result[0]->id] = same;      /* ids stay dense */
+    return NULL;
+}
 static bool dropped(const Copy *c, const Value *v) { return c->how->dead && c->how->dead[v->id]; }
 static void iterate(Copy *c, Node *n, const Node *old) {
     int m = 0;
@@ -82,7 +91,8 @@ static void iterate(Copy *c, Node *n, const Node *old) {
     for (int k = 0; k < old->u.iterate.body.n; k++) {
         const Node *b = old->u.iterate.body.at[k];
         if (c->how->keep && !c->how->keep(b, c->how->data)) continue;
-        vec_add(a, n->u.iterate.body, node(c, b));
+        Node *copy = node_or_merged(c, b, c->how->in_bodies);
+        if (copy) vec_add(a, n->u.iterate.body, copy);
     }
     m = 0;
     for (int k = 0; k < old->u.iterate.n; k++) if (!dropped(c, old->result[k])) next[m++] = new_use(c, old->u.iterate.next[k]);
@@ -174,11 +184,8 @@ Program *program_rewrite(Program *p, const Rewrite *how) {
     for (int k = 0; k < p->node.n; k++) {
         Node *old = p->node.at[k];
         if (how->keep && !how->keep(old, how->data)) continue;
-        int n_value = to->n_value, n_node = to->n_node;
-        Node *n = node(c, old);
-        Value *same = how->merge && n->kind == N_COMPUTE ? how->merge(to, n, old, how->data) : NULL;
-        if (same) to->n_value = n_value, to->n_node = n_node, c->value[old->result[0]->id] = same;      /* ids stay dense */
-        else vec_add(a, to->node, n);
+        Node *n = node_or_merged(c, old, true);
+        if (n) vec_add(a, to->node, n);
     }
     graphs(c, true);
     for (int k = 0; k < p->input.n; k++) vec_add(a, to->input, new_use(c, p->input.at[k]));

@@ -8,6 +8,7 @@ const Pass pass_table[] = {
     { "simplify", "algebra on scalar expressions: constants, neutral elements, double negation", pass_simplify },
     { "algebra", "laws of real numbers: constants out of sums, sums merged, common factors", pass_algebra },
     { "inline", "cheap equations become part of what reads them", pass_inline },
+    { "forward", "a copy of a whole tensor is the tensor itself", pass_forward },
     { "cse", "equal equations are computed once", pass_cse },
     { "share", "what one expression computes twice becomes an equation", pass_share },
     { "linear", "contractions, gathers and fibre sums in the cheapest order", pass_linear },
@@ -18,10 +19,10 @@ const Pass pass_table[] = {
 const int n_pass = (int)(sizeof pass_table / sizeof *pass_table);
 /* Level 1 keeps every rounding as it is written; from level 2 on sums may be reordered. */
 const char *pass_default(int level) {
-    if (level < 2) return level < 1 ? "structure" : "simplify,cse,dce,structure";
+    if (level < 2) return level < 1 ? "structure" : "simplify,forward,cse,dce,structure";
     /* share before linear, so that what stands three times is planned once; after it algebra puts together what was multiplied out, and
      * inline takes away the names of what has moved */
-    return "simplify,algebra,share,inline,cse,linear,algebra,compact,inline,simplify,cse,dce,structure";
+    return "simplify,algebra,share,inline,forward,cse,linear,algebra,compact,inline,forward,simplify,cse,dce,structure";
 }
 
 static const Pass *find(Context *cx, const char *name) {

@@ -14,6 +14,7 @@ const char *pass_default(int level);      /* what -O0, -O1, -O2 .. run */
 Program *pass_simplify(Program *p);       /* simplify.c */
 Program *pass_algebra(Program *p);        /* algebra.c */
 Program *pass_inline(Program *p);         /* inline.c */
+Program *pass_forward(Program *p);        /* forward.c */
 Program *pass_cse(Program *p);            /* cse.c */
 Program *pass_share(Program *p);          /* share.c */
 Program *pass_dce(Program *p);            /* dce.c */
@@ -28,6 +29,7 @@ typedef struct Rewrite {
     bool (*keep)(const Node *old, void *data);               /* NULL: all */
     /* a compute just copied: the value to use for it instead (then the copy is dropped), or NULL to keep it */
     Value *(*merge)(Program *to, Node *copy, const Node *old, void *data);
+    bool in_bodies;                                          /* merge: in bodies of iterates too */
     const bool *structural;                                  /* by old value id; NULL: as they are */
     const bool *dead;                                        /* by old value id: members of a recurrence, results of an iterate to leave out */
 } Rewrite;

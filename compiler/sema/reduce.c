@@ -256,6 +256,24 @@ X *type_scan(Env *e, Expr *x) {
     return x_read(a, v, to, NULL, NULL);
 }
 
+/* The axes of what is transformed: those of the tensor when it is just read, else the transformed ones behind the others. */
+static int transform_axes(Env *e, X *body, Index *const *from, int n, Index **idx) {
+    int m = 0, left = n, free_n = free_indices(e, body, idx, 12);
+    bool plain = body->k == X_READ && body->u.read.v->rank == free_n;
+    for (int k = 0; k < free_n; k++) {
+        bool own = false;
+        for (int j = 0; j < n; j++) own |= idx[k] == from[j];
+        left -= own;
+        plain = plain && body->u.read.idx[k]->k == X_INDEX && body->u.read.bnd[k] == BND_NONE;
+        if (!own) idx[m++] = idx[k];
+    }
+    if (plain && !left) {
+        for (int k = 0; k < free_n; k++) idx[k] = body->u.read.idx[k]->u.index;
+        return free_n;
+    }
+    for (int k = 0; k < n; k++) idx[m++] = from[k];
+    return m;
+}
 /* fft(x, z -> k, l) body: the body as a tensor, its transform as a node, read at the frequencies. */
 X *type_transform(Env *e, Expr *x) {
     Sema *s = e->s;
@@ -289,15 +307,13 @@ X *type_transform(Env *e, Expr *x) {
     if (body->dt == DT_BOOL) { diag_error(s->cx, D_TYPE_MISMATCH, x->arg.at[0]->loc, "`%s` takes numbers, this is bool", w); return NULL; }
     if (dtype_is_int(body->dt) && !(body = coerce(e, body, s->real, x->loc))) return NULL;
     if ((body->dt == DT_F16 || body->dt == DT_BF16) && !(body = coerce(e, body, DT_F32, x->loc))) return NULL;
-    bool table = cosine || sine, cin = table ? false : inverse ? true : !half;
-    if (!cin && dtype_is_complex(body->dt)) { diag_error(s->cx, D_TYPE_MISMATCH, x->loc, "`%s` along a %s axis takes reals", w, table ? "cosine or sine" : "half"); return NULL; }
+    bool table = cosine || sine;
+    if ((table || (half && !inverse)) && dtype_is_complex(body->dt)) { diag_error(s->cx, D_TYPE_MISMATCH, x->loc, "`%s` along a %s axis takes reals", w, table ? "cosine or sine" : "half"); return NULL; }
     Dtype ct = dtype_complex_of(body->dt), rt = dtype_real_of(body->dt);
-    if (cin && !(body = coerce(e, body, ct, x->loc))) return NULL;
+    if (inverse && !table && !(body = coerce(e, body, ct, x->loc))) return NULL;
     Index *idx[16];
-    int m = 0, free_n = free_indices(&in, body, idx, 12);
-    for (int k = 0; k < free_n; k++) { bool own = false; for (int j = 0; j < n; j++) own |= idx[k] == from[j]; if (!own) idx[m++] = idx[k]; }
-    for (int k = 0; k < n; k++) idx[m + k] = from[k];
-    Value *v = materialise(&in, body, idx, m + n, NULL, x->loc);
+    int m = transform_axes(&in, body, from, n, idx);
+    Value *v = materialise(&in, body, idx, m, NULL, x->loc);
     if (!v) return NULL;
     Node *node = program_node(s->p, N_TRANSFORM, x->loc);
     node->u.transform.kind = inverse ? TR_INVERSE : TR_FORWARD;
@@ -306,13 +322,15 @@ X *type_transform(Env *e, Expr *x) {
     X *at[16];
     for (int k = 0; k < m; k++) axis[k] = idx[k]->space, at[k] = x_index(a, idx[k]);
     for (int k = 0; k < n; k++) {
-        node->u.transform.axis[k] = m + k, axis[m + k] = to[k]->space, at[m + k] = x_index(a, to[k]);
+        int here = 0;
+        while (idx[here] != from[k]) here++;
+        node->u.transform.axis[k] = here, axis[here] = to[k]->space, at[here] = x_index(a, to[k]);
         if (!inverse) continue;
         Space *f = from[k]->space;                               /* the target grid holds these frequencies too */
         Ext *need = f->family == MODES_SIGNED ? f->extent : f->family == MODES_HALF ? ext_op(a, EXT_SUB, ext_op(a, EXT_MUL, ext_const(a, 2), f->extent), ext_const(a, 2)) : f->extent;
         if (f->part[0] != to[k]->space) vec_add(a, s->p->check, (Check){ need, 'L', to[k]->space->extent, arena_printf(a, "grid `%s` can't hold the frequencies `%s`", to[k]->space->name, f->name), x->loc });
     }
-    Value *r = program_value(s->p, node, NULL, table ? body->dt : inverse ? half ? rt : ct : ct, m + n, axis);
+    Value *r = program_value(s->p, node, NULL, table ? body->dt : inverse && half ? rt : ct, m, axis);
     vec_add(a, s->p->node, node);
     X *res = x_read(a, r, at, NULL, NULL);
     res->loc = x->loc;
