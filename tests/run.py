@@ -49,6 +49,7 @@ BUILD = os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else "build")
 PIGEONC = os.path.join(BUILD, "pigeonc")
 counts = {"passed": 0, "failed": 0, "skipped": 0}
 lock = threading.Lock()
+cuda_lock = threading.Lock()
 provoked = set()
 
 
@@ -273,17 +274,39 @@ def test_random(first, number, deadline):
         report("failed", name, text)
 
 
+def is_cubin(path):
+    with open(path, "rb") as f:
+        return f.read(4) == b"\x7fELF"
+
+
+def cuda_missing(arch, known={}):
+    """Why nothing can be compiled for that architecture here, or None: tried with a kernel of its own, once."""
+    with cuda_lock:
+        if arch not in known:
+            found = {row["name"]: row["what"] for row in json.loads(run([PIGEONC, "--print=config", "--format=json"])[1])["config"]}
+            known[arch] = None if found["nvcc"] else "there is no nvcc here"
+            with tempfile.TemporaryDirectory() as tmp:
+                if found["nvcc"]:
+                    with open(tmp + "/a.cu", "w") as f:
+                        f.write("__global__ void k(int *p) { *p = 1; }\n")
+                    code, out, error = run(found["nvcc"].split() + ["-cubin", "-arch=" + arch, "-o", tmp + "/a.cubin", tmp + "/a.cu"])
+                    if code or not is_cubin(tmp + "/a.cubin"):
+                        known[arch] = "the nvcc here makes no code for it: " + (error.strip().split("\n")[0] or "its output is no cubin")
+        return known[arch]
+
+
 def test_cuda(path, archs):
     """All models of a file together: nvcc starts slowly."""
-    found = {row["name"]: row["what"] for row in json.loads(run([PIGEONC, "--print=config", "--format=json"])[1])["config"]}
     for arch in archs:
         name = "%s for cuda:%s" % (relative(path), arch)
-        if not found["nvcc"]:
-            report("skipped", name, "there is no nvcc here")
-        else:
-            with tempfile.TemporaryDirectory() as tmp:
-                code, out, error = run([PIGEONC, relative(path), "--model", "*", "--emit=cubin", "--target=cuda:" + arch, "-o", tmp + "/all.cubin"])
-            report("failed" if code else "passed", name, error)
+        missing = cuda_missing(arch)
+        if missing:
+            report("skipped", name, missing)
+            continue
+        with tempfile.TemporaryDirectory() as tmp:
+            code, out, error = run([PIGEONC, relative(path), "--model", "*", "--emit=cubin", "--target=cuda:" + arch, "-o", tmp + "/all.cubin"])
+            good = not code and is_cubin(tmp + "/all.cubin")
+        report("passed" if good else "failed", name, error or "the output is no cubin")
 
 
 def test_format(path):
