@@ -378,7 +378,7 @@ static pgn_status check_overlap(const pgn_plan *p, void **buf, char *workspace, 
         int o = m->output[k].buffer;
         size_t n = bytes_of(p, o);
         if (!n) continue;
-        if (overlap(buf[o], n, workspace, p->workspace)) return pgn_error_set(e, PGN_E_ARGUMENT, "output `%s` overlaps the workspace", m->output[k].name);
+        if (overlap(buf[o], n, workspace, p->workspace ? p->workspace - (ALIGN - 1) : 0)) return pgn_error_set(e, PGN_E_ARGUMENT, "output `%s` overlaps the workspace", m->output[k].name);
         for (int j = 0; j < k; j++) if (m->output[j].buffer != o && overlap(buf[o], n, m->output[j].buffer < 0 ? NULL : buf[m->output[j].buffer], bytes_of(p, m->output[j].buffer)))
             return pgn_error_set(e, PGN_E_ARGUMENT, "outputs `%s` and `%s` overlap", m->output[j].name, m->output[k].name);
         for (int list = 0; list < 2; list++) {

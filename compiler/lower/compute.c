@@ -6,7 +6,7 @@
  *     d[x] = sum(k: -1..1) u[x + k]          ->   item x, no lanes: one thread each */
 #include "lower/tile.h"
 
-enum { PIECE = 512, FEW = 4 };
+enum { PIECE = 512, FEW = 4, SHORT = 16 };
 
 static bool long_space(const Space *s) {
     int64_t n;
@@ -14,6 +14,37 @@ static bool long_space(const Space *s) {
     return s->kind != SP_DIM && s->kind != SP_RANGE;
 }
 bool few(const Space *s) { int64_t n; return ext_is_const(s->extent, &n) && n < FEW; }
+/* Lanes along the last axis of an equation: not when each lane would walk along a fibre of its own, nor when the axis is short and what its
+ * sums read lies side by side along their own indices. */
+typedef struct Beside { const Index *last; int axis, sums; bool apart; const X *sum; } Beside;
+static bool see_beside(X *e, void *data) {
+    Beside *p = data;
+    if (e->k == X_REDUCE) {
+        const X *save = p->sum;
+        for (int k = 0; k < e->u.reduce.n_cond; k++) p->apart |= e->u.reduce.cond[k]->k == X_OP && e->u.reduce.cond[k]->u.op.op == OP_EQ && x_uses_index(e->u.reduce.cond[k], p->last);
+        p->sum = e;
+        x_walk(e->u.reduce.body, see_beside, p);
+        p->sum = save;
+        return false;
+    }
+    X *sub = e->k == X_READ && e->u.read.v->rank ? e->u.read.idx[e->u.read.v->rank - 1] : NULL;
+    if (!sub || sub->k != X_INDEX) return true;
+    p->axis += sub->u.index == p->last;
+    int64_t n;
+    for (int k = 0; p->sum && k < p->sum->u.reduce.n; k++)
+        p->sums += sub->u.index == p->sum->u.reduce.idx[k] && !(ext_is_const(sub->u.index->space->extent, &n) && n < SHORT);
+    return true;
+}
+bool lanes_pay(const Node *n) {
+    const Value *v = n->result[0];
+    const Index *last = v->rank ? n->u.compute.idx[v->rank - 1] : NULL;
+    int64_t extent;
+    if (!last || few(last->space)) return false;
+    Beside p = { .last = last };
+    x_walk(n->u.compute.expr, see_beside, &p);
+    if (p.apart) return false;
+    return !ext_is_const(last->space->extent, &extent) || extent >= SHORT || p.axis >= p.sums;
+}
 
 void finish_equation(Build *b, Value *v, Index **idx, X *expr) {
     LX *at[8];
@@ -47,8 +78,60 @@ static void lanes_in_pieces(Build *b, Value *v, Index **idx, X *expr) {
     finish_equation(b, v, idx, expr);
     level_pop_for(b, j, lo, hi, LOOP_LANE);
 }
+/* Rows that sums of later items will read through maps of the first axis:  s[e] = sum(k) a[pair(e), k] * b[dst(e), k]  */
+typedef struct Later { Lower *l; const Index *item; const X *sum; int n; X *read[4]; } Later;
+static bool see_later(X *e, void *data) {
+    Later *p = data;
+    if (e->k == X_REDUCE) {
+        if (p->sum || e->u.reduce.n_cond || e->u.reduce.n != 1) return false;
+        p->sum = e;
+        x_walk(e->u.reduce.body, see_later, p);
+        p->sum = NULL;
+        return false;
+    }
+    if (e->k != X_READ || !p->sum || p->n == 4) return true;
+    Value *v = e->u.read.v;
+    const Index *last = p->sum->u.reduce.idx[0];
+    X *sub = v->rank ? e->u.read.idx[v->rank - 1] : NULL;
+    bool through = false;
+    for (int k = 0; k < v->rank; k++) {
+        if (e->u.read.bnd[k] != BND_NONE) return true;
+        through |= e->u.read.idx[k]->k != X_INDEX && x_uses_index(e->u.read.idx[k], p->item);
+    }
+    if (through && sub->k == X_INDEX && sub->u.index == last && !dtype_is_complex(v->dt) && p->l->place[v->id].buf) p->read[p->n++] = e;
+    return true;
+}
+static void prefetch_items(Build *b, Value *v, Index **idx, X *expr) {
+    enum { AHEAD = 16, LINE = 64, MOST_LINES = 8 };
+    Lower *l = b->l;
+    Arena *a = l->a;
+    Later p = { .l = l, .item = v->rank ? idx[0] : NULL };
+    if (!l->machine || !v->rank || in_bind(v)) return;
+    x_walk(expr, see_later, &p);
+    if (!p.n) return;
+    LX *n = lx_size(a, idx[0]->space->extent), *next = lop(b, OP_MIN, lop(b, OP_ADD, level_find(b, idx[0]), I64(AHEAD)), lop(b, OP_SUB, n, I64(1)));
+    level_push(b, LV_LOOP);                                  /* a level of its own: the index has another value in it */
+    level_bind(b->level, a, idx[0], let(b, next, "ahead"));
+    for (int k = 0; k < p.n; k++) {
+        Value *from = p.read[k]->u.read.v;
+        LX *sub[8];
+        int64_t row = 0;
+        ext_is_const(from->axis[from->rank - 1]->extent, &row);
+        for (int q = 0; q < from->rank - 1; q++) sub[q] = lower_i64(b, p.read[k]->u.read.idx[q]);
+        int step = LINE / dtype_bytes(from->dt);
+        for (int at = 0; at < MOST_LINES && (!at || at * step < row); at++) {
+            sub[from->rank - 1] = I64(at * step);
+            LS *s = stmt(b, LS_PREFETCH);
+            s->buf = l->place[from->id].buf, s->index = flat_position(b, from, sub, &l->place[from->id]);
+        }
+    }
+    Block in = b->level->block;
+    b->level = b->level->up;
+    for (int j = 0; j < in.n; j++) vec_add(a, b->level->block, in.at[j]);
+}
 static void items_only(Build *b, Value *v, Index **idx, X *expr) {
     if (v->rank) bind_axes(b, v->rank, idx, lx_var(b->l->a, b->k->item));
+    prefetch_items(b, v, idx, expr);
     finish_equation(b, v, idx, expr);
 }
 
@@ -63,7 +146,7 @@ static void untiled(Build *b, Node *n) {
     if (!sums && last && long_space(last)) {
         b->k->extent = ext_op(a, EXT_MUL, product_of(b->l, v->axis, 0, v->rank - 1), ext_op(a, EXT_CEILDIV, last->extent, ext_const(a, PIECE)));
         lanes_in_pieces(b, v, idx, expr);
-    } else if (v->rank > (sums ? 1 : 0) && !few(last)) {
+    } else if (v->rank > (sums ? 1 : 0) && lanes_pay(n)) {
         b->k->extent = product_of(b->l, v->axis, 0, v->rank - 1);
         lanes_last(b, v, idx, expr);
     } else items_only(b, v, idx, expr);

@@ -128,6 +128,7 @@ bool lower_compute(Lower *l, Node *n);
 bool few(const Space *s);                                  /* known to have so few elements that lanes do not pay */
 Kernel *kernel_of(Lower *l, const Node *n, Ext *extent);
 void finish_equation(Build *b, Value *v, Index **idx, X *expr);
+bool lanes_pay(const Node *n);                             /* along the last axis of an equation */
 bool lower_recur(Lower *l, Node *n);
 bool lower_transform(Lower *l, Node *n);
 bool lower_select(Lower *l, Node *n);

@@ -193,6 +193,31 @@ static void loop_solve(Run *r, Axis *ax, int k) {
     b->level = b->level->up;
     for (int j = 0; j < in.n; j++) vec_add(a, b->level->block, in.at[j]);
 }
+/* Lanes go along what lies side by side in memory: the index that is the last subscript of most reads comes outermost, if the loops are free. */
+typedef struct Last { const Index *index; int reads; } Last;
+static bool see_last(X *e, void *data) {
+    Last *p = data;
+    if (e->k == X_READ && e->u.read.v->rank) {
+        X *sub = e->u.read.idx[e->u.read.v->rank - 1];
+        p->reads += sub->k == X_INDEX && sub->u.index == p->index;
+    }
+    return true;
+}
+static void lanes_along_memory(Run *r) {
+    int best = 0, most = -1;
+    for (int k = 0; k < r->order.n; k++) {
+        Axis *ax = &r->order.axis[k];
+        if (ax->mode != AX_ALL || ax->bound.n || ax->guard.n) return;
+        Last p = { ax->index, 0 };
+        int64_t n;
+        x_walk(r->x->u.reduce.body, see_last, &p);
+        if (ext_is_const(ax->index->space->extent, &n) && n < 16) p.reads = 0;
+        if (p.reads > most) most = p.reads, best = k;
+    }
+    Axis first = r->order.axis[best];
+    for (int k = best; k > 0; k--) r->order.axis[k] = r->order.axis[k - 1];
+    r->order.axis[0] = first;
+}
 /* Outside all lanes, the outermost loop may use them. */
 static bool can_lane(Run *r, int k) {
     Build *b = r->b;
@@ -272,6 +297,22 @@ static Pair result_of(Run *r) {
     return (Pair){ let(b, lx_select(a, lx_var(a, r->v->found), v.re, o.re), reduce_name[op]), NULL };
 }
 
+/* sum(j) a[j] * sum(k) B[j, k] * c[k]  ->  sum(j, k) a[j] * B[j, k] * c[k]: where lanes go along the sum, one accumulator per lane beats one sum
+ * per step.  NULL: it isn't of that form. */
+static X *product_with(Arena *a, X *e, X **inner) {           /* the product without its one inner sum, which is left in *inner */
+    if (e->k == X_REDUCE && e->u.reduce.op == R_SUM && !e->u.reduce.n_cond && !*inner) { *inner = e; return e->u.reduce.body; }
+    if (e->k != X_OP || e->u.op.op != OP_MUL || dtype_is_complex(e->dt)) return has_reduce(e) ? NULL : e;
+    X *p = product_with(a, e->u.op.arg[0], inner), *q = p ? product_with(a, e->u.op.arg[1], inner) : NULL;
+    return q ? x_op(a, OP_MUL, p, q) : NULL;
+}
+static X *one_sum(Arena *a, X *x) {
+    X *inner = NULL, *body = x->u.reduce.op == R_SUM && !x->u.reduce.n_cond ? product_with(a, x->u.reduce.body, &inner) : NULL;
+    int n = x->u.reduce.n + (inner ? inner->u.reduce.n : 0);
+    if (!body || !inner || n > 16 || inner->u.reduce.acc != x->u.reduce.acc || !dtype_is_float(x->u.reduce.acc)) return NULL;
+    Index *idx[16];
+    for (int k = 0; k < n; k++) idx[k] = k < x->u.reduce.n ? x->u.reduce.idx[k] : inner->u.reduce.idx[k - x->u.reduce.n];
+    return x_reduce(a, R_SUM, n, idx, 0, NULL, body, NULL, x->u.reduce.acc);
+}
 /* All rows of the tile can go through one loop: nothing that shapes the loops differs between them. */
 bool rows_share_loops(const Tile *t, X *x) {
     ReduceOp op = x->u.reduce.op;
@@ -282,11 +323,14 @@ Pair lower_reduce(Build *b, X *x) {
     Arena *a = b->l->a;
     for (Level *v = b->level; v; v = v->up)
         for (int k = 0; k < v->memo.n; k++) if ((!v->memo.at[k].path || v->memo.at[k].path == b->path) && (v->memo.at[k].row < 0 || v->memo.at[k].row == b->row) && x_equal(v->memo.at[k].x, x)) return v->memo.at[k].value;
+    X *joined = b->blocked && !lane_index(b) && b->l->machine ? one_sum(a, x) : NULL, *whole = x;
+    if (joined) x = joined;
     Run r = { .b = b, .x = x };
     ReduceOp op = x->u.reduce.op;
     r.acc = op == R_ANY || op == R_ALL ? DT_BOOL : op == R_ARGMIN || op == R_ARGMAX || x->u.reduce.acc == DT_NONE ? x->u.reduce.body->dt : x->u.reduce.acc;
     if (dtype_is_complex(x->u.reduce.body->dt) && !dtype_is_complex(r.acc)) r.acc = dtype_complex_of(r.acc);
     if (!reduce_order(b->l, x, &r.order)) return zero_pair(b, x->dt);
+    if (b->blocked && r.order.n > 1) lanes_along_memory(&r);
     Level *save = b->level, *home = home_of(b, x);
     Path *path = b->path;
     if (path && !is_safe(x)) home = save;
@@ -320,7 +364,7 @@ Pair lower_reduce(Build *b, X *x) {
         r.v = &r.row[k];
         if (r.rows > 1) b->row = k;
         Pair v = result_of(&r);
-        vec_add(a, home->memo, (Memo){ x, guard ? path : NULL, v, r.rows > 1 ? k : row });
+        vec_add(a, home->memo, (Memo){ whole, guard ? path : NULL, v, r.rows > 1 ? k : row });
         if (r.rows == 1 || k == here) result = v;
     }
     b->row = here;

@@ -186,7 +186,7 @@ Buf *tile_list(Lower *l, const char *name, Ext *n, int rows, int n_keys, Buf *co
 bool tile_plan(Lower *l, Node *n, TilePlan *p, int *axis) {
     Value *v = n->result[0];
     *p = (TilePlan){ .l = l, .n = n, .expr = n->u.compute.expr };
-    if (!l->machine || v->rank < 2 || dtype_is_complex(v->dt) || few(v->axis[v->rank - 1]) || in_bind(v) || !has_reduce(p->expr)) return false;
+    if (!l->machine || v->rank < 2 || dtype_is_complex(v->dt) || !lanes_pay(n) || in_bind(v) || !has_reduce(p->expr)) return false;
     p->lane = n->u.compute.idx[v->rank - 1];
     *axis = choose_axis(p);
     return *axis >= 0 && tile_size(p, v->axis[*axis]);
