@@ -364,5 +364,6 @@ File *parse_file(Context *cx, int source) {
     r.file = NEW(cx->arena, File);
     r.file->source = source;
     int failed = pigeon_yyparse(&r);
+    tree_finish(&r);
     return errors || failed || r.errors ? NULL : r.file;
 }

@@ -33,7 +33,10 @@ static Diag *add(Context *cx, DiagId id, DiagSeverity s, Loc loc, const char *fm
     for (int k = n > 200 ? n - 200 : 0; k < n; k++) {                  /* repetitions stand near each other; a bound keeps many errors quick */
         Diag *o = cx->diag.at[k];
         bool once = o->loc.col == loc.col || id == D_UNBOUND_INDEX;    /* and a name that is wrong several times on a line, too */
-        if (o->id == id && o->loc.file == loc.file && o->loc.line == loc.line && once && !strcmp(o->text, d->text)) return d;
+        if (o->id == id && o->loc.file == loc.file && o->loc.line == loc.line && once && !strcmp(o->text, d->text)) {
+            cx->n_errors += s == DIAG_ERROR;                            /* not said again, but who asks must know */
+            return d;
+        }
     }
     if (s == DIAG_ERROR) cx->n_errors++;
     vec_add(cx->arena, cx->diag, d);

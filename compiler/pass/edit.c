@@ -75,5 +75,5 @@ void program_sort(Program *p) {
             }
         }
     }
-    memcpy(p->node.at, s->order.at, sizeof *p->node.at * (size_t)p->node.n);
+    if (p->node.n) memcpy(p->node.at, s->order.at, sizeof *p->node.at * (size_t)p->node.n);
 }

@@ -285,7 +285,7 @@ void derive_graph(Sema *s, Scope *c, Stmt *st) {
     Bind *q = st->expr.n && st->expr.at[0]->kind == E_NAME ? scope_find(c, st->expr.at[0]->name.s) : NULL;
     if (!q || q->kind != B_GRAPH) {
         if (!q && st->expr.n && st->expr.at[0]->kind == E_NAME) unknown_name(&e, st->expr.at[0]->name);
-        else if (!q || q->kind != B_POISON) diag_error(s->cx, D_BAD_DECLARATION, st->loc, "`%s` is made from a graph", st->name.s);
+        else if (!q || q->kind != B_POISON) diag_help(diag_error(s->cx, D_BAD_DECLARATION, st->loc, "`%s` is made from a graph", st->name.s), "reverse(g), self_loops(g), or g where etype = 3");
         scope_add(s, c, st->name, B_POISON);
         return;
     }

@@ -306,7 +306,13 @@ static X *type_name(Env *e, Expr *x) {
     if (!b && !strcmp(n, "inf")) return x_real(s->a, INFINITY, s->real);
     if (b && b->kind == B_CONST) {
         Env up = env_of(s, b->scope);
+        for (int k = 0; k < s->active_const.n; k++) if (s->active_const.at[k] == b->expr) {
+            diag_note(diag_error(s->cx, D_CYCLE, x->loc, "constant `%s` is needed for itself", n), b->loc, "it is declared here");
+            return NULL;
+        }
+        vec_add(s->a, s->active_const, b->expr);
         X *v = unrolled(s, x->loc) ? type_expr(&up, b->expr) : NULL;
+        s->active_const.n--;
         return v && b->declared && b->declared->dtype ? coerce(e, v, dtype_from_name(b->declared->dtype), b->expr->loc) : v;
     }
     if (b && b->kind == B_INDEX) {
@@ -328,7 +334,7 @@ static X *type_name(Env *e, Expr *x) {
 static X *type_any(Env *e, Expr *x);
 /* Expressions are bounded in height by the parser, but lets stand in lets. */
 X *type_expr(Env *e, Expr *x) {
-    enum { DEEPEST = 8000 };
+    enum { DEEPEST = 3000 };
     X *r = NULL;
     if (++e->s->level < DEEPEST) r = type_any(e, x);
     else diag_help(diag_error(e->s->cx, D_NESTING, x->loc, "functions or constants need each other too deeply here"), "name a part of it by an equation of its own");

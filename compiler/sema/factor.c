@@ -46,7 +46,7 @@ static bool open_factor(Env *outer, Expr *x, Factor *f) {
     for (int k = 0; k < n[0]; k++) if (free_[0][k] != f->i && free_[0][k] != f->j) f->batch[f->n_batch++] = free_[0][k];
     for (int k = 0; k < n[1]; k++) {                             /* the right side: its last own index is the column */
         Index *q = free_[1][k];
-        if (q == f->j) { diag_error(s->cx, D_BAD_FACTOR, x->arg.at[1]->loc, "the right side of `%s` has rows `%s`, no `%s`", x->name.s, f->i->name, f->j->name); return false; }
+        if (q == f->j) { diag_help(diag_error(s->cx, D_BAD_FACTOR, x->arg.at[1]->loc, "the right side of `%s` has rows `%s`, no `%s`", x->name.s, f->i->name, f->j->name), "A[%s, %s] x[%s] = b[%s]: write b[.., %s, ..]", f->i->name, f->j->name, f->j->name, f->i->name, f->i->name); return false; }
         bool have = q == f->i;
         for (int j = 0; j < f->n_batch; j++) have |= f->batch[j] == q;
         if (have) continue;

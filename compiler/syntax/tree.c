@@ -1,6 +1,7 @@
 /* tree.c - the actions of grammar/pigeon.y: nodes of the syntax tree, and what the grammar leaves to them: types have known names, indices of a
  * reduction are names, expressions are not higher than what walks them can recurse. */
 #include "syntax/tree.h"
+#include <stdlib.h>
 #include <string.h>
 
 enum { MAX_HEIGHT = 1000 };
@@ -231,6 +232,30 @@ void tree_model(Reader *r, bool is_update, const Token *name, ModelArgs *args, S
     TAKE(m->arg, args);
     TAKE(m->body, body);
     vec_add(r->a, r->file->model, m);
+}
+/* A file names each model, and each constant, size and function at its top, once. */
+static int by_name(const void *pa, const void *pb) {
+    const Name *a = pa, *b = pb;
+    if (a->s != b->s) return (uintptr_t)a->s < (uintptr_t)b->s ? -1 : 1;
+    return a->loc.line != b->loc.line ? a->loc.line - b->loc.line : a->loc.col - b->loc.col;
+}
+static void once(Reader *r, Names *n, const char *what) {
+    if (n->n) qsort(n->at, (size_t)n->n, sizeof *n->at, by_name);
+    for (int k = 1; k < n->n; k++) if (n->at[k].s == n->at[k - 1].s) {
+        diag_note(diag_error(r->cx, D_DUPLICATE_NAME, n->at[k].loc, "%s `%s` is declared already", what, n->at[k].s), n->at[k - 1].loc, "here");
+        r->errors++;
+    }
+}
+void tree_finish(Reader *r) {
+    Names model = { 0 }, top = { 0 };
+    for (int k = 0; k < r->file->model.n; k++) vec_add(r->a, model, r->file->model.at[k]->name);
+    for (int k = 0; k < r->file->top.n; k++) {
+        const Stmt *s = r->file->top.at[k];
+        if (s->kind == S_LET) vec_add(r->a, top, s->name);
+        for (int j = 0; j < s->decl.n; j++) vec_add(r->a, top, s->decl.at[j].name);
+    }
+    once(r, &model, "model");
+    once(r, &top, "name");
 }
 void tree_top(Reader *r, Stmt *s) {
     if (!s) return;                                                 /* its head was wrong */

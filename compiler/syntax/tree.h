@@ -64,4 +64,5 @@ Stmt *tree_space(Reader *r, const Token *name, const Token *form, Exprs *maps, B
 Stmt *tree_graph(Reader *r, const Token *name, const char *word, Loc word_at, Expr *a, Expr *b, Loc at);
 void tree_model(Reader *r, bool is_update, const Token *name, ModelArgs *args, Stmts *body, Loc at);
 void tree_top(Reader *r, Stmt *s);
+void tree_finish(Reader *r);                                     /* what can be said when the whole file is read */
 #endif
