@@ -12,7 +12,7 @@ static bool among(Index *const *set, int n, const Index *i) {
     return false;
 }
 static bool is_map_read(const X *e) {
-    if (e->k != X_READ || !e->u.read.v->target || !e->u.read.v->rank) return false;
+    if (e->k != X_READ || !e->u.read.v->target || !e->space || !e->u.read.v->rank) return false;      /* f(i) + 0 is a number, no position */
     for (int k = 0; k < e->u.read.v->rank; k++) if (e->u.read.bnd[k] != BND_NONE) return false;
     return true;
 }

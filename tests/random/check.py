@@ -72,15 +72,30 @@ class Checker:
                 return f
         if only in self.executors or (only is None and self.executors):
             names = [only] if only else self.executors
-            args += told + ["--verify", "-O%d" % self.level, "--executor"]
-            code, out, error = self.run(["run"] + args + [",".join(names)])
+            how = ["run"] + args + told + ["--verify", "-O%d" % self.level, "--executor"]
+            code, out, error = self.run(how + [",".join(names)])
             if code and len(names) > 1:                      # whose fault is it
                 for ex in names:
-                    one, out, text = self.run(["run"] + args + [ex])
+                    one, out, text = self.run(how + [ex])
                     if one:
                         return Failure(ex, kind_of(one, text), text)
             if code:
                 return Failure(names[0], kind_of(code, error), error)
+        if want("threads") and "cpu" in self.executors and self.level == 0:
+            return self.threads(args + told + ["-O0"])
+        return None
+
+    def threads(self, args):
+        """the same bits for any number of threads"""
+        got = []
+        for n in ("1", "3"):
+            code, out, error = self.run(["run"] + args + ["--executor", "cpu", "--threads", n, "--outputs", "threads.npz"])
+            if code:
+                return Failure("threads", kind_of(code, error), error)
+            got.append(read_npz(os.path.join(self.folder, "threads.npz")))
+        for name in got[0]:
+            if repr(got[0][name]) != repr(got[1][name]):     # as text: NaN is NaN
+                return Failure("threads", "differs", "output %s differs between 1 and 3 threads" % name)
         return None
 
     def round_trip(self, args):
