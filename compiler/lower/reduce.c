@@ -170,8 +170,10 @@ static void loop_rows(Run *r, Axis *ax, int k) {
     Var *at = var_new(b, arena_printf(a, "%s_at", ax->index->name), DT_I64, false);
     level_push(b, LV_LOOP);
     prefetch_rows(r, ax, lx_var(a, at));
-    LX *i = let(b, lx_cast(a, lx_load(a, ax->rows->items, lx_var(a, at), NULL), DT_I64), ax->index->name);
-    level_bind(b->level, a, ax->index, i);
+    ReduceOp op = r->x->u.reduce.op;                          /* one condition is the fibre's own: a count needs no elements, an argmax does */
+    int uses = 2 * (x_uses_index(r->x->u.reduce.body, ax->index) || op == R_ARGMIN || op == R_ARGMAX);
+    for (int c = 0; c < r->x->u.reduce.n_cond; c++) uses += x_uses_index(r->x->u.reduce.cond[c], ax->index);
+    if (uses > 1) level_bind(b->level, a, ax->index, let(b, lx_cast(a, lx_load(a, ax->rows->items, lx_var(a, at), NULL), DT_I64), ax->index->name));
     guarded(r, ax->guard.n, ax->guard.at, k + 1);
     level_pop_for(b, at, lo, hi, LOOP_SERIAL);
 }
