@@ -47,9 +47,6 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
 BUILD = os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else "build")
 PIGEONC = os.path.join(BUILD, "pigeonc")
-# memory that can't be had is an answer of its own under sanitizers too
-for options in ("ASAN_OPTIONS", "TSAN_OPTIONS"):
-    os.environ.setdefault(options, "allocator_may_return_null=1")
 counts = {"passed": 0, "failed": 0, "skipped": 0}
 lock = threading.Lock()
 cuda_lock = threading.Lock()
