@@ -1,7 +1,8 @@
 /* verify.c - outputs of an executor against the reference interpreter's.
  *
  * The interpreter works in f64 on the same numbers, rounded to the declared types. An error is measured against the output's scale,
- * max(1, largest finite |reference|); the tolerance is that of the coarsest real type among the values the output is computed from.
+ * max(1, largest finite |reference|); the tolerance is that of the coarsest real type among the values and the parts of expressions that
+ * the output is computed from.
  * Integers and bools must be equal; a NaN equals a NaN, an infinity itself. */
 #include "tool/exec.h"
 #include "pass/pass.h"
@@ -20,11 +21,20 @@ static double tolerance_of(Dtype t) {
 }
 typedef struct Coarse { double *by_value, most; } Coarse;
 static void use(Value *v, void *data) { Coarse *c = data; if (c->by_value[v->id] > c->most) c->most = c->by_value[v->id]; }
-static void visit(const Node *n, Coarse *c) {
+/* what is computed in an expression is rounded to its type, though it may never be stored; reads are not, nor are constants like 0.5 */
+static bool rounds(X *e, void *data) {
+    Coarse *c = data;
+    bool exact = (e->k == X_REAL || e->k == X_COMPLEX) && (double)(float)e->u.c.re == e->u.c.re && (e->k == X_REAL || (double)(float)e->u.c.im == e->u.c.im);
+    if (e->k != X_READ && !exact && tolerance_of(e->dt) > c->most) c->most = tolerance_of(e->dt);
+    return true;
+}
+static void expression(X *e, void *data) { if (e) x_walk(e, rounds, data); }
+static void visit(Node *n, Coarse *c) {
     bool given = n->kind == N_INPUT || n->kind == N_PARAM || n->kind == N_CONST;             /* exact, whatever its type */
     for (int k = 0; n->kind == N_ITERATE && k < n->u.iterate.body.n; k++) visit(n->u.iterate.body.at[k], c);
     c->most = 0;
     node_each_use(n, use, c);
+    node_each_expr(n, expression, c);
     for (int k = 0; n->kind == N_ITERATE && k < n->u.iterate.n; k++) use(n->u.iterate.next[k], c);
     for (int k = 0; k < n->n_result && !given; k++) {
         double own = tolerance_of(n->result[k]->dt);

@@ -162,6 +162,17 @@ static void print_for_head(Printer *p, const LS *s, bool spread) {
     w->indent++;
     add_fact(p, s->var, s->lo, true);
 }
+/* An innermost loop whose rounds read what others wrote.  Such loops gain nothing from vectors, and gcc 12 gets guarded reads in them wrong
+ * (-O3 -mavx2 -fno-trapping-math: groups of masked loads), so the text keeps its vectorizer away. */
+static bool in_order(const Printer *p, const LS *s) {
+    bool both = false;
+    if (s->loop == LOOP_LANE || p->on_device) return false;
+    for (int k = 0; k < s->body.n; k++) if (s->body.at[k]->k == LS_FOR) return false;
+    bool *read = NEWN(p->arena, bool, buffers(p)), *written = NEWN(p->arena, bool, buffers(p));
+    block_touches(&s->body, read, written);
+    for (size_t k = 0; k < buffers(p); k++) both |= read[k] && written[k];
+    return both;
+}
 static void end_braces(Printer *p) {
     p->w->indent--;
     put(p->w, "}\n");
@@ -191,6 +202,7 @@ static void print_block(Printer *p, const Block *b) {
         switch (s->k) {
         case LS_FOR:
             print_for_head(p, s, false);
+            if (in_order(p, s)) put(p->w, "PGN_IN_ORDER;\n");
             print_block(p, &s->body);
             end_braces(p);
             break;

@@ -25,6 +25,13 @@
 #define PGN_LANES
 #endif
 
+/* In a loop whose iterations depend on one another through memory. */
+#if defined(__GNUC__) && !defined(__clang__) && !defined(__CUDACC__)
+#define PGN_IN_ORDER __asm__ volatile("" ::: "memory")
+#else
+#define PGN_IN_ORDER ((void)0)
+#endif
+
 #if defined(__GNUC__) && !defined(__CUDACC__)
 #define PGN_PREFETCH(p) __builtin_prefetch(p)
 #else
