@@ -70,7 +70,8 @@ class Reals(Exprs):
     def reduction(self, op, head, body, dt, mag, ex, acc="", other=None):
         text, cond = head
         t = op + "(" + text + ")" + acc + " %s"
-        kids, lv, own = list(cond) + [body], [AND] * len(cond) + [HEAD], HEAD
+        own = NOT if op in ("any", "all") else HEAD          # these take in a comparison
+        kids, lv = list(cond) + [body], [AND] * len(cond) + [own]
         if other is not None:
             t, kids, lv, own = t + " else %s", kids + [other], lv[:-1] + [CLOSED + MUL, HEAD], IF      # no reduction inside takes the `else`
         return E(t, dt, own, kids, lv, mag, ex)

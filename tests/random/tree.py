@@ -51,7 +51,7 @@ class E:
         for kid, lv in zip(self.kids, self.lv):
             s = kid.text()
             # the body of a reduction does not begin with a sign: `max(a, b) - c` is a difference
-            out.append(s if fits(kid, lv) and not (lv in (HEAD, CLOSED + MUL) and s[0] in "-~" and self.own in (HEAD, IF)) else "(" + s + ")")
+            out.append(s if fits(kid, lv) and not (lv in (HEAD, CLOSED + MUL, NOT) and s[0] in "-~" and self.own in (HEAD, IF, NOT)) else "(" + s + ")")
         return self.t % tuple(out)
 
     def copy(self):
@@ -114,7 +114,7 @@ class Body:
         text = {}
         for s in self.stmts:
             for d in s.defs:
-                text[d.name] = s.text()
+                text[d.name] = text.get(d.name, "") + " " + s.text()
         for i in self.inputs:
             text[i.tensor.name] = i.text()
         for n, s in self.index.items():
