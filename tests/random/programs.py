@@ -97,14 +97,14 @@ def main():
         return 0
     start, passed, failed, late = time.time(), 0, 0, 0
     last = args.first + args.programs
-    todo = [args.seed.split(",")] if args.seed else [list(range(k, min(k + args.batch, last))) for k in range(args.first, last, args.batch)]
+    batches = [args.seed.split(",")] if args.seed else [list(range(k, min(k + args.batch, last))) for k in range(args.first, last, args.batch)]
 
     def work(seeds):
         if args.seconds and time.time() - start > args.seconds:
             return None
         return run_batch(pigeonc, seeds, executors, args.build, args.keep, not args.no_shrink)
     with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
-        for result in pool.map(work, todo):
+        for result in pool.map(work, batches):
             if result is None:
                 late += 1
                 continue

@@ -121,13 +121,13 @@ class Body:
             text[n] = s.text
         for n, s in self.decls:
             text[n] = text.get(n, "") + " " + s
-        seen, todo = set(), [o for o in self.outs]
-        while todo:
-            n = todo.pop()
+        seen, unseen = set(), [o for o in self.outs]
+        while unseen:
+            n = unseen.pop()
             if n in seen:
                 continue
             seen.add(n)
-            todo += WORD.findall(text.get(n, ""))
+            unseen += WORD.findall(text.get(n, ""))
         return seen
 
     def text(self, name, indent="  ", prune=False):
