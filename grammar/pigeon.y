@@ -45,7 +45,7 @@ static void pigeon_yyerror(Loc *at, Reader *r, const char *text);
 %token <t> SELECT "a selection" GRAD "a derivative"
 %token <t> USE "`use`" MODEL "`model`" DIM "`dim`" SEQ "`seq`" GRID "`grid`" GRAPH "`graph`" SPACE "`space`" MODES "`modes`" INDEX "`index`"
 %token <t> INPUT "`input`" PARAM "`param`" CONST "`const`" MAP "`map`" LET "`let`" OUTPUT "`output`" REPEAT "`repeat`" ITERATE "`iterate`" SCHEDULE "`schedule`"
-%token <t> STATE "`state`" TERM "the end of the line" STRAY "`{` that begins no body"
+%token <t> STATE "`state`" TERM "the end of the line" STRAY "`{` that begins no body" BODY "a body"
 
 %left BAR
 %left HAT
@@ -73,11 +73,12 @@ static void pigeon_yyerror(Loc *at, Reader *r, const char *text);
 %type <ma> marg
 %type <t> mulop dtype_opt acc family edge_opt
 %%
-file: top;
+file: top
+  | BODY block                          { r->body = $2; };      /* of one model, by model_read */
 top: %empty
   | top TERM
   | top error TERM                      { yyerrok; }
-  | top USE STRING TERM                 { Use u = { $3->s, loc_join(@2, @3) }; vec_add(r->a, r->file->use, u); }
+  | top USE STRING TERM                 { Use u = { .path = $3->s, .loc = loc_join(@2, @3) }; vec_add(r->a, r->file->use, u); }
   | top simple TERM                     { tree_top(r, $2); }
   | top compound                        { tree_top(r, $2); }
   | top MODEL NAME LPAREN margs RPAREN block { tree_model(r, $2->s[0] == 'u', $3, $5, $7, loc_join(@2, @6)); }
@@ -332,6 +333,8 @@ static int yyreport_syntax_error(const yypcontext_t *c, Reader *r) {
 static int pigeon_yylex(PIGEON_YYSTYPE *v, Loc *at, Reader *r) {
     Token *t = &r->t.at[r->p];
     v->t = t, *at = t->loc, r->at = r->p;
+    if (r->end && r->p == r->begin && !r->begun) return r->begun = true, PIGEON_BODY;
+    if (r->end && r->p > r->end) return PIGEON_END;
     if (r->errors > MAX_ERRORS && t->kind != PIGEON_END) {
         tree_error(r, t->loc, "so many errors: the rest of the file was not read");
         r->at = r->p = r->t.n - 1;
@@ -343,6 +346,7 @@ static int pigeon_yylex(PIGEON_YYSTYPE *v, Loc *at, Reader *r) {
     }
     if (t->kind != PIGEON_END) r->p++;
     if (t->kind == PIGEON_STRAY && t->match >= 0) r->p = t->match + 1, r->after_stray = true;
+    if (r->used && t->kind == PIGEON_LBRACE && t->inside < 0 && t->match >= 0) r->unread = r->at, r->p = t->match;
     if (t->kind == PIGEON_SCHEDULE) {                              /* kept as text */
         const Token *b = t;
         while (b->kind != PIGEON_LBRACE && b->kind != PIGEON_TERM && b->kind != PIGEON_END) b++;
@@ -356,14 +360,28 @@ static int pigeon_yylex(PIGEON_YYSTYPE *v, Loc *at, Reader *r) {
     return t->kind;
 }
 
-File *parse_file(Context *cx, int source) {
-    Reader r = { .cx = cx, .a = cx->arena };
+static File *parse(Context *cx, int source, bool used) {
+    Reader r = { .cx = cx, .a = cx->arena, .used = used };
     int errors = lex(cx, source, &r.t);
     if (errors < 0) return NULL;
+    r.used &= !errors;                                             /* mended brackets: every body is looked at */
     words_classify(cx, &r.t);
     r.file = NEW(cx->arena, File);
     r.file->source = source;
     int failed = pigeon_yyparse(&r);
     tree_finish(&r);
     return errors || failed || r.errors ? NULL : r.file;
+}
+File *parse_file(Context *cx, int source) { return parse(cx, source, false); }
+File *parse_used(Context *cx, int source) { return parse(cx, source, true); }
+bool model_read(Context *cx, Model *m) {
+    struct Unread *u = m->unread;
+    if (!u) return !m->broken;
+    Reader r = { .cx = cx, .a = cx->arena, .file = u->file, .p = u->at, .begin = u->at, .end = u->t.at[u->at].match };
+    memcpy(&r.t, &u->t, sizeof r.t);
+    m->unread = NULL;
+    m->broken = pigeon_yyparse(&r) || r.errors;
+    Stmts *body = r.body;
+    if (!m->broken) TAKE(m->body, body);
+    return !m->broken;
 }

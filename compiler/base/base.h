@@ -46,7 +46,8 @@ typedef struct Source {                /* one file that was read */
     const char *path;                  /* as the user named it; "-" is standard input */
     const char *text;                  /* NUL-terminated copy */
     size_t length;
-    void *tree;                        /* its syntax tree, once it was parsed for `use` */
+    uint64_t device, inode;            /* of a file on disk: one file has many paths; 0 for other text */
+    void *tree;                        /* its syntax tree, once it was parsed */
 } Source;
 
 typedef struct Loc {                   /* a span of a source; line and column count from 1, columns in bytes */
@@ -62,6 +63,7 @@ typedef struct Context {
     VEC(Diag *) diag;
     int n_errors;
     struct Interned *interned;         /* private to context.c */
+    int walks;                         /* searches through files that use each other: see sema/scope.c */
     const char *std_dir;               /* where  use "std/nn.pgn"  looks after the importing file's folder */
 } Context;
 

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 struct Interned { size_t n, cap; struct { uint64_t hash; const char *s; size_t len; } *at; };
 
@@ -48,7 +49,7 @@ Loc loc_join(Loc a, Loc b) {
 }
 
 int source_from_text(Context *cx, const char *path, const char *text, size_t length) {
-    Source s = { intern(cx, path), arena_strndup(cx->arena, text, length), length, NULL };
+    Source s = { .path = intern(cx, path), .text = arena_strndup(cx->arena, text, length), .length = length };
     vec_add(cx->arena, cx->source, s);
     return cx->source.n - 1;
 }
@@ -81,6 +82,8 @@ int source_read(Context *cx, const char *path, Loc from) {
     }
     bool failed = !text || ferror(f);
     int error = errno;
+    struct stat st;
+    bool known = !std && !fstat(fileno(f), &st);
     if (!std) fclose(f);
     int id = -1;
     if (failed) diag_error(cx, D_FILE_NOT_FOUND, from, "`%s` can't be read: %s", path, strerror(error));
@@ -88,6 +91,7 @@ int source_read(Context *cx, const char *path, Loc from) {
     else {
         size_t bad = bad_text((const unsigned char *)text, n);
         id = source_from_text(cx, path, text, n);
+        if (known) cx->source.at[id].device = (uint64_t)st.st_dev, cx->source.at[id].inode = (uint64_t)st.st_ino;
         if (bad < n) {
             Loc at = { id, 1, 1, 1, 2 };
             for (size_t k = 0; k < bad; k++) if (text[k] == '\n') at.line++, at.col = 1; else at.col++;

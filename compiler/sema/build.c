@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static const Fixed *fixed(Sema *s, const char *name) {
     for (int k = 0; k < s->n_fixed; k++) if (!strcmp(s->fixed[k].name, name)) { s->fixed_used[k] = true; return &s->fixed[k]; }
@@ -42,28 +43,38 @@ void add_graph(Sema *s, Scope *c, ModelArg *m) {
     vec_add(s->a, s->p->graph, g);
     scope_add(s, c, m->name, B_GRAPH)->graph = g;
 }
-/* A file is read and parsed once, however many models use it. */
-static File *tree_of(Context *cx, const char *path, Loc from) {
-    for (int k = 0; k < cx->source.n; k++) if (cx->source.at[k].tree && !strcmp(cx->source.at[k].path, path)) return cx->source.at[k].tree;
+/* A file is read and parsed once, by whatever paths and however many models use it; NULL after diagnostics or, if `probe`, when there is none. */
+static File *tree_of(Context *cx, const char *path, Loc from, bool probe) {
+    struct stat st;
+    bool there = !stat(path, &st);
+    if (!there && probe) return NULL;
+    for (int k = 0; there && k < cx->source.n; k++) {
+        const Source *have = &cx->source.at[k];
+        if (have->tree && have->inode && have->inode == (uint64_t)st.st_ino && have->device == (uint64_t)st.st_dev) return have->tree;
+    }
     int source = source_read(cx, path, from);
-    File *f = source < 0 ? NULL : parse_file(cx, source);
+    File *f = source < 0 ? NULL : parse_used(cx, source);
+    if (!f && source >= 0) f = NEW(cx->arena, File), f->source = source;      /* said once */
     if (f) cx->source.at[source].tree = f;
     return f;
 }
-static void load_uses(Sema *s, File *f) {
+static bool is_loaded(const Sema *s, const File *f) {
+    for (int k = 0; k < s->file.n; k++) if (s->file.at[k] == f) return true;
+    return false;
+}
+/* f and what it uses, each once: files may use each other in a circle. */
+static void load(Sema *s, File *f) {
+    if (is_loaded(s, f)) return;
+    vec_add(s->a, s->file, f);
     for (int k = 0; k < f->use.n; k++) {
-        bool have = false;
-        for (int j = 0; j < s->file.n; j++) have |= s->file_path.at[j] == f->use.at[k].path;
-        if (have) continue;
-        const char *own = s->cx->source.at[f->source].path, *slash = strrchr(own, '/'), *path = f->use.at[k].path;
-        const char *near = slash ? arena_printf(s->a, "%.*s/%s", (int)(slash - own), own, path) : path;
-        FILE *t = fopen(near, "r");
-        if (t) fclose(t); else near = arena_printf(s->a, "%s/%s", s->cx->std_dir, path);
-        File *g = tree_of(s->cx, near, f->use.at[k].loc);
-        if (!g) g = NEW(s->a, File), g->source = f->source;
-        vec_add(s->a, s->file, g);
-        vec_add(s->a, s->file_path, path);
-        load_uses(s, g);
+        Use *u = &f->use.at[k];
+        if (!u->file) {                                          /* beside the file that uses it, else in the library */
+            const char *own = s->cx->source.at[f->source].path, *slash = strrchr(own, '/');
+            u->file = tree_of(s->cx, slash ? arena_printf(s->a, "%.*s/%s", (int)(slash - own), own, u->path) : u->path, u->loc, true);
+            if (!u->file) u->file = tree_of(s->cx, arena_printf(s->a, "%s/%s", s->cx->std_dir, u->path), u->loc, false);
+            if (!u->file) u->file = NEW(s->a, File), u->file->source = f->source;
+        }
+        load(s, u->file);
     }
 }
 static void add_lets(Sema *s, Scope *c, File *f);
@@ -71,20 +82,11 @@ static void add_lets(Sema *s, Scope *c, File *f);
 Model *std_model(Sema *s, const char *name) {
     static const char *const file[] = { "std/nn.pgn", "std/graph.pgn", "std/operator.pgn", "std/mixer.pgn", "std/loss.pgn" };
     for (size_t k = 0; k < sizeof file / sizeof *file; k++) {
-        const char *path = intern(s->cx, file[k]);
-        File *f = NULL;
-        for (int j = 0; j < s->file.n; j++) if (s->file_path.at[j] == path) f = s->file.at[j];
-        if (!f) {
-            const char *full = arena_printf(s->a, "%s/%s", s->cx->std_dir, path);
-            FILE *t = fopen(full, "r");
-            if (!t) continue;
-            fclose(t);
-            if (!(f = tree_of(s->cx, full, NO_LOC))) continue;
-            vec_add(s->a, s->file, f);
-            vec_add(s->a, s->file_path, path);
-            load_uses(s, f);
-            if (s->top) add_lets(s, s->top, f);
-        }
+        File *f = tree_of(s->cx, arena_printf(s->a, "%s/%s", s->cx->std_dir, file[k]), NO_LOC, true);
+        if (!f) continue;
+        int from = s->file.n;
+        load(s, f);
+        for (int j = from; s->top && j < s->file.n; j++) add_lets(s, s->top, s->file.at[j]);
         Model *m = find_model(s, f, name);
         if (m) return m;
     }
@@ -104,8 +106,7 @@ static Program *build(Context *cx, File *f, Model *m, const Fixed *fix, int n_fi
     s->fixed_used = NEWN(s->a, bool, n_fix + 1);
     s->p = program_new(cx, m->name.s);
     s->p->loc = m->loc;
-    vec_add(s->a, s->file, f);
-    vec_add(s->a, s->file_path, (const char *)"");
+    cx->source.at[f->source].tree = f;                           /* a file that it uses may use it */
     const char *prelude = intern(cx, "std/prelude.pgn");
     if (m->is_update) { diag_error(cx, D_LATER_FEATURE, m->loc, "this version of the compiler has no update programs (`%s`)", m->name.s); return NULL; }
     Scope *top = NEW(s->a, Scope), *c = NEW(s->a, Scope);
@@ -113,8 +114,8 @@ static Program *build(Context *cx, File *f, Model *m, const Fixed *fix, int n_fi
     *c = (Scope){ .up = top, .file = f, .prefix = "", .model = m };
     s->top = top;
     add_lets(s, top, f);
-    add_lets(s, top, tree_of(cx, arena_printf(s->a, "%s/%s", cx->std_dir, prelude), NO_LOC));
-    load_uses(s, f);
+    add_lets(s, top, tree_of(cx, arena_printf(s->a, "%s/%s", cx->std_dir, prelude), NO_LOC, false));
+    load(s, f);
     for (int k = 1; k < s->file.n; k++) add_lets(s, top, s->file.at[k]);
     for (int k = 0; k < m->arg.n; k++) {
         ModelArg *g = &m->arg.at[k];

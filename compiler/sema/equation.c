@@ -448,7 +448,7 @@ Scope *instantiate(Env *e, Model *m, Expr *generic, Expr *args, const char *pref
         diag_note(diag_error(s->cx, D_RECURSIVE_MODEL, at, "model `%s` calls itself", m->name.s), m->loc, "it is declared here");
         return NULL;
     }
-    if (!unrolled(s, at)) return NULL;
+    if (!unrolled(s, at) || !model_read(s->cx, m)) return NULL;
     File *file = e->scope->file;
     for (int k = 0; k < s->file.n; k++) for (int j = 0; j < s->file.at[k]->model.n; j++) if (s->file.at[k]->model.at[j] == m) file = s->file.at[k];
     Scope *top = e->scope;

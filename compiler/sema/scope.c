@@ -253,12 +253,13 @@ const char *dotted(Sema *s, Scope *c, const char *name) {
     if (c->round) name = arena_printf(s->a, "%s.%s", name, c->round);
     return intern(s->cx, name);
 }
-Model *find_model(Sema *s, File *f, const char *name) {
+/* Seen in f: its own models first, then those of the files it uses, in order and depth first; each file is looked at once. */
+static Model *model_in(File *f, const char *name, int walk) {
+    if (f->walk == walk) return NULL;
+    f->walk = walk;
     for (int k = 0; k < f->model.n; k++) if (f->model.at[k]->name.s == name) return f->model.at[k];
-    for (int k = 0; k < f->use.n; k++)
-        for (int j = 0; j < s->file.n; j++) if (s->file_path.at[j] == f->use.at[k].path) {
-            Model *m = s->file.at[j] == f ? NULL : find_model(s, s->file.at[j], name);
-            if (m) return m;
-        }
-    return NULL;
+    Model *m = NULL;
+    for (int k = 0; k < f->use.n && !m; k++) if (f->use.at[k].file) m = model_in(f->use.at[k].file, name, walk);
+    return m;
 }
+Model *find_model(Sema *s, File *f, const char *name) { return model_in(f, name, ++s->cx->walks); }

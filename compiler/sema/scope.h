@@ -41,7 +41,7 @@ typedef struct Local { const char *name; Index *index; X *x; struct Local *up; }
 typedef struct Unique { int n; Value *key[8]; Value *pair; } Unique;
 typedef struct Sema {
     Context *cx; Arena *a; Program *p; Dtype real; const Fixed *fixed; int n_fixed; bool *fixed_used;
-    VEC(File *) file; VEC(const char *) file_path; File *prelude; int counter; Bind *none;
+    VEC(File *) file; File *prelude; int counter; Bind *none;
     VEC(Model *) active; VEC(Stmt *) active_let; VEC(Expr *) active_const;
     int level, unrolled;             /* of nested expressions; how many calls and rounds so far */
     Scope *top;                      /* names that every model sees */

@@ -129,13 +129,15 @@ typedef struct Model {
     bool is_update;                 /* update lion(p, g; lr, ...) */
     VEC(ModelArg) arg;
     VEC(Stmt *) body;
+    struct Unread *unread;          /* a body that no call has asked for yet: see model_read */
+    bool broken;                    /* the body was read and is wrong, which was said */
     Loc loc;
     int file;
 } Model;
 
-typedef struct Use { const char *path; Loc loc; } Use;
+typedef struct Use { const char *path; Loc loc; struct File *file; } Use;      /* file: once it was read */
 typedef struct File {               /* one .pgn file; `use`d files are parsed by sema on demand */
-    int source;
+    int source, walk;               /* walk: the last search that came through (cx->walks) */
     VEC(Use) use;
     VEC(Model *) model;
     VEC(Stmt *) top;                /* top-level let, const, dim, schedule */
@@ -143,6 +145,10 @@ typedef struct File {               /* one .pgn file; `use`d files are parsed by
 
 /* Parses cx->source[source]; NULL after diagnostics. All syntax errors of the file are reported. */
 File *parse_file(Context *cx, int source);
+/* The same for a file that is `use`d: its words, brackets, heads of models and top are read, the bodies of models when something asks for them:
+ * a program pays for what it names.  What is wrong inside a body that nobody names is said when the file itself is checked. */
+File *parse_used(Context *cx, int source);
+bool model_read(Context *cx, Model *m);         /* the body is there; false after diagnostics */
 /* The canonical layout of a file: parse(format(f)) is the same tree and format is idempotent; comments stay. */
 void format_file(Context *cx, const File *f, Writer *w);
 /* An expression as source text, for messages. */

@@ -168,11 +168,12 @@ static const char *word(Lexer *l, const char *s, Token *t) {
     }
     t->kind = PIGEON_NAME;
     t->s = intern_n(l->cx, from, (size_t)(s - from));
-    for (size_t k = 0; k < sizeof reserved / sizeof *reserved; k++) if (!strcmp(t->s, reserved[k].s)) t->kind = reserved[k].kind;
+    for (size_t k = 0; k < sizeof reserved / sizeof *reserved; k++) if (*t->s == *reserved[k].s && !strcmp(t->s, reserved[k].s)) t->kind = reserved[k].kind;
     return s;
 }
 static const char *other(Lexer *l, const char *s, Token *t) {
     for (size_t k = 0; k < sizeof mark / sizeof *mark; k++) {
+        if (*s != *mark[k].s) continue;
         size_t n = strlen(mark[k].s);
         if (strncmp(s, mark[k].s, n)) continue;
         t->kind = mark[k].kind;

@@ -231,6 +231,12 @@ void tree_model(Reader *r, bool is_update, const Token *name, ModelArgs *args, S
     m->file = r->file->source;
     TAKE(m->arg, args);
     TAKE(m->body, body);
+    if (r->unread) {
+        m->unread = NEW(r->a, struct Unread);
+        *m->unread = (struct Unread){ .at = r->unread, .file = r->file };
+        memcpy(&m->unread->t, &r->t, sizeof r->t);
+        r->unread = 0;
+    }
     vec_add(r->a, r->file->model, m);
 }
 /* A file names each model, and each constant, size and function at its top, once. */

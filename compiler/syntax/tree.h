@@ -9,6 +9,10 @@ typedef struct Reader {
     File *file;
     int errors;
     bool after_stray;                     /* the last word was `{` where no body can begin */
+    bool used;                            /* bodies of models are passed over */
+    int unread;                           /* the `{` of the last one that was */
+    bool begun; int begin, end;                       /* when one body is read: its braces; else 0 */
+    void *body;                           /* Stmts of that body */
 } Reader;
 typedef VEC(Expr *) Exprs;
 typedef VEC(NamedArg) Args;
@@ -18,6 +22,7 @@ typedef VEC(Stmt *) Stmts;
 typedef VEC(Decl) Decls;
 typedef VEC(ModelArg) ModelArgs;
 typedef VEC(Binder) Binders;
+struct Unread { Tokens t; int at; File *file; };     /* the words of a file and the place of a body's `{` */
 typedef struct Keep { Expr *lo, *hi; Token *family; } Keep;
 
 /* A list of one and of one more; NULL is the empty list.  VECs of one element type have one layout, whatever their struct is called. */

@@ -85,7 +85,7 @@ static int name_kind(const Tokens *all, int k, Place p, const Open *in) {
     if (is(t, "acc") && p.before == PIGEON_RPAREN && n->kind == PIGEON_NAME && words_is_dtype(n->s)) return PIGEON_ACC;
     if (in->call && (p.before == PIGEON_LPAREN || p.before == PIGEON_COMMA) && n->kind == PIGEON_EQ) return PIGEON_ARGNAME;
     if (p.before == PIGEON_LET) return PIGEON_NAME;
-    if (words_in(t->s, " grad vjp jvp ") && n->kind == PIGEON_LPAREN) return PIGEON_GRAD;
+    if ((is(t, "grad") || is(t, "vjp") || is(t, "jvp")) && n->kind == PIGEON_LPAREN) return PIGEON_GRAD;
     return head_kind(all, k);
 }
 

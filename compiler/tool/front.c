@@ -44,11 +44,10 @@ static const char *source_home(Context *cx) {
     line[strcspn(line, "\n")] = 0;
     return arena_strndup(cx->arena, line, strlen(line));
 }
-/* An installation that was moved as a whole keeps its folders beside one another. */
+/* An installation keeps its folders beside one another, wherever it was moved and whatever lies now where it was configured to be. */
 static const char *installed(Context *cx, const char *configured, const char *beside, const char *probe) {
     const char *dir = program_folder(cx), *near = dir ? arena_printf(cx->arena, "%s/../%s", dir, beside) : NULL;
-    if (access(arena_printf(cx->arena, "%s/%s", configured, probe), R_OK) && near && !access(arena_printf(cx->arena, "%s/%s", near, probe), R_OK)) return near;
-    return configured;
+    return near && !access(arena_printf(cx->arena, "%s/%s", near, probe), R_OK) ? near : configured;
 }
 const char *home_std(Context *cx) {
     const char *home = source_home(cx);

@@ -63,6 +63,9 @@ elif have pkg-config; then
 else skipped "an object of the installed pigeonc" "no pkg-config"; fi
 mv "$P" moved
 check "it does in another place too" ./moved/bin/pigeonc run layer.pgn -D n=3 -D d=2 --in x=random:1 --executor=c --verify
+mkdir -p "$P/share/pigeon/std" && echo 'model broken(' >"$P/share/pigeon/std/prelude.pgn"
+check "its own library comes before what lies where it was installed" ./moved/bin/pigeonc run layer.pgn -D n=3 -D d=2 --in x=random:1 --executor=c --verify
+rm -r "$P"
 mv moved "$P"
 check "make uninstall" make -s -C "$BUILD" uninstall prefix="$P"
 left=$(find "$P" -type f -o -type l)
