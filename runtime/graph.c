@@ -48,7 +48,7 @@ pgn_status pgn_graph_index_build(const pgn_graph_view *g, const pgn_options *opt
     if (st) return st;
     PlanOptions o = { .given = { .threads = 1 } };
     if (options) o.given = *options;
-    if (o.given.threads != 1 && !o.given.parallel_for) o.pool = pgn_pool_new(o.given.threads);
+    if (o.given.threads != 1 && !o.given.parallel_for) o.pool = pgn_pool_new(&o.given);
     pgn_env env = { .error = e, .options = &o.given };
     st = rows(&env, g->dst, g->etype, g->edges, g->dst_nodes, &x->in);
     if (!st) st = rows(&env, g->src, g->etype, g->edges, g->src_nodes, &x->out);

@@ -21,7 +21,7 @@ HIDDEN void pgn_release(const pgn_options *o, void *p);
 HIDDEN pgn_status pgn_model_fit(const pgn_model **m, pgn_error *e);
 
 typedef struct Pool Pool;
-HIDDEN Pool *pgn_pool_new(int threads);                  /* 0: all processors; NULL: no memory. Threads start at the first use */
+HIDDEN Pool *pgn_pool_new(const pgn_options *o);         /* o->threads of them, 0: all processors; NULL: no memory. Threads start at the first use */
 HIDDEN void pgn_pool_free(Pool *p);
 /* body over [0, n) in chunks; which thread runs a chunk, and how large it is, must not matter to body. */
 HIDDEN void pgn_pool_run(Pool *p, int64_t n, int64_t grain, void (*body)(void *arg, int64_t lo, int64_t hi), void *arg);

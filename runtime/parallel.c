@@ -18,7 +18,7 @@ struct Pool {
     int threads, started;                 /* wanted (with the caller); workers running */
     bool tried, stop, open;
     pid_t owner;
-    pthread_t *thread;
+    pgn_options memory;                   /* whose functions hold the pool */
     pthread_mutex_t busy, lock;           /* busy: one loop at a time; lock: what follows */
     pthread_cond_t wake, idle;
     uint64_t round;
@@ -27,6 +27,7 @@ struct Pool {
     void *arg;
     int64_t n, chunk;
     atomic_llong next;
+    pthread_t thread[];                   /* room for all: nothing is allocated when they start */
 };
 static int processors(void) {
     cpu_set_t set;
@@ -35,11 +36,13 @@ static int processors(void) {
     long n = sysconf(_SC_NPROCESSORS_ONLN);
     return n > 0 ? (int)n : 1;
 }
-Pool *pgn_pool_new(int threads) {
-    Pool *p = calloc(1, sizeof *p);
+Pool *pgn_pool_new(const pgn_options *o) {
+    int threads = o->threads > 0 ? o->threads : processors();
+    if (threads > MAX_THREADS) threads = MAX_THREADS;
+    Pool *p = pgn_alloc_zero(o, 1, sizeof *p + (size_t)threads * sizeof *p->thread);
     if (!p) return NULL;
-    if (threads <= 0) threads = processors();
-    p->threads = threads > MAX_THREADS ? MAX_THREADS : threads;
+    p->threads = threads;
+    p->memory = *o;
     pthread_mutex_init(&p->busy, NULL);
     pthread_mutex_init(&p->lock, NULL);
     pthread_cond_init(&p->wake, NULL);
@@ -82,15 +85,13 @@ void pgn_pool_free(Pool *p) {
     pthread_cond_destroy(&p->wake);
     pthread_mutex_destroy(&p->lock);
     pthread_mutex_destroy(&p->busy);
-    free(p->thread);
-    free(p);
+    const pgn_options o = p->memory;
+    pgn_release(&o, p);
 }
 /* Under `busy`.  Fewer threads than wanted, even none, is no error. */
 static void start(Pool *p) {
     p->tried = true;
     p->owner = getpid();
-    p->thread = malloc(sizeof *p->thread * (size_t)(p->threads - 1));
-    if (!p->thread) return;
     while (p->started < p->threads - 1 && !pthread_create(&p->thread[p->started], NULL, worker, p)) p->started++;
 }
 void pgn_pool_run(Pool *p, int64_t n, int64_t grain, void (*body)(void *arg, int64_t lo, int64_t hi), void *arg) {

@@ -301,7 +301,7 @@ pgn_status pgn_model_plan(const pgn_model *m, const pgn_graph_view *graphs, cons
         p->offset = pgn_alloc_zero(options, n, sizeof *p->offset);
         p->owned = pgn_alloc_zero(options, n, sizeof *p->owned);
         p->env = (pgn_env){ .buf = pgn_alloc_zero(options, n, sizeof(void *)), .size = p->size, .options = &p->options.given, .model = m, .error = e };
-        if (p->options.given.threads != 1 && !p->options.given.parallel_for) p->options.pool = pgn_pool_new(p->options.given.threads);
+        if (p->options.given.threads != 1 && !p->options.given.parallel_for) p->options.pool = pgn_pool_new(&p->options.given);
     }
     pgn_status st = PGN_OK;
     if (!p || !known || !p->size || !p->count || !p->offset || !p->owned || !p->env.buf) st = no_memory(e, "the plan", sizeof *p + n_symbol * 9 + n * (3 * sizeof(void *) + 1));

@@ -63,9 +63,19 @@ elif have pkg-config; then
 else skipped "an object of the installed pigeonc" "no pkg-config"; fi
 mv "$P" moved
 check "it does in another place too" ./moved/bin/pigeonc run layer.pgn -D n=3 -D d=2 --in x=random:1 --executor=c --verify
-mkdir -p "$P/share/pigeon/std" && echo 'model broken(' >"$P/share/pigeon/std/prelude.pgn"
-check "its own library comes before what lies where it was installed" ./moved/bin/pigeonc run layer.pgn -D n=3 -D d=2 --in x=random:1 --executor=c --verify
-rm -r "$P"
+# whatever lies where it was configured to be: its prefix, in the program, becomes a folder with a broken library
+mkdir -p decoy/share/pigeon/std && echo 'model broken(' >decoy/share/pigeon/std/prelude.pgn
+cat >decoy.py <<'END'
+import sys
+program, prefix, rest = open(sys.argv[1], "rb").read(), sys.argv[2].encode(), b"/share/pigeon\0"
+assert prefix + rest in program and len(prefix) >= 5
+open(sys.argv[1], "wb").write(program.replace(prefix + rest, b"decoy".ljust(len(prefix), b"/") + rest))
+END
+check "a path for the wrong library" python3 decoy.py moved/bin/pigeonc "$(sed -n 's/^prefix = //p' "$BUILD/Makefile")"
+check "the library beside the program comes first" ./moved/bin/pigeonc run layer.pgn -D n=3 -D d=2 --in x=random:1 --executor=c --verify
+mv moved/share/pigeon/std moved/share/pigeon/away
+check "the configured one is next" sh -c '! ./moved/bin/pigeonc check layer.pgn 2>err && grep -q "^decoy/.*prelude.pgn" err'
+mv moved/share/pigeon/away moved/share/pigeon/std
 mv moved "$P"
 check "make uninstall" make -s -C "$BUILD" uninstall prefix="$P"
 left=$(find "$P" -type f -o -type l)

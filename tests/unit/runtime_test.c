@@ -465,6 +465,15 @@ static void test_plan(void) {
         if (st == PGN_OK) { CHECK(limit > 8 && m.live > 0); pgn_plan_free(p); CHECK(m.live == 0); break; }
         CHECK(st == PGN_E_MEMORY && p == NULL && m.live == 0 && strstr(err.message, "no memory"));
     }
+    int live[2];
+    for (int k = 0; k < 2; k++) {                       /* the threads' memory is the caller's too */
+        Memory m = { .limit = 1000 };
+        own = (pgn_options){ .threads = 1 + k, .alloc = limited_alloc, .free = limited_free, .user = &m };
+        CHECK(pgn_model_plan(&model, &g, sizes, NULL, &own, &p, &err) == PGN_OK);
+        live[k] = m.live;
+        pgn_plan_free(p);
+    }
+    CHECK(live[1] == live[0] + 1);
     /* mistakes of the caller */
     sizes[S_D] = 0;
     CHECK(pgn_model_plan(&model, &g, sizes, NULL, NULL, &p, &err) == PGN_E_SIZE && strstr(err.message, "`d` is 0"));
