@@ -1,9 +1,9 @@
-libpigeon_a_SOURCES += runtime/status.c runtime/cpu.c runtime/plan.c runtime/parallel.c runtime/structure.c runtime/dft.c runtime/fft.c runtime/sort.c runtime/factor.c \
+libpigeon_a_SOURCES += runtime/status.c runtime/cpu.c runtime/plan.c runtime/init.c runtime/parallel.c runtime/structure.c runtime/dft.c runtime/fft.c runtime/sort.c runtime/factor.c \
 	runtime/tensor.c runtime/file.c runtime/npy.c runtime/npz.c runtime/safetensors.c runtime/graph.c runtime/edges.c \
 	runtime/dft_f32.c runtime/dft_f64.c runtime/dft_f32_avx2.c runtime/dft_f64_avx2.c runtime/dft_f32_avx512.c runtime/dft_f64_avx512.c \
-	runtime/internal.h runtime/file.h runtime/dft.h runtime/dft_lanes.h
+	runtime/include/pigeon/init.def runtime/internal.h runtime/file.h runtime/dft.h runtime/dft_lanes.h
 pigeoninclude_HEADERS = runtime/include/pigeon/pigeon.h runtime/include/pigeon/model.h runtime/include/pigeon/tensor.h runtime/include/pigeon/graph.h \
-	runtime/include/pigeon/io.h runtime/include/pigeon/kernel.h runtime/include/pigeon/cuda_kernel.h runtime/include/pigeon/cuda_shim.h
+	runtime/include/pigeon/io.h runtime/include/pigeon/kernel.h runtime/include/pigeon/random.h runtime/include/pigeon/cuda_kernel.h runtime/include/pigeon/cuda_shim.h
 # Position-independent, so that the objects of the archive are those of the shared library too.
 libpigeon_a_CFLAGS = $(AM_CFLAGS) -fPIC
 

@@ -1,5 +1,6 @@
 /* eval.c - evaluates compiled expressions at the current setting of the indices: three functions, one per kind of number. */
 #include "interp/inside.h"
+#include "pigeon/random.h"
 #include <complex.h>
 #undef I                                   /* the name of the state of a run here */
 #include <inttypes.h>
@@ -207,6 +208,7 @@ static int64_t int_scalar(Interp *I, const Op *o) {
     case OP_BITNOT: r = ~a; break;
     case OP_SHL: r = a << (y & (bits - 1)); break;
     case OP_SHR: r = (uint64_t)(x >> (y & (bits - 1))); break;
+    case OP_THREEFRY: return pgn_threefry(x, y);
     case OP_POPCOUNT: for (a &= bits == 64 ? ~(uint64_t)0 : ((uint64_t)1 << bits) - 1; a; a &= a - 1) r++; break;
     default: fail(I, D_INTERNAL, NO_LOC, "`%s` of integers", scalar_info[o->op].name); break;
     }

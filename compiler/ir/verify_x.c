@@ -97,7 +97,7 @@ static void op(Verifier *v, const X *e) {
     case ARITH: ok = number(t); break;
     case FLOAT: ok = real(t) || dtype_is_complex(t); break;
     case REAL: ok = real(t); break;
-    case INT: ok = dtype_is_int(t); break;
+    case INT: ok = e->u.op.op == OP_THREEFRY ? t == DT_I64 : dtype_is_int(t); break;
     case CMP: ok = t != DT_NONE && (!dtype_is_complex(t) || e->u.op.op == OP_EQ || e->u.op.op == OP_NE), want = DT_BOOL; break;
     case LOGIC: ok = is_bool(t), want = DT_BOOL; break;
     case PART: ok = number(t), want = dtype_real_of(t); break;

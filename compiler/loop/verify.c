@@ -56,7 +56,7 @@ static void operation(Checker *v, const LX *e) {
     case ARITH: ok = t != DT_BOOL && e->op != OP_CONJ; break;
     case FLOAT: ok = is_real(t); break;
     case REAL: ok = is_real(t) && e->op != OP_COMPLEX; break;
-    case INT: ok = is_int(t); break;
+    case INT: ok = e->op == OP_THREEFRY ? t == DT_I64 : is_int(t); break;
     case CMP: want = DT_BOOL; break;
     case LOGIC: ok = t == DT_BOOL, want = DT_BOOL; break;
     case PART: ok = e->op == OP_ABS && t != DT_BOOL; break;      /* complex numbers don't exist here */

@@ -291,7 +291,7 @@ static const char *name_of(Build *b, const X *x) {
     if (x->k == X_READ) { const char *dot = strrchr(x->u.read.v->name, '.'); return dot ? dot + 1 : x->u.read.v->name; }
     if (x->k != X_OP) return NULL;
     ScalarOp op = x->u.op.op;
-    if (op == OP_DIV || op == OP_FLOORDIV || op == OP_MOD || op == OP_POPCOUNT) return scalar_info[op].name;
+    if (op == OP_DIV || op == OP_FLOORDIV || op == OP_MOD || op == OP_POPCOUNT || op == OP_THREEFRY) return scalar_info[op].name;
     return (scalar_info[op].class_ == FLOAT || (scalar_info[op].class_ == REAL && op != OP_COMPLEX)) ? scalar_info[op].name : NULL;
 }
 Pair lower_expr(Build *b, X *x) {

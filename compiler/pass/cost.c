@@ -227,6 +227,7 @@ static double operations(ScalarOp op) {
     switch (op) {
     case OP_DIV: case OP_FLOORDIV: case OP_MOD: case OP_SQRT: case OP_RSQRT: return 4;
     case OP_POW: case OP_LGAMMA: return 24;
+    case OP_THREEFRY: return 60;
     default: { X e = { .k = X_OP, .u.op.op = op }; return x_is_cheap(&e) ? 1 : 12; }
     }
 }

@@ -105,6 +105,8 @@ static Program *build(Context *cx, File *f, Model *m, const Fixed *fix, int n_fi
     int errors = cx->n_errors;
     s->fixed_used = NEWN(s->a, bool, n_fix + 1);
     s->p = program_new(cx, m->name.s);
+    const Fixed *mode = fixed(s, "training");                    /* -D training=1: as in a training step */
+    if (mode) s->training = strcmp(mode->value, "0") && strcmp(mode->value, "false");
     s->p->loc = m->loc;
     cx->source.at[f->source].tree = f;                           /* a file that it uses may use it */
     const char *prelude = intern(cx, "std/prelude.pgn");
@@ -173,6 +175,7 @@ static Program *build(Context *cx, File *f, Model *m, const Fixed *fix, int n_fi
         Value *v = b->kind == B_DEF || b->kind == B_LAYER ? tensor_value(&e, &x) : NULL;
         if (v) vec_add(s->a, s->p->output, (Output){ c->output.at[k], v });
     }
+    program_add_implied(s);
     if (!c->output.n) diag_help(diag_error(cx, D_UNDEFINED_TENSOR, m->loc, "model `%s` has no output", m->name.s), "output y[...] = ...");
     return cx->n_errors > errors ? NULL : s->p;
 }

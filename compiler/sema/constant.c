@@ -41,7 +41,7 @@ static double complex op_value(const X *x, double complex p, double complex q, b
     case OP_CONJ: return conj(p);
     case OP_COMPLEX: return a + I * b;
     case OP_EXPM1: case OP_LOG1P: case OP_ASIN: case OP_ACOS: case OP_ATAN: case OP_SINH: case OP_COSH: case OP_ERF: case OP_ERFC: case OP_LGAMMA: case OP_EQ: case OP_NE: case OP_LT:
-    case OP_LE: case OP_GT: case OP_GE: case OP_AND: case OP_OR: case OP_NOT: case OP_BITAND: case OP_BITOR: case OP_BITXOR: case OP_BITNOT: case OP_SHL: case OP_SHR: case OP_POPCOUNT:
+    case OP_LE: case OP_GT: case OP_GE: case OP_AND: case OP_OR: case OP_NOT: case OP_BITAND: case OP_BITOR: case OP_BITXOR: case OP_BITNOT: case OP_SHL: case OP_SHR: case OP_POPCOUNT: case OP_THREEFRY:
     case OP_COUNT: break;
     }
     *ok = false;

@@ -64,6 +64,14 @@ static void add_def(Sema *s, Scope *c, Name name, Value *v) {
     Bind *b = scope_add(s, c, name, B_DEF);
     if (!b->def) b->def = d;
 }
+/* The rows of pigeon/init.def; gain: fans and a gain, in the order that they stand there. */
+typedef struct InitRow { const char *name; int least, most; const char *form; bool gain; } InitRow;
+static const InitRow init_row[] = {
+#define PGN_INIT(id, name, least, most, form) { name, least, most, form, sizeof form > sizeof "(gain)" && !strcmp(form + sizeof form - sizeof "(gain)", "(gain)") },
+#include "pigeon/init.def"
+#undef PGN_INIT
+};
+enum { N_INIT = sizeof init_row / sizeof *init_row };
 void add_array(Sema *s, Scope *c, Decl *d, StmtKind k, bool entry) {
     Env e = env_of(s, c);
     Space *axis[16], *target = NULL;
@@ -94,20 +102,30 @@ void add_array(Sema *s, Scope *c, Decl *d, StmtKind k, bool entry) {
         n->u.param.init = "zero", n->u.param.frozen = d->frozen;
         if (d->init) {
             Expr *f = d->init->kind == E_CALL ? d->init->arg.at[0] : d->init;
-            static const char *const known[] = { "zero", "one", "const", "uniform", "normal", "glorot", "he", "spectral" };
-            bool found = false;
-            for (int j = 0; j < 8 && f->kind == E_NAME; j++) found |= !strcmp(known[j], f->name.s);
-            if (!found) {
-                const char *near = f->kind == E_NAME ? did_you_mean(s->cx, f->name.s, known, 8) : NULL;
-                Diag *g = diag_error(s->cx, D_BAD_DECLARATION, d->init->loc, "`%s` is no way to initialise", expr_text(s->cx, d->init));
-                diag_help(g, near ? "did you mean `%s`?" : "zero, one, const(x), uniform(a, b), normal(m, s), glorot, he, spectral", near ? near : "");
+            const InitRow *way = NULL;
+            const char *known[N_INIT], *forms = "";
+            for (int j = 0; j < N_INIT; j++) {
+                known[j] = init_row[j].name, forms = arena_printf(s->a, "%s%s%s", forms, j ? ", " : "", init_row[j].form);
+                if (f->kind == E_NAME && !strcmp(known[j], f->name.s)) way = &init_row[j];
+            }
+            int given = d->init->kind == E_CALL ? d->init->call.n : 0;
+            if (!way || given < way->least || given > way->most) {
+                const char *near = !way && f->kind == E_NAME ? did_you_mean(s->cx, f->name.s, known, N_INIT) : NULL;
+                Diag *g = diag_error(s->cx, D_BAD_DECLARATION, d->init->loc, way ? "`%s` has too %s numbers" : "`%s` is no way to initialise", expr_text(s->cx, d->init), way && given < way->least ? "few" : "many");
+                diag_help(g, near ? "did you mean `%s`?" : "%s", near ? near : way ? way->form : forms);
                 if (!have) scope_add(s, c, d->name, B_POISON);
                 return;
             }
-            n->u.param.init = f->name.s;
-            for (int j = 0; d->init->kind == E_CALL && j < d->init->call.n && j < 4; j++) {
+            n->u.param.init = way->name;
+            for (int j = 0; j < given; j++) {
                 double im;
                 if (constant_value(&e, d->init->call.at[j].value, &n->u.param.init_arg[n->u.param.n_init_arg], &im)) n->u.param.n_init_arg++;
+            }
+            int points = 0;                                      /* of a stencil: its axes come second, behind the gain */
+            while (points < rank && axis[rank - 1 - points]->kind == SP_RANGE) points++;
+            if (points && way->gain) {
+                if (!n->u.param.n_init_arg) n->u.param.init_arg[0] = 1;
+                n->u.param.init_arg[1] = points, n->u.param.n_init_arg = 2;
             }
         }
         add_def(s, c, d->name, v);

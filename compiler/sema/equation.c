@@ -382,6 +382,7 @@ static void run_repeat(Sema *s, Def *d) {
     for (int k = 0; k < carried.n; k++) carried.at[k]->value = ok ? now[k] : NULL, carried.at[k]->state = 2;
 }
 
+static void elaborate(Sema *s, Def *d);
 Value *def_value(Sema *s, Def *d) {
     if (d->state == 2 || (d->state == 1 && d->value)) return d->value;
     if (d->state == 1) {
@@ -389,14 +390,21 @@ Value *def_value(Sema *s, Def *d) {
         d->state = 2;
         return NULL;
     }
-    if (d->group) { recur_elaborate(s, d); return d->value; }
+    const char *outer = s->defining;
+    s->defining = dotted(s, d->scope, d->name);
+    elaborate(s, d);
+    s->defining = outer;
+    return d->value;
+}
+static void elaborate(Sema *s, Def *d) {
+    if (d->group) { recur_elaborate(s, d); return; }
     d->state = 1;
     Value *v = NULL;
     Stmt *q = d->eq.n ? d->eq.at[0] : NULL;
     bool call = false;
-    if (d->repeat) { run_repeat(s, d); return d->value; }
-    if (d->iterate) { run_iterate(s, d); return d->value; }
-    if (d->many) { d->state = 2; define_many(s, d->many, d->scope); return d->value; }
+    if (d->repeat) { run_repeat(s, d); return; }
+    if (d->iterate) { run_iterate(s, d); return; }
+    if (d->many) { d->state = 2; define_many(s, d->many, d->scope); return; }
     if (d->decl) v = define_map(s, d);
     else if (q && q->rhs.n && d->eq.n == 1 && ((v = whole_call(s, d->scope, q, d->name, &call)) || call)) { }
     else if (d->decl) v = define_map(s, d);
@@ -406,7 +414,7 @@ Value *def_value(Sema *s, Def *d) {
         if (b && b->kind == B_CONST) v = define(s, d); else v = tensor_value(&e, q->rhs.at[0]);
     } else if (q) v = define(s, d);
     d->state = 2;
-    return d->value = v;
+    d->value = v;
 }
 
 /* Sizes in front that are left out because the tensors show them: linear(d)(x = h) gives `out`, N and in follow from h. */

@@ -98,6 +98,7 @@ static X *scalar_call(Env *e, ScalarOp op, X **arg, int n, Loc at) {
     }
     if (n != 2 || f->class_ != CMP || arg[0]->space != arg[1]->space) for (int k = 0; k < n; k++) arg[k] = as_number(e, arg[k]);
     if (f->class_ == FLOAT || f->class_ == REAL) for (int k = 0; k < n; k++) arg[k] = to_float(e, arg[k]);
+    if (op == OP_THREEFRY) for (int k = 0; k < n; k++) if (!(arg[k] = coerce(e, arg[k], DT_I64, at))) return NULL;
     if (n == 2 && !unify(e, &arg[0], &arg[1], at)) return NULL;
     Dtype t = arg[0]->dt;
     bool ok = f->class_ == LOGIC ? t == DT_BOOL : f->class_ == INT ? dtype_is_int(t) : f->class_ == REAL ? dtype_is_float(t)
@@ -205,6 +206,7 @@ static X *type_call(Env *e, Expr *x) {
         else if (!(arg[k] = type_expr(e, x->call.at[k].value))) ok = false;
     }
     if (!ok) return NULL;
+    if (!b && is_random(f)) return type_random(e, x, arg, n);
     if (!b && (!strcmp(f, "stop") || !strcmp(f, "checkpoint"))) { diag_error(s->cx, D_LATER_FEATURE, x->loc, "this version of the compiler has no derivatives (`%s`)", f); return NULL; }
     /* maps: of graphs and declared ones */
     Value *map = NULL;
@@ -304,6 +306,8 @@ static X *type_name(Env *e, Expr *x) {
     }
     if (!b && !strcmp(n, "pi")) return x_real(s->a, M_PI, s->real);
     if (!b && !strcmp(n, "inf")) return x_real(s->a, INFINITY, s->real);
+    if (!b && !strcmp(n, "training")) return x_int(s->a, s->training, DT_BOOL);
+    if (!b && (!strcmp(n, "seed") || !strcmp(n, "step"))) return x_read(s->a, program_input_of(s, n, x->loc), NULL, NULL, NULL);
     if (b && b->kind == B_CONST) {
         Env up = env_of(s, b->scope);
         for (int k = 0; k < s->active_const.n; k++) if (s->active_const.at[k] == b->expr) {
@@ -370,6 +374,7 @@ static X *type_any(Env *e, Expr *x) {
         if (c->dt != DT_BOOL) { diag_help(diag_error(s->cx, D_TYPE_MISMATCH, x->arg.at[0]->loc, "a condition is true or false, this is %s", dtype_name(c->dt)), "compare it: ... > 0"); return NULL; }
         if (t->space != o->space) t = as_number(e, t), o = as_number(e, o);
         if (!unify(e, &t, &o, x->loc)) return NULL;
+        if (c->k == X_INT) return c->u.i ? t : o;                /* training or not: known here */
         r = x_if(s->a, c, t, o);
         break;
     }

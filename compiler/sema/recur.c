@@ -223,6 +223,7 @@ retype:
     for (int k = 0; k < n; k++) node->u.recur.member.at[k].before.n = 0;
     for (int k = 0; k < n; k++) {
         Def *m = order[k];
+        s->defining = dotted(s, c, m->name);
         for (int q = 0; q < m->eq.n; q++) {
             Stmt *st = m->eq.at[q];
             Expr *l = st->lhs.at[0];

@@ -39,6 +39,7 @@ struct Scope {
 };
 typedef struct Local { const char *name; Index *index; X *x; struct Local *up; } Local;     /* an index in scope, or an argument of a let */
 typedef struct Unique { int n; Value *key[8]; Value *pair; } Unique;
+typedef struct Drawn { const Expr *x; const Scope *scope; const char *of; int count; } Drawn;      /* a call of random.* */
 typedef struct Sema {
     Context *cx; Arena *a; Program *p; Dtype real; const Fixed *fixed; int n_fixed; bool *fixed_used;
     VEC(File *) file; File *prelude; int counter; Bind *none;
@@ -46,6 +47,9 @@ typedef struct Sema {
     int level, unrolled;             /* of nested expressions; how many calls and rounds so far */
     Scope *top;                      /* names that every model sees */
     Node *recur;                     /* the recurrence whose members are being typed */
+    const char *defining;            /* dotted name of the tensor whose equation is being typed */
+    VEC(Drawn) drawn; VEC(Node *) implied;      /* random calls so far; inputs that expressions imply: seed, step */
+    bool training;                   /* what the word `training` says */
     VEC(struct Unique) unique;       /* spaces that softmax over several keys has made */
 } Sema;
 typedef struct Ended { const Expr *head; const struct Ended *up; } Ended;                   /* a reduction whose body ended at the `+` before this place */
@@ -79,6 +83,11 @@ void push_index(Env *e, const char *name, Index *i);
 bool is_real(const X *x);
 bool unrolled(Sema *s, Loc at);                    /* one call or round more; false after a diagnostic: too many */
 Dtype wider_type(Dtype p, Dtype q);                /* the common type of two numbers */
+/* random.c */
+bool is_random(const char *f);
+X *type_random(Env *e, Expr *x, X **arg, int n);   /* NULL after a diagnostic */
+Value *program_input_of(Sema *s, const char *name, Loc at);      /* seed, step: made when first read */
+void program_add_implied(Sema *s);
 /* constant.c */
 bool constant_value(Env *e, Expr *x, double *re, double *im);
 bool constant_list(Env *e, Expr *x, Dtype dt, double *out, int64_t *n, int64_t max);

@@ -149,26 +149,8 @@ static bool from_file(Load *l, const Value *v, pgn_tensor *out) {
 }
 
 /* ---- generated arrays -------------------------------------------------------------------------------------------- */
-/* How numbers are drawn: constant, or a normal or flat distribution. */
-typedef struct Draw { bool random, flat; double constant, mean, scale; } Draw;
-static Draw initial(const Value *v, const pgn_tensor *t) {              /* the model says how its parameters begin */
-    const char *w = v->node->u.param.init;
-    const double *arg = v->node->u.param.init_arg;
-    double in = v->rank > 1 ? (double)t->extent[v->rank - 2] : 1, on = v->rank ? (double)t->extent[v->rank - 1] : 1, points = 1;
-    int last = v->rank;                                                 /* a stencil K[out, in, -1..1, -1..1]: its points count on both sides */
-    while (last > 0 && v->axis[last - 1]->kind == SP_RANGE) points *= (double)t->extent[--last];
-    if (last < v->rank) in = points * (last > 1 ? (double)t->extent[last - 1] : 1), on = points * (last > 1 ? (double)t->extent[last - 2] : 1);
-    double most = sqrt(6 / (in + on));
-    if (!strcmp(w, "zero")) return (Draw){ 0 };
-    if (!strcmp(w, "one")) return (Draw){ .constant = 1 };
-    if (!strcmp(w, "const")) return (Draw){ .constant = arg[0] };
-    if (!strcmp(w, "uniform")) return (Draw){ true, true, 0, arg[0], arg[1] - arg[0] };
-    if (!strcmp(w, "normal")) return (Draw){ true, false, 0, arg[0], v->node->u.param.n_init_arg > 1 ? arg[1] : 1 };
-    if (!strcmp(w, "glorot")) return (Draw){ true, true, 0, -most, 2 * most };
-    if (!strcmp(w, "he")) return (Draw){ true, false, 0, 0, sqrt(2 / in) };
-    if (!strcmp(w, "spectral")) return (Draw){ true, false, 0, 0, sqrt(2 / (in + on)) };
-    return (Draw){ true, false, 0, 0, 1 };
-}
+/* How numbers are drawn: constant, or a normal distribution. */
+typedef struct Draw { bool random; double constant; } Draw;
 static bool shape_from_sizes(Load *l, const Value *v, pgn_tensor *t) {
     *t = (pgn_tensor){ .dtype = (pgn_dtype)v->dt, .rank = v->rank, .n = 1 };
     for (int k = 0; k < v->rank; k++) {
@@ -182,6 +164,10 @@ static bool shape_from_sizes(Load *l, const Value *v, pgn_tensor *t) {
 static void generated(Load *l, const Value *v, pgn_tensor *out) {
     bool own, param = v->node->kind == N_PARAM;
     const char *src = source_of(l->o, v->name, &own);
+    if (!own && !param && !v->rank && v->dt == DT_I64 && (!strcmp(v->name, "seed") || !strcmp(v->name, "step"))) {      /* what the language calls so */
+        if (shape_from_sizes(l, v, out)) element_put(out, 0, 0, 0, v->name[1] == 'e' ? l->o->seed : l->o->step);
+        return;
+    }
     if (!src && !param) {
         diag_help(refuse(l, D_MISSING_INPUT, v->loc, "%s `%s` is not given", v->target ? "map" : "input", v->name),
                   "--in %s=FILE.npy, or random:SEED, zero, one; or --inputs FILE.npz", v->name);
@@ -193,9 +179,16 @@ static void generated(Load *l, const Value *v, pgn_tensor *out) {
         return;
     }
     if (!shape_from_sizes(l, v, out)) return;
-    uint64_t seed = name_seed(v->name);
-    if (random) seed ^= mix(strtoull(src + 7, NULL, 10));
-    Draw draw = param && (!src || random) ? initial(v, out) : (Draw){ random, false, one, 0, 1 };
+    uint64_t seed = name_seed(v->name), chosen = random ? strtoull(src + 7, NULL, 10) : 0;
+    if (param && (!src || random)) {                                    /* the model says how its parameters begin */
+        pgn_error e = { 0 };
+        out->name = (char *)(uintptr_t)v->name;
+        if (pgn_tensor_init(out, v->node->u.param.init, v->node->u.param.init_arg, v->node->u.param.n_init_arg, random ? (int64_t)chosen : l->o->seed, &e)) failed(l, &e);
+        out->name = NULL;
+        return;
+    }
+    if (random) seed ^= mix(chosen);
+    Draw draw = { random, one };
     bool whole = dtype_is_whole((int)v->dt);
     int64_t limit = v->target ? ext_eval(v->target->extent, l->d->size) : v->dt == DT_BOOL ? 2 : 8;
     if (v->target && limit < 1 && out->n) {
@@ -208,8 +201,8 @@ static void generated(Load *l, const Value *v, pgn_tensor *out) {
             element_put(out, k, 0, 0, v->target && i >= limit ? limit - 1 : i);
             continue;
         }
-        double re = !draw.random ? draw.constant : draw.mean + draw.scale * (draw.flat ? uniform(seed, (uint64_t)k) : normal(seed, (uint64_t)k));
-        element_put(out, k, re, draw.random && dtype_is_complex(v->dt) ? (double)(float)(draw.scale * normal(seed ^ 77, (uint64_t)k)) : 0, 0);
+        double re = draw.random ? normal(seed, (uint64_t)k) : draw.constant;
+        element_put(out, k, re, draw.random && dtype_is_complex(v->dt) ? (double)(float)normal(seed ^ 77, (uint64_t)k) : 0, 0);
     }
 }
 

@@ -100,6 +100,14 @@ static bool whole_number(const char *s, int least, int most, int *v) {
     *v = (int)n;
     return true;
 }
+static bool long_number(const char *s, int64_t *v) {
+    char *end;
+    errno = 0;
+    long long n = strtoll(s, &end, 10);
+    if (end == s || *end || errno) return false;
+    *v = n;
+    return true;
+}
 static int no_such(Context *cx, const char *what, const char *name, const char *const *known, int n) {
     const char *near = did_you_mean(cx, name, known, n);
     return near ? usage("there is no %s `%s`; did you mean `%s`?", what, name, near) : usage("there is no %s `%s`", what, name);
@@ -176,6 +184,8 @@ static int take(Options *o, OptionId id, const char *v) {
         else if (id == OPT_GRAPH) vec_add(cx->arena, o->graph, pair);
         else vec_add(cx->arena, o->out, pair);
         break;
+    case OPT_SEED: if (!long_number(v, &o->seed)) return usage("--seed takes a whole number, not `%s`", v); break;
+    case OPT_STEP: if (!long_number(v, &o->step)) return usage("--step takes a whole number, not `%s`", v); break;
     case OPT_OUTPUTS: o->outputs = v; break;
     case OPT_EXECUTOR: {
         int first = o->executor.n, n = sizeof executors / sizeof *executors;

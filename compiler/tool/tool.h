@@ -21,6 +21,7 @@ typedef struct Options {
     VEC(Fixed) define;
     VEC(Pair) in, graph, out;
     Dtype real;
+    int64_t seed, step;
     int opt, threads, bench;               /* bench: -1 no, 0 as many runs as fit */
     double tolerance;                      /* of --verify; -1: by type */
     bool time, json, color, check_only, debug, manifest, deps, deps_phony, verify;

@@ -87,6 +87,7 @@ double loop_eval_real(ScalarOp op, Dtype dt, double x, double y) {
     case OP_BITNOT: return ~a; \
     case OP_SHL: return pgn_shl_##S(a, b); \
     case OP_SHR: return pgn_shr_##S(a, b); \
+    case OP_THREEFRY: return pgn_threefry(a, b); \
     case OP_POPCOUNT: return pgn_popcount_##S(a);
 static int64_t int64_op(ScalarOp op, int64_t a, int64_t b) { switch ((int)op) { INTEGER(i64) } return 0; }
 static int64_t int32_op(ScalarOp op, int32_t a, int32_t b) { switch ((int)op) { INTEGER(i32) } return 0; }

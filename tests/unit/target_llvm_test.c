@@ -40,7 +40,7 @@ static void scalars(Dtype dt, Fill how, int64_t n) {
     Writer kernels, run;
     writer_init(&kernels, cx->arena), writer_init(&run, cx->arena);
     for (int op = 0; op < OP_COUNT; op++) {
-        if (!takes((ScalarOp)op, dt)) continue;
+        if (!takes((ScalarOp)op, dt) || (op == OP_THREEFRY && dt != DT_I64)) continue;
         const char *f = scalar_info[op].name, *out = scalar_info[op].class_ == CMP || scalar_info[op].class_ == LOGIC ? "bool" : t;
         put(&w, "(buf o_%s %s n output %d) (output o_%s %s (n) o_%s)\n", f, out, n_out, f, out, f);
         put(&kernels, "(kernel k_%s \"%s\" v n flat 1000000 (store o_%s v (%s (load x v)%s)))\n", f, f, f, f, scalar_info[op].arity == 2 ? " (load y v)" : "");

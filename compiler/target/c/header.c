@@ -82,6 +82,7 @@ void target_header_print(const Unit *u, Writer *w) {
     put_comment(w, u->signature ? u->signature : name);
     put(w, "\n *\n * Made by pigeonc; don't edit. Link with the model's object file and libpigeon.\n");
     put(w, " *   1. %s_plan       binds the model to sizes%s; once per structure\n", name, u->graph.n ? " and a graph" : "");
+    if (u->param.n) put(w, " *      %s_init       fills parameters as the model says they begin, where no file gives them\n", name);
     put(w, " *   2. %s_forward    computes; every call. Needs %s_workspace_size() bytes of memory\n", name, name);
     put(w, " *   3. %s_destroy    frees the plan\n", name);
     put(w, " * Arrays are contiguous, last axis fastest. Functions return PGN_OK or a status and fill *error (may be NULL).\n");
@@ -147,6 +148,15 @@ void target_header_print(const Unit *u, Writer *w) {
     put(w, "(void)inputs, (void)params, (void)outputs;\n");
     put(w, "return pgn_model_forward(plan, in_of, param_of, out_of, workspace, stream, error);\n");
     w->indent--;
+    if (u->param.n) {
+        put(w, "}\n\n/* The same numbers for the same seed everywhere: those of `pigeonc run --seed`. The arrays are written, const or not. */\n");
+        put(w, "static inline pgn_status %s_init(const pgn_plan *plan, int64_t seed, const %s_params *params, pgn_error *error) {\n", name, name);
+        w->indent++;
+        print_array(w, "const ", "param_of", "params", &params, u->param.n);
+        put(w, "void *to[sizeof param_of / sizeof *param_of];\nfor (size_t k = 0; k < sizeof to / sizeof *to; k++) to[k] = (void *)(uintptr_t)param_of[k];\n");
+        put(w, "return pgn_model_init(plan, &%s_model, seed, to, error);\n", name);
+        w->indent--;
+    }
     put(w, "}\nstatic inline void %s_destroy(pgn_plan *plan) { pgn_plan_free(plan); }\n", name);
     put(w, "#ifdef __cplusplus\n}\n#endif\n#endif\n");
 }

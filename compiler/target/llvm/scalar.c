@@ -99,6 +99,27 @@ static LV divide(Mod *m, ScalarOp op, LT e, LV a, LV b, bool nonneg) {
     return LLVMBuildSelect(B, is_zero, zero, LLVMBuildSelect(B, is_minus, LLVMBuildNeg(B, a, ""), r, ""), "");
 }
 
+/* pgn_threefry() of runtime/include/pigeon/random.h, unrolled. */
+static LV threefry(Mod *m, LV key, LV counter) {
+    static const int turn[8] = { 13, 15, 26, 6, 17, 29, 16, 24 };
+    LLVMBuilderRef B = m->b;
+    LT word = like_type(key, m->i32), wide = like_type(key, m->i64);
+    LV half = like_int(m, key, m->i64, 32);
+    LV k[3] = { LLVMBuildTrunc(B, key, word, ""), LLVMBuildTrunc(B, LLVMBuildLShr(B, key, half, ""), word, "") };
+    k[2] = LLVMBuildXor(B, LLVMBuildXor(B, k[0], k[1], ""), like_int(m, key, m->i32, 0x1bd11bda), "");
+    LV x = LLVMBuildAdd(B, LLVMBuildTrunc(B, counter, word, ""), k[0], "");
+    LV y = LLVMBuildAdd(B, LLVMBuildTrunc(B, LLVMBuildLShr(B, counter, half, ""), word, ""), k[1], "");
+    for (int r = 0; r < 20; r++) {
+        LV left = like_int(m, key, m->i32, turn[r & 7]), right = like_int(m, key, m->i32, 32 - turn[r & 7]);
+        x = LLVMBuildAdd(B, x, y, "");
+        y = LLVMBuildXor(B, LLVMBuildOr(B, LLVMBuildShl(B, y, left, ""), LLVMBuildLShr(B, y, right, ""), ""), x, "");
+        if ((r & 3) != 3) continue;
+        x = LLVMBuildAdd(B, x, k[(r / 4 + 1) % 3], "");
+        y = LLVMBuildAdd(B, y, LLVMBuildAdd(B, k[(r / 4 + 2) % 3], like_int(m, key, m->i32, r / 4 + 1), ""), "");
+    }
+    return LLVMBuildOr(B, LLVMBuildShl(B, LLVMBuildZExt(B, y, wide, ""), half, ""), LLVMBuildZExt(B, x, wide, ""), "");
+}
+
 /* ---- operations ----------------------------------------------------------------------------------------------------- */
 static LV int_op(Mod *m, ScalarOp op, Dtype dt, LV a, LV b, bool nonneg) {
     LLVMBuilderRef B = m->b;
@@ -128,6 +149,7 @@ static LV int_op(Mod *m, ScalarOp op, Dtype dt, LV a, LV b, bool nonneg) {
     case OP_SHL: return LLVMBuildShl(B, a, LLVMBuildAnd(B, b, like_int(m, b, e, dt == DT_I64 ? 63 : 31), ""), "");
     case OP_SHR: return LLVMBuildAShr(B, a, LLVMBuildAnd(B, b, like_int(m, b, e, dt == DT_I64 ? 63 : 31), ""), "");
     case OP_POPCOUNT: return intrinsic(m, "llvm.ctpop", a, NULL);
+    case OP_THREEFRY: return threefry(m, a, b);
     default: return NULL;              /* functions of reals and of complex numbers: not of integers */
     }
 }

@@ -109,6 +109,7 @@ static void price_op(Study *s, const LX *e) {
     case OP_MOD: case OP_FLOORDIV: case OP_POW: case OP_ASIN: case OP_ACOS: case OP_ATAN: case OP_ATAN2: case OP_SINH: case OP_COSH: case OP_ERF: case OP_ERFC: case OP_LGAMMA:
         s->n_slow++;
         return;
+    case OP_THREEFRY: s->n_ops += 90; return;
     default: return;                   /* one or a few instructions */
     }
 }

@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <string.h>
 #include "pigeon/model.h"
+#include "pigeon/random.h"
 
 #if defined(__CUDACC__)
 #define PGN_FN static __host__ __device__ __inline__

@@ -104,6 +104,8 @@ const int64_t *pgn_plan_sizes(const pgn_plan *plan);
  * Checks map inputs' ranges. On failure the outputs are untouched. Two threads may use one plan with two workspaces. */
 pgn_status pgn_model_forward(const pgn_plan *plan, const void *const *inputs, const void *const *params, void *const *outputs,
                              void *workspace, void *stream, pgn_error *error);
+/* Fills the parameters as the model says they begin: the same numbers for the same seed on every target. */
+pgn_status pgn_model_init(const pgn_plan *plan, const pgn_model *m, int64_t seed, void *const *params, pgn_error *error);
 void pgn_plan_free(pgn_plan *plan);
 const char *pgn_status_name(pgn_status st);
 #ifdef __cplusplus

@@ -19,6 +19,8 @@ size_t pgn_dtype_size(pgn_dtype t);
 const char *pgn_dtype_name(pgn_dtype t);
 /* Host memory, all zero. */
 pgn_status pgn_tensor_new(pgn_dtype dtype, int rank, const int64_t *extent, pgn_tensor *t, pgn_error *e);
+/* Fills t as `init NAME(arg, ..)` says; t->name is the parameter's dotted name. Element k depends on the seed, the name and k only. */
+pgn_status pgn_tensor_init(const pgn_tensor *t, const char *init, const double *arg, int n_arg, int64_t seed, pgn_error *e);
 void pgn_tensor_free(pgn_tensor *t);
 void pgn_bundle_free(pgn_bundle *b);
 const pgn_tensor *pgn_bundle_find(const pgn_bundle *b, const char *name);      /* NULL: there is none */
