@@ -42,8 +42,8 @@ static bool assigned_in(const Stmt *block, const char *name) {
 }
 static void reads_name(Order *o, const char *name, const Stmt *block) {
     int to = find(o, name);
-    const char *dot = to < 0 ? strchr(name, '.') : NULL;              /* h1.y reads layer h1 */
-    if (dot) to = find(o, intern_n(o->s->cx, name, (size_t)(dot - name)));
+    const char *dot = to < 0 ? strchr(name, '.') : NULL;              /* h1.y and h1.W read layer h1, h.0.W the repeat that carries h */
+    if (dot) to = find(o, name = intern_n(o->s->cx, name, (size_t)(dot - name)));
     if (to < 0) return;
     const Item *i = &o->item.at[to];
     if (block && ((i->def && block_of(i->def) == block) || assigned_in(block, name))) return;     /* inside, the name is the round's own */

@@ -43,6 +43,7 @@ typedef struct Drawn { const Expr *x; const Scope *scope; const char *of; int co
 typedef struct Sema {
     Context *cx; Arena *a; Program *p; Dtype real; const Fixed *fixed; int n_fixed; bool *fixed_used;
     VEC(File *) file; File *prelude; int counter; Bind *none;
+    VEC(struct Calling { Expr *call; Scope *home; }) calling;     /* layers under way */
     VEC(Model *) active; VEC(Stmt *) active_let; VEC(Expr *) active_const;
     int level, unrolled;             /* of nested expressions; how many calls and rounds so far */
     Scope *top;                      /* names that every model sees */
@@ -117,7 +118,7 @@ void add_graph(Sema *s, Scope *c, ModelArg *m);
 Model *std_model(Sema *s, const char *name);
 /* equation.c */
 Value *def_value(Sema *s, Def *d);
-Value *tensor_value(Env *e, Expr *x);              /* a whole tensor by name: x, h1, h1.y */
+Value *tensor_value(Env *e, Expr *x);              /* a whole tensor by name: x, h1, h1.y, h1.W */
 void layer_check(Env *e, Bind *b);                   /* elaborates a called layer that nothing has read */
 Scope *instantiate(Env *e, Model *m, Expr *generic, Expr *args, const char *prefix, Loc at);
 Value *define(Sema *s, Def *d);
