@@ -87,8 +87,9 @@ top: %empty
 margs: %empty { $$ = NULL; } | margs1;
 margs1: marg                            { $$ = LIST(r, ModelArgs, $1); }
   | margs1 COMMA marg                   { $$ = MORE(r, ModelArgs, $1, $3); }
-  | margs1 SEMI marg                    { $$ = MORE(r, ModelArgs, $1, $3); };
+  | margs1 SEMI marg                    { for (int k = 0; k < $1->n; k++) $1->at[k].tensor = true; $$ = MORE(r, ModelArgs, $1, $3); };
 marg: NAME                              { $$ = (ModelArg){ .name = tree_name($1), .kind = A_VALUE, .loc = @1 }; }
+  | NAME LBRACK names RBRACK            { $$ = (ModelArg){ .name = tree_name($1), .kind = A_VALUE, .loc = @$ }; TAKE($$.index, $3); }
   | NAME EQ expr                        { $$ = (ModelArg){ .name = tree_name($1), .kind = A_VALUE, .loc = @1, .value = $3 }; }
   | NAME COLON DIM                      { $$ = (ModelArg){ .name = tree_name($1), .kind = A_DIM, .loc = @1 }; }
   | NAME COLON DIM EQ expr              { $$ = (ModelArg){ .name = tree_name($1), .kind = A_DIM, .loc = @1, .value = $5 }; }

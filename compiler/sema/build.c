@@ -80,7 +80,7 @@ static void load(Sema *s, File *f) {
 static void add_lets(Sema *s, Scope *c, File *f);
 /* A model of the standard library that the file calls without importing it. */
 Model *std_model(Sema *s, const char *name) {
-    static const char *const file[] = { "std/nn.pgn", "std/graph.pgn", "std/operator.pgn", "std/mixer.pgn", "std/loss.pgn" };
+    static const char *const file[] = { "std/nn.pgn", "std/graph.pgn", "std/operator.pgn", "std/mixer.pgn", "std/loss.pgn", "std/optim.pgn" };
     for (size_t k = 0; k < sizeof file / sizeof *file; k++) {
         File *f = tree_of(s->cx, arena_printf(s->a, "%s/%s", s->cx->std_dir, file[k]), NO_LOC, true);
         if (!f) continue;
@@ -110,7 +110,8 @@ static Program *build(Context *cx, File *f, Model *m, const Fixed *fix, int n_fi
     s->p->loc = m->loc;
     cx->source.at[f->source].tree = f;                           /* a file that it uses may use it */
     const char *prelude = intern(cx, "std/prelude.pgn");
-    if (m->is_update) { diag_error(cx, D_LATER_FEATURE, m->loc, "this version of the compiler has no update programs (`%s`)", m->name.s); return NULL; }
+    if (m->is_update && !all) { diag_help(diag_error(cx, D_NOT_A_MODEL, m->loc, "`%s` is an update, not a model", m->name.s), "apply it in a model: u = %s(...)(p = ..., g = ...)", m->name.s); return NULL; }
+    if (m->is_update && !(m = update_model(s, m, 2, false, m->loc))) return NULL;          /* checked for a matrix */
     Scope *top = NEW(s->a, Scope), *c = NEW(s->a, Scope);
     *top = (Scope){ .file = f, .prefix = "", .model = m };
     *c = (Scope){ .up = top, .file = f, .prefix = "", .model = m };

@@ -265,7 +265,7 @@ void declare_body(Sema *s, Scope *c, Stmt **body, int n, bool entry) {
         case S_GRAPH: case S_ITERATE: break;
         case S_SPACE: { Bind *b = scope_add(s, c, st->name, B_SPACE); if (b->kind == B_SPACE && !b->space) b->let = st, b->scope = c; break; }
         case S_SCHEDULE: diag_error(s->cx, D_LATER_FEATURE, st->loc, "this version of the compiler has no schedules"); break;
-        case S_STATE: diag_error(s->cx, D_LATER_FEATURE, st->loc, "state belongs to update programs, which this version of the compiler does not have"); break;
+        case S_STATE: diag_error(s->cx, D_BAD_UPDATE, st->loc, "state belongs into an update program"); break;
         case S_LET: { Bind *b = scope_add(s, c, st->name, B_LET); b->let = st; b->scope = c; break; }
         case S_CONST:
             for (int j = 0; j < st->decl.n; j++) {

@@ -143,6 +143,9 @@ Value *tensor_value(Env *e, Expr *x) {
         Name n = { intern(e->s->cx, arena_printf(e->s->a, "%s'", x->name.s)), x->loc };
         Bind *b = scope_find(e->scope, n.s);
         if (b && b->kind == B_DEF) return def_value(e->s, b->def);
+        const char *dot = strchr(n.s, '.');                      /* u.p', the next value that an update gives */
+        Bind *l = dot ? scope_find(e->scope, intern_n(e->s->cx, n.s, (size_t)(dot - n.s))) : NULL;
+        if (!b && l && l->kind == B_LAYER) return layer_part(e, n);
         if (!b) diag_help(diag_error(e->s->cx, D_BAD_ITERATE, x->loc, "`%s` belongs into an iterate that carries `%s`", n.s, x->name.s), "iterate %s = ... until ... max ... { %s = ... }", x->name.s, n.s);
         return NULL;
     }
@@ -540,14 +543,24 @@ static Space *default_space(Sema *s, Scope *c, ModelArg *g) {
 /* ---- calls of models ------------------------------------------------------------------------------------- */
 Scope *instantiate(Env *e, Model *m, Expr *generic, Expr *args, const char *prefix, Loc at) {
     Sema *s = e->s;
-    if (m->is_update) { diag_error(s->cx, D_LATER_FEATURE, at, "this version of the compiler has no update programs (`%s`)", m->name.s); return NULL; }
     for (int k = 0; k < s->active.n; k++) if (s->active.at[k] == m) {
         diag_note(diag_error(s->cx, D_RECURSIVE_MODEL, at, "model `%s` calls itself", m->name.s), m->loc, "it is declared here");
         return NULL;
     }
     if (!unrolled(s, at) || !model_read(s->cx, m)) return NULL;
+    Model *update = m->is_update ? m : NULL;
+    if (update) {                                                /* for the axes of what it updates */
+        const char *first = m->arg.n ? m->arg.at[0].name.s : "p";
+        Value *v = NULL;
+        int k = 0;
+        bool gnorm = false;
+        for (int j = 0; j < args->call.n; j++) gnorm |= args->call.at[j].name.s && !strcmp(args->call.at[j].name.s, "gnorm");
+        while (k < args->call.n && args->call.at[k].name.s != first) k++;
+        if (k == args->call.n) { diag_help(diag_error(s->cx, D_MISSING_ARGUMENT, at, "input `%s` is missing", first), "%s(...)(%s = ..., ...)", m->name.s, first); return NULL; }
+        if (!(v = tensor_value(e, args->call.at[k].value)) || !(m = update_model(s, m, v->rank, gnorm, at))) return NULL;
+    }
     File *file = e->scope->file;
-    for (int k = 0; k < s->file.n; k++) for (int j = 0; j < s->file.at[k]->model.n; j++) if (s->file.at[k]->model.at[j] == m) file = s->file.at[k];
+    for (int k = 0; k < s->file.n; k++) for (int j = 0; j < s->file.at[k]->model.n; j++) if (s->file.at[k]->model.at[j] == (update ? update : m)) file = s->file.at[k];
     Scope *top = e->scope;
     while (top->up) top = top->up;
     Scope *c = NEW(s->a, Scope);

@@ -51,7 +51,7 @@ static void reads_name(Order *o, const char *name, const Stmt *block) {
 }
 static void reads(Order *o, const Expr *x, const Stmt *block) {
     if (!x) return;
-    if (x->kind == E_NAME) reads_name(o, x->name.s, block);
+    if (x->kind == E_NAME || x->kind == E_PRIME) reads_name(o, x->name.s, block);
     for (int k = 0; k < x->arg.n; k++) reads(o, x->arg.at[k], block);
     for (int k = 0; k < x->call.n; k++) reads(o, x->call.at[k].value, block);
     for (int k = 0; k < x->sub.n; k++) { reads(o, x->sub.at[k].e, block); reads(o, x->sub.at[k].other, block); }

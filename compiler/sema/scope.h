@@ -89,6 +89,10 @@ bool is_random(const char *f);
 X *type_random(Env *e, Expr *x, X **arg, int n);   /* NULL after a diagnostic */
 Value *program_input_of(Sema *s, const char *name, Loc at);      /* seed, step: made when first read */
 void program_add_implied(Sema *s);
+/* update.c */
+Model *update_model(Sema *s, const Model *u, int rank, bool gnorm, Loc at);   /* u for a parameter with that many axes; NULL after a diagnostic */
+int update_tensors(const Model *u);                 /* how many arguments are tensors: the parameter, its gradient, .. */
+bool update_reads(Sema *s, const Model *u, const char *name);
 /* constant.c */
 bool constant_value(Env *e, Expr *x, double *re, double *im);
 bool constant_list(Env *e, Expr *x, Dtype dt, double *out, int64_t *n, int64_t max);

@@ -121,6 +121,8 @@ typedef struct ModelArg {
     Name over;                      /* graph b over a */
     EdgeRule edge;                  /* grid */
     Expr *value;                    /* default; for a dim too */
+    bool tensor;                    /* of an update: stands before the `;` */
+    VEC(Name) index;                /* update muon(p[i, j], g; lr): names of the last axes */
     Loc loc;
 } ModelArg;
 

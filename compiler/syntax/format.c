@@ -358,6 +358,8 @@ static bool semicolon_between(const Printer *p, Loc a, Loc b) {
 }
 static void model_arg(Layout *l, const ModelArg *g) {
     layout_text(l, g->name.s);
+    for (int k = 0; k < g->index.n; k++) { layout_text(l, k ? ", " : "["); layout_text(l, g->index.at[k].s); }
+    if (g->index.n) layout_text(l, "]");
     switch (g->kind) {
     case A_GRAPH: layout_text(l, ": graph"); break;
     case A_DIM: layout_text(l, ": dim"); break;
