@@ -221,9 +221,10 @@ typedef struct Output { const char *name; Value *value; } Output;
 /* An extent as it is likely to be: what cost estimates use where a size is known at run time only. The name is a symbol's, or
  * "unique(f, g)" for the number of combinations that occur of maps f and g, whether the program has that space or not. */
 typedef struct About { const char *name; double count; } About;
-/* What a pass decided, for people: pass, what became of what, why, the estimates before and after, the runner-up and its estimate. */
+/* What a pass decided, for people: pass, what became of what, why, the estimates before and after, the runner-up and its estimate; and the
+ * command of a schedule that asks for the same (ir/schedule.h). what == NULL: the command belongs to the decision before. */
 typedef struct Estimate { double flops, bytes; } Estimate;
-typedef struct Decision { const char *pass, *what, *why; Estimate before, after; const char *runner_up; Estimate runner; Loc loc; } Decision;
+typedef struct Decision { const char *pass, *what, *why; Estimate before, after; const char *runner_up; Estimate runner; Loc loc; struct Command *command; } Decision;
 typedef struct Check { Ext *a; int rel; /* '<' '=' 'L' (<=) */ Ext *b; const char *message; Loc loc; } Check;   /* tested when sizes are bound */
 struct Program {
     Context *cx;
@@ -238,6 +239,7 @@ struct Program {
     VEC(Output) output;
     VEC(Check) check;
     VEC(About) about;
+    VEC(struct Command *) schedule;         /* what is to be decided so: ir/schedule.h */
     VEC(Decision) decision;                 /* of all passes so far, in order; not part of the text */
     const char *later;                      /* while a pass runs: the passes after it, "compact,dce": estimates count on them */
     int n_value, n_index, n_node;           /* next dense ids */

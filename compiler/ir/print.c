@@ -1,5 +1,6 @@
 /* print.c - a program as text: one node per group of lines, in dependence order, names kept. program_read() gives it back. */
 #include "ir/text.h"
+#include "ir/schedule.h"
 #include <string.h>
 
 static void result(Printer *t, const Value *v) {
@@ -237,6 +238,18 @@ void program_print(const Program *p, Writer *w) {
         put_name(w, p->about.at[k].name);
         put(w, " ");
         sexp_put_real(w, p->about.at[k].count);
+        put(w, ")");
+    }
+    for (int k = 0; k < p->schedule.n; k++) {              /* what is still to be done */
+        Writer line;
+        bool open = p->schedule.at[k]->verb == V_ONLY;
+        for (int j = 0; j < p->schedule.at[k]->name.n; j++) open |= !p->schedule.at[k]->done[j];
+        if (!open) continue;
+        writer_init(&line, a);
+        command_print(p->schedule.at[k], &line);
+        put(w, "\n(schedule ");
+        if (p->schedule.at[k]->target) put(w, "%s ", p->schedule.at[k]->target);
+        sexp_put_string(w, line.at);
         put(w, ")");
     }
     for (int k = 0; k < p->space.n; k++) space(&t, p->space.at[k]);

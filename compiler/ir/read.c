@@ -1,6 +1,7 @@
 /* read.c - a program from its text: names are resolved in order, so a value is read after the node that makes it. The form is checked
  * here (D_IR_SYNTAX), the meaning by program_verify(). Graphs name their maps before these exist; they are filled in at the end. */
 #include "ir/text.h"
+#include "ir/schedule.h"
 #include <string.h>
 
 static bool enter(IrReader *r, Names *t, const Sexp *s, const char *name, void *data) {
@@ -114,6 +115,18 @@ static bool read_about(IrReader *r, const Sexp *s) {
     About b = { 0 };
     if (s->item.n != 3 || !(b.name = name_of(s->item.at[1])) || !sexp_real(s->item.at[2], &b.count) || !(b.count >= 0)) { read_error(r, s, "(about name count) is expected here"); return false; }
     vec_add(r->arena, r->p->about, b);
+    return true;
+}
+/* (schedule "store z")  or, for one kind of target,  (schedule cpu "store z") */
+static bool read_schedule(IrReader *r, const Sexp *s) {
+    const Sexp *text = s->item.at[s->item.n - 1], *target = s->item.n == 3 ? s->item.at[1] : NULL;
+    if (s->item.n < 2 || s->item.n > 3 || text->kind != SX_STRING || (target && target->kind != SX_ATOM)) { read_error(r, s, "(schedule \"command\") is expected here"); return false; }
+    ScheduleFile *f = schedule_parse(r->cx, text->s, strlen(text->s), text->loc, true);
+    if (!f) return false;
+    if (f->schedule.n != 1 || f->schedule.at[0]->command.n != 1) { read_error(r, s, "one command is expected here"); return false; }
+    Command *c = f->schedule.at[0]->command.at[0];
+    if (target) c->target = target->s;
+    vec_add(r->arena, r->p->schedule, c);
     return true;
 }
 
@@ -354,6 +367,7 @@ static bool read_form(IrReader *r, const Sexp *s) {
     if (!strcmp(head, "sym") || !strcmp(head, "space") || !strcmp(head, "graph")) return true;         /* done before */
     if (!strcmp(head, "check")) return read_check(r, s);
     if (!strcmp(head, "about")) return read_about(r, s);
+    if (!strcmp(head, "schedule")) return read_schedule(r, s);
     if (!strcmp(head, "inputs")) return read_interface(r, s, false);
     if (!strcmp(head, "params")) return read_interface(r, s, true);
     if (!strcmp(head, "output")) {

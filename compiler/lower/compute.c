@@ -103,13 +103,20 @@ static bool see_later(X *e, void *data) {
 }
 static void prefetch_items(Build *b, Value *v, Index **idx, X *expr) {
     enum { AHEAD = 16, LINE = 64, MOST_LINES = 8 };
+    Command *say = asked(b->l, V_PREFETCH, v);
+    int ahead = say ? (int)say->number[0] : AHEAD;
     Lower *l = b->l;
     Arena *a = l->a;
     Later p = { .l = l, .item = v->rank ? idx[0] : NULL };
     if (!l->machine || !v->rank || in_bind(v)) return;
     x_walk(expr, see_later, &p);
     if (!p.n) return;
-    LX *n = lx_size(a, idx[0]->space->extent), *next = lop(b, OP_MIN, lop(b, OP_ADD, level_find(b, idx[0]), I64(AHEAD)), lop(b, OP_SUB, n, I64(1)));
+    if (say) schedule_done(say, l->label[v->id]);
+    if (!ahead || left_alone(l, V_PREFETCH, v)) return;
+    Command *c = command_new(a, V_PREFETCH, l->label[v->id]);
+    command_numbers(c, 1, ahead, 0);
+    decided(l, c, arena_printf(a, "rows that %s reads %d items later are asked for", l->label[v->id], ahead), "they lie anywhere", v->loc);
+    LX *n = lx_size(a, idx[0]->space->extent), *next = lop(b, OP_MIN, lop(b, OP_ADD, level_find(b, idx[0]), I64(ahead)), lop(b, OP_SUB, n, I64(1)));
     level_push(b, LV_LOOP);                                  /* a level of its own: the index has another value in it */
     level_bind(b->level, a, idx[0], let(b, next, "ahead"));
     for (int k = 0; k < p.n; k++) {
@@ -156,6 +163,19 @@ Kernel *kernel_of(Lower *l, const Node *n, Ext *extent) {
     return kernel_new(l, n->result[0]->name, source_line(l, n->loc, n->result[0]->name), extent, n->loc);
 }
 
+/* Commands that are obeyed by the way this kernel is made, and the commands that ask for it. */
+static void say_kernel(Lower *l, const Value *v, bool push, bool tiled, const TilePlan *p) {
+    const char *name = l->label[v->id];
+    Command *tile = asked(l, V_TILE, v), *scatter = asked(l, V_SCATTER, v), *gather = asked(l, V_GATHER, v);
+    if (tile && (push || tiled || tile->number[0] == 1)) schedule_done(tile, name);
+    if (scatter && push) schedule_done(scatter, name);
+    if (gather) schedule_done(gather, name);
+    if (push) decided(l, command_new(l->a, V_SCATTER, name), arena_printf(l->a, "the terms of %s are computed by type and added to their rows", name), "each fibre has terms of many types", v->loc);
+    if (!push && !tiled) return;
+    Command *c = command_new(l->a, V_TILE, name);
+    command_numbers(c, 2, p->tile.rows, p->width);
+    decided(l, c, arena_printf(l->a, "%d rows and %d lanes of %s at a time", p->tile.rows, p->width, name), "what rows share is loaded once, and the sums fit the registers", v->loc);
+}
 bool lower_compute(Lower *l, Node *n) {
     Value *v = n->result[0];
     TilePlan p;
@@ -165,6 +185,7 @@ bool lower_compute(Lower *l, Node *n) {
     if (!(push || tiled ? tile_need(&p) : need_expr(l, n->u.compute.expr))) return false;
     if (l->pulled_into[n->id]) return true;                  /* a recurrence among its operands has computed it along */
     Ext *all = count_of(l, v);
+    say_kernel(l, v, push, tiled, &p);
     if (push) { if (!push_lower(&p)) return false; }
     else if (tiled) { if (!tile_lower(&p, axis)) return false; }
     else {

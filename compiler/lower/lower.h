@@ -8,6 +8,7 @@
 #ifndef PIGEON_LOWER_H
 #define PIGEON_LOWER_H
 #include "loop/loop.h"
+#include "ir/schedule.h"
 
 /* Where a value lives. ring > 0: only that many elements of axis `time` are kept, element t at place t mod ring. */
 typedef struct Place { Buf *buf; HostBlock *made_in; int time; int64_t ring; bool staged; /* rows of a tile only, in the kernel itself */ } Place;
@@ -26,6 +27,7 @@ typedef struct Lower {
     VEC(Rows *) rows;
     HostBlock *host;                    /* where steps go now */
     const Machine *machine;             /* NULL: no register tiles */
+    const char *const *label;           /* by value id: its name in schedules */
 } Lower;
 
 /* ---- one kernel (build.c) ---------------------------------------------------------------------------------- */
@@ -136,5 +138,11 @@ bool lower_factor(Lower *l, Node *n);
 bool lower_iterate(Lower *l, Node *n);
 bool lower_derive(Lower *l, Node *n);
 Rows *rows_of(Lower *l, int n, Value *const *map);         /* built in bind when the maps are known then, else before the kernel that asks */
+/* schedule.c: what commands say of v's kernel, for code with tiles only */
+Command *asked(const Lower *l, Verb v, const Value *of);
+bool left_alone(const Lower *l, Verb v, const Value *of);  /* only commands count, and none of this kind names it */
+bool asked_to_fuse(const Lower *l, const Value *v);        /* into the kernel of what reads it */
+bool asked_to_store(const Lower *l, const Value *v);
+void decided(Lower *l, Command *c, const char *what, const char *why, Loc loc);
 const char *plain_name(Lower *l, const char *name);        /* "%12" -> "t12" */
 #endif

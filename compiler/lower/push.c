@@ -42,7 +42,7 @@ bool push_plan(Lower *l, Node *n, TilePlan *plan) {
     Value *v = n->result[0];
     Push p;
     if (!l->machine || v->rank < 2 || dtype_is_complex(v->dt) || dtype_bytes(v->dt) < 4 || !lanes_pay(n) || in_bind(v) || !match(n, &p)) return false;
-    if (n->u.compute.expr->u.reduce.n > 16) return false;
+    if (n->u.compute.expr->u.reduce.n > 16 || asked(l, V_GATHER, v) || left_alone(l, V_SCATTER, v)) return false;
     *plan = (TilePlan){ .l = l, .n = n, .lane = n->u.compute.idx[v->rank - 1] };
     if (!has_reduce(n->u.compute.expr->u.reduce.body) && n->u.compute.expr->u.reduce.n == 1) return false;
     plan->expr = term(l, n, &p);

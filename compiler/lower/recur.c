@@ -123,7 +123,7 @@ static void reader(Readers *s, Node *n) {
             Reach step = r;
             step.time = n->u.compute.idx[k];
             x_walk(n->u.compute.expr, reach, &step);
-            if (!step.ok || n->u.compute.check_range) continue;
+            if (!step.ok || n->u.compute.check_range || asked_to_store(l, v)) continue;
             if (step.far > s->far) s->far = step.far;
             vec_add(l->a, s->pulled, n);
             return;

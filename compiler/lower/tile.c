@@ -74,8 +74,11 @@ bool tile_size(TilePlan *p, const Space *rows) {
     int free = m->registers - vectors - 2 - (p->alone > p->sums ? vectors : 0);
     int many = free / (vectors * (p->sums > 1 ? p->sums : 1));
     if (known && (extent < many || !p->shared)) many = (int)extent;
-    p->width = vectors * lanes;
-    return (p->tile.rows = many > 12 ? 12 : many) >= 2;
+    p->width = vectors * lanes, p->tile.rows = many > 12 ? 12 : many;
+    Command *say = asked(p->l, V_TILE, v);
+    if (say) p->tile.rows = (int)say->number[0];
+    if (say && say->n_number > 1) p->width = (int)say->number[1];
+    return p->tile.rows >= 2;
 }
 
 /* ---- what is computed along, row by row -------------------------------------------------------------------------- */
@@ -104,6 +107,7 @@ static bool can_stage(TilePlan *p, Value *v) {
     int64_t row;
     if (n->kind != N_COMPUTE || l->state[n->id] || in_bind(v) || v->rank < 2 || n->u.compute.check_range || dtype_is_complex(v->dt)) return false;
     if (v->axis[0] != p->tile.index->space || !has_reduce(n->u.compute.expr)) return false;
+    if (asked_to_store(l, v) || (left_alone(l, V_FUSE, v))) return false;
     if (!ext_is_const(product_of(l, v->axis, 1, v->rank), &row) || row > MOST_ROW || few(v->axis[v->rank - 1])) return false;
     Rowwise r = { v, p->tile.index, true };
     bool recur = false;
@@ -112,7 +116,8 @@ static bool can_stage(TilePlan *p, Value *v) {
     x_walk(p->expr, see_recur, &recur);
     TilePlan own;                                            /* what gains from tiles of its own gets them */
     int axis;
-    if (push_plan(l, v->node, &own) || (tile_plan(l, v->node, &own, &axis) && own.shared)) return false;
+    if (asked_to_fuse(l, v)) {}
+    else if (push_plan(l, v->node, &own) || (tile_plan(l, v->node, &own, &axis) && own.shared)) return false;
     return r.ok && !recur && !read_elsewhere(l, v, p->n);
 }
 static bool see_staged(X *e, void *data) {
@@ -123,6 +128,11 @@ static bool see_staged(X *e, void *data) {
     pl->staged = true;
     pl->buf = buf_new(p->l, v->name, v->dt, ext_op(p->l->a, EXT_MUL, ext_const(p->l->a, p->tile.rows), product_of(p->l, v->axis, 1, v->rank)), BUF_LOCAL, v->loc);
     p->l->state[v->node->id] = 2;
+    Command *say = asked(p->l, V_FUSE, v), *c = command_new(p->l->a, V_FUSE, p->l->label[v->id]);
+    if (say) schedule_done(say, p->l->label[v->id]);
+    vec_add(p->l->a, c->name, p->l->label[p->n->result[0]->id]);
+    decided(p->l, c, arena_printf(p->l->a, "%s is computed in the kernel of %s, a tile of rows at a time", p->l->label[v->id], p->l->label[p->n->result[0]->id]),
+            "only that one reads it, row by row", v->loc);
     p->staged[p->n_staged++] = v;
     return true;
 }
@@ -187,6 +197,7 @@ bool tile_plan(Lower *l, Node *n, TilePlan *p, int *axis) {
     Value *v = n->result[0];
     *p = (TilePlan){ .l = l, .n = n, .expr = n->u.compute.expr };
     if (!l->machine || v->rank < 2 || dtype_is_complex(v->dt) || !lanes_pay(n) || in_bind(v) || !has_reduce(p->expr)) return false;
+    if (left_alone(l, V_TILE, v)) return false;
     p->lane = n->u.compute.idx[v->rank - 1];
     *axis = choose_axis(p);
     return *axis >= 0 && tile_size(p, v->axis[*axis]);

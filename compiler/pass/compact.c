@@ -83,30 +83,62 @@ static bool eligible(const Node *n) {
     const Value *v = n->result[0];
     return v->rank && v->rank <= MOST_AXES && !v->target && !v->structural && v->storage == STORE_WHOLE && n->u.compute.expr->k != X_READ;
 }
-static void place_value(Moved *m, Sizes *s, Node *n) {
+/* The rows that commands ask for: COMPACT and FULL for this name. */
+static int said_rows(Program *p, const char *label, RowsBy *at, Command **by) {
+    int n = 0;
+    for (int k = 0; k < p->schedule.n && n < MOST_AXES; k++) {
+        Command *c = p->schedule.at[k];
+        if ((c->verb != V_COMPACT && c->verb != V_FULL) || c->refused || schedule_is_done(c, label)) continue;
+        by[n] = c, at[n] = c->rows, at[n++].unique = c->verb == V_COMPACT;
+    }
+    return n;
+}
+/* False when the commands can't be honoured, which is said. */
+static bool set_rows(Program *p, Choice *c, const char *label, int n, const RowsBy *at, Command *const *by) {
+    if (choice_set(c, at, n)) { for (int k = 0; k < n; k++) schedule_done(by[k], label); return true; }
+    const char *other = choice_possible(c);
+    if (other) schedule_refuse(p, by[0], "the rows of `%s` could be %s only", label, other);
+    else schedule_refuse(p, by[0], "`%s` depends on its indices themselves, not through maps only", label);
+    for (int g = 0; g < c->n; g++) c->place[g] = AT_BASE;
+    return false;
+}
+static void place_value(Moved *m, Sizes *s, Node *n, const char *label) {
     Program *p = m->p;
     Value *old = n->result[0];
     int readers = m->reads[old->id] + m->others[old->id];
     Choice c = choice_of(p, old->rank, n->u.compute.idx, n->u.compute.expr);
-    if (!c.n || !choose_rows(s, &c, readers, m->others[old->id] > 0, true, WORTH_PERCENT)) return;
+    RowsBy at[MOST_AXES];
+    Command *by[MOST_AXES];
+    int said = said_rows(p, label, at, by);
+    if (!said && (schedule_only(p) || schedule_find(p, V_STORE, label))) return;
+    bool pays = c.n && choose_rows(s, &c, readers, m->others[old->id] > 0, true, WORTH_PERCENT);
+    if (said ? !set_rows(p, &c, label, said, at, by) : !pays) return;
     Placed b = place_rows(p, &c, NULL);
     Value *v = program_equation(p, old->name, b.rank, b.own, b.expr, n->loc);
     v->storage = b.compact ? STORE_COMPACT : b.full ? STORE_FULL : STORE_WHOLE;
     v->loc = old->loc;
     moved_to(m, n, x_read(p->arena, v, b.at, NULL, NULL));
     vec_add(p->arena, p->decision, (Decision){ "compact", arena_printf(p->arena, "%s: %s", old->name, choice_text(p, &c, c.place)),
-        "it depends on the index through maps only", c.before, c.cost, choice_text(p, &c, c.second), c.second_cost, n->loc });
+        "it depends on the index through maps only", c.before, c.cost, choice_text(p, &c, c.second), c.second_cost, n->loc, NULL });
+    for (int k = 0, rows = choice_rows(&c, at); k < rows; k++) {
+        Command *command = command_new(p->arena, at[k].unique ? V_COMPACT : V_FULL, label);
+        command->rows = at[k];
+        if (!k) p->decision.at[p->decision.n - 1].command = command;
+        else vec_add(p->arena, p->decision, (Decision){ .pass = "compact", .loc = n->loc, .command = command });
+    }
 }
 Program *pass_compact(Program *p) {
     Program *q = program_plain(pass_dce(p));                  /* what is dead reads nothing */
     Moved m = moved_new(q);
     Sizes s = { .p = q };
     int n = q->node.n;
+    const char *const *label = schedule_names(q);
     for (int k = 0; k < n; k++) {
         moved_follow(&m, q->node.at[k]);
-        if (restrict_rows(&m, &s, q->node.at[k])) continue;
-        if (eligible(q->node.at[k])) place_value(&m, &s, q->node.at[k]);
-        hoist(q, &s, q->node.at[k], true, "compact");
+        const char *name = q->node.at[k]->n_result ? label[q->node.at[k]->result[0]->id] : "";
+        if (restrict_rows(&m, &s, q->node.at[k], name)) continue;
+        if (eligible(q->node.at[k])) place_value(&m, &s, q->node.at[k], name);
+        hoist(q, &s, q->node.at[k], true, "compact", name);
     }
     program_sort(q);
     return program_copy(q);                                /* ids that trials have used up are dense again */

@@ -180,6 +180,7 @@ Program *program_rewrite(Program *p, const Rewrite *how) {
     graphs(c, false);
     for (int k = 0; k < p->check.n; k++) vec_add(a, to->check, p->check.at[k]);
     for (int k = 0; k < p->about.n; k++) vec_add(a, to->about, p->about.at[k]);
+    for (int k = 0; k < p->schedule.n; k++) vec_add(a, to->schedule, p->schedule.at[k]);
     for (int k = 0; k < p->decision.n; k++) vec_add(a, to->decision, p->decision.at[k]);
     for (int k = 0; k < p->node.n; k++) {
         Node *old = p->node.at[k];

@@ -93,10 +93,10 @@ double size_ext(Sizes *s, const Ext *e) {
 }
 double size_space(Sizes *s, const Space *of) { return size_ext(s, of->extent); }
 
-static const char *key_name(Program *p, const X *key) {
+const char *key_text(Program *p, const X *key) {
     while (key->k == X_CAST) key = key->u.cast.arg;
     if (key->k != X_READ || !key->u.read.v->rank || !key->u.read.idx) return key->k == X_READ ? key->u.read.v->name : "";
-    const char *in = key_name(p, key->u.read.idx[0]);
+    const char *in = key_text(p, key->u.read.idx[0]);
     return *in ? arena_printf(p->arena, "%s(%s)", key->u.read.v->name, in) : key->u.read.v->name;
 }
 /* Few values first: rows are then in segments of one type. Equal ones by name, so that the order doesn't depend on the reader. */
@@ -115,7 +115,7 @@ const char *unique_name(Sizes *s, int n, X *const *key) {
     X *sorted[8];
     const char *r = "unique(";
     keys_sort(s, n, key, sorted);
-    for (int k = 0; k < n; k++) r = arena_printf(s->p->arena, "%s%s%s", r, k ? ", " : "", key_name(s->p, sorted[k]));
+    for (int k = 0; k < n; k++) r = arena_printf(s->p->arena, "%s%s%s", r, k ? ", " : "", key_text(s->p, sorted[k]));
     return intern(s->p->cx, arena_printf(s->p->arena, "%s)", r));
 }
 /* The (about "unique(f, g)" ..) of these keys, in whatever order it names them. */
@@ -128,7 +128,7 @@ static const About *about_unique(Sizes *s, int n, X *const *key) {
             depth += (*c == '(') - (*c == ')');
             if (depth > 0 || (depth == 0 && *c != ',')) continue;
             parts++;
-            for (int j = 0; j < n; j++) { const char *name = key_name(s->p, key[j]); found += strlen(name) == (size_t)(c - part) && !strncmp(name, part, (size_t)(c - part)); }
+            for (int j = 0; j < n; j++) { const char *name = key_text(s->p, key[j]); found += strlen(name) == (size_t)(c - part) && !strncmp(name, part, (size_t)(c - part)); }
             if (depth < 0) break;
             for (part = c + 1; *part == ' '; part++) {}
         }

@@ -13,6 +13,7 @@ double size_space(Sizes *s, const Space *of);
 /* The number of rows of unique(keys) over a domain, whether that space exists or not. */
 double size_unique(Sizes *s, const Space *domain, int n, X *const *key);
 const char *unique_name(Sizes *s, int n, X *const *key);           /* "unique(g.etype, g.src)", in the order of that space */
+const char *key_text(Program *p, const X *key);                    /* "g.ntype(g.src)" */
 void keys_sort(Sizes *s, int n, X *const *key, X **sorted);
 
 Estimate estimate_add(Estimate a, Estimate b);

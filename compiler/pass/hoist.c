@@ -8,6 +8,7 @@
 #include "pass/place.h"
 #include "pass/query.h"
 #include "pass/hoist.h"
+#include <string.h>
 
 enum { WORTH_PERCENT = 90, MOST_TRIES = 200 };
 static const double launch = 1e5;
@@ -16,6 +17,7 @@ typedef struct Hoist {
     bool unique;
     VEC(const X *) around;                  /* reductions that the part stands in */
     int branch, tries;
+    const char *label; bool early;         /* as schedules name it */
     X *what; Choice choice;                 /* found */
 } Hoist;
 
@@ -36,11 +38,22 @@ static X *without(Hoist *h, X *what, Value *v, const Placed *b) {
     with->loc = what->loc;
     return x_replace(h->p, h->n->u.compute.expr, 1, &what, &with);
 }
+/* What a schedule says of the part at hand, the `tries`-th that could stand apart. */
+static Command *said(const Hoist *h) {
+    for (int k = h->p->schedule.n - 1; k >= 0; k--) {
+        Command *c = h->p->schedule.at[k];
+        if (c->verb == V_APART && c->early == h->early && c->number[0] == h->tries && !strcmp(c->name.at[0], h->label)) return c;
+    }
+    return NULL;
+}
 static bool pays(Hoist *h, X *e) {
     Index *idx[MOST_AXES];
     int n = x_free_indices(e, idx, MOST_AXES);
     if (n < 0 || e->space || h->tries++ > MOST_TRIES || is_tied(h, e) || (h->branch && !x_is_safe(e, idx, n))) return false;
     Choice c = choice_of(h->p, n, idx, e);
+    Command *say = said(h);
+    if (say ? !choice_set(&c, say->at.at, say->at.n) : schedule_only(h->p)) return false;
+    if (say) { schedule_done(say, h->label); h->what = e, h->choice = c; return true; }
     choose_rows(h->s, &c, 1, false, h->unique, 100);
     Trials trial = { 0 };
     Placed b = place_rows(h->p, &c, &trial);
@@ -75,13 +88,18 @@ static bool look(X *e, void *data) {
     }
     return true;
 }
-void hoist(Program *p, Sizes *s, Node *n, bool unique, const char *pass) {
+void hoist(Program *p, Sizes *s, Node *n, bool unique, const char *pass, const char *label) {
     if (n->kind != N_COMPUTE || n->result[0]->structural || n->result[0]->target) return;
-    Hoist h = { .p = p, .s = s, .n = n, .unique = unique };
+    Hoist h = { .p = p, .s = s, .n = n, .unique = unique, .label = label, .early = !unique };
     for (;;) {
         h.what = NULL;
         x_walk(n->u.compute.expr, look, &h);
         if (!h.what) return;
+        RowsBy at[MOST_AXES];
+        Command *command = command_new(p->arena, V_APART, label);
+        command_numbers(command, 1, h.tries, 0);
+        command->early = h.early;
+        for (int k = 0, n_at = choice_rows(&h.choice, at); k < n_at; k++) vec_add(p->arena, command->at, at[k]);
         Placed b = place_rows(p, &h.choice, NULL);
         Estimate before = estimate_equation(s, n->result[0]->rank, n->u.compute.idx, n->u.compute.expr, false);
         Value *v = program_equation(p, intern(p->cx, arena_printf(p->arena, "%s.t", n->result[0]->name)), b.rank, b.own, b.expr, n->loc);
@@ -89,6 +107,6 @@ void hoist(Program *p, Sizes *s, Node *n, bool unique, const char *pass) {
         n->u.compute.expr = without(&h, h.what, v, &b);
         Estimate after = estimate_add(estimate_equation(s, n->result[0]->rank, n->u.compute.idx, n->u.compute.expr, false), estimate_equation(s, b.rank, b.own, b.expr, true));
         vec_add(p->arena, p->decision, (Decision){ pass, arena_printf(p->arena, "%s is computed apart from %s: %s", v->name, n->result[0]->name, choice_text(p, &h.choice, h.choice.place)),
-            "it depends on fewer rows than its place has", before, after, "where it stood", before, n->loc });
+            "it depends on fewer rows than its place has", before, after, "where it stood", before, n->loc, command });
     }
 }

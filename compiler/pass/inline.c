@@ -8,12 +8,16 @@
  * nodes stay. The values have no reader then; dce drops them. */
 #include "pass/pass.h"
 #include "pass/query.h"
+#include "ir/schedule.h"
+#include <string.h>
 
 /* own: the last read seen is at own indices, evaluated as often; weight: operations, with those of what is inlined in it */
 typedef struct Use { int reads, others, weight; bool own; } Use;
 typedef struct Inline {
     Program *p;
     Use *use;                              /* by old value id */
+    const char *const *label;              /* by old value id: its name in schedules */
+    bool linear;                           /* sums are reordered later: that pass multiplies out what is recomputed */
     bool *old_mark, *mark;                 /* to be inlined: by old value id, by new one */
     int cap, weight;
     Index *loop[64]; int n_loop;           /* indices around the expression that is looked at */
@@ -100,11 +104,22 @@ static bool is_copy(const X *e) {
     for (int k = 0; k < e->u.read.v->rank; k++) if (e->u.read.bnd[k] != BND_NONE) return false;
     return true;
 }
+/* What a command asks of v: 1 to be inlined, -1 not to be, 0 nothing. */
+static int said(const Inline *s, const Node *n) {
+    const char *name = s->label[n->result[0]->id];
+    Command *c = schedule_find(s->p, V_RECOMPUTE, name);
+    if (c && !c->in.n && !(s->linear && linear_source(s->p, (Node *)n))) { schedule_done(c, name); return 1; }
+    c = schedule_find(s->p, V_FUSE, name);
+    if (c && strcmp(c->name.at[c->name.n - 1], name) && !x_has_reduce(n->u.compute.expr)) { schedule_done(c, name); return 1; }
+    return schedule_keeps(s->p, name) || c || schedule_find(s->p, V_TILE, name) ? -1 : 0;
+}
 /* In dependence order: what is inlined in n is known. */
 static bool worth(const Inline *s, const Node *n) {
     const Value *v = n->result[0];
     const Use *u = &s->use[v->id];
     if (v->target || v->structural || n->u.compute.check_range || n->u.compute.expr->space || u->others || !u->reads) return false;
+    int say = s->p->schedule.n ? said(s, n) : 0;
+    if (say) return say > 0 || (!u->weight && schedule_find(s->p, V_STORE, "*"));        /* copies and constants aren't computed at all */
     if (!u->weight || (u->reads == 1 && u->own && u->weight < REDUCES)) return true;
     return u->weight <= 2 && u->reads <= 2;
 }
@@ -144,8 +159,13 @@ static X *expand(Program *to, X *e, void *data) {
     const Node *n = e->u.read.v->node;
     return x_at(to, n->u.compute.expr, e->u.read.v->rank, n->u.compute.idx, e->u.read.idx);
 }
+static bool comes(const char *list, const char *pass) {
+    const char *at = list ? strstr(list, pass) : NULL;
+    return at && (at == list || at[-1] == ',');
+}
 Program *pass_inline(Program *p) {
     Inline s = { .p = p, .use = NEWN(p->arena, Use, p->n_value + 1), .old_mark = NEWN(p->arena, bool, p->n_value + 1) };
+    s.label = schedule_names(p), s.linear = comes(p->later, "linear");
     for (int k = 0; k < p->node.n; k++) count_node(&s, p->node.at[k]);
     for (int k = 0; k < p->output.n; k++) other_use(p->output.at[k].value, &s);
     for (int k = 0; k < p->graph.n; k++) {

@@ -26,6 +26,7 @@ typedef struct Linear {
     bool *known;                           /* by value id: is there for everybody to read */
     VEC(Node *) *reader;                   /* by value id */
     bool compact;
+    const char *const *label;              /* by value id: its name in schedules */
 } Linear;
 typedef struct Run { Linear *l; Planner pl; const bool *open; bool trial; VEC(Index *) around; } Run;
 
@@ -109,17 +110,19 @@ static Result equation(Linear *l, Run *r, Node *n, const bool *open) {
     int made = r->pl.made.n;
     r->open = open, r->around.n = 0, r->pl.name = n->result[0]->name, r->pl.loc = n->loc, r->pl.order = n->id, r->pl.time = 0, r->pl.cost = (Estimate){ 0 };
     for (int k = 0; k < n->result[0]->rank; k++) vec_add(l->p->arena, r->around, n->u.compute.idx[k]);
-    bool trial = r->trial;
+    bool trial = r->trial, said = false, opened = false;
+    r->pl.label = l->label[n->result[0]->id], r->pl.term = 0;
+    for (int k = 0; k < l->p->schedule.n; k++) said |= l->p->schedule.at[k]->verb == V_ORDER && !strcmp(l->p->schedule.at[k]->name.at[0], r->pl.label);
+    for (int k = 0; open && k < l->n; k++) opened |= open[k];
+    if (schedule_only(l->p) && !said && !opened) return now;
     r->trial = true;
     Result then = { .expr = rewrite(was, r) };
     then.time = time_placed(l, n, then.expr, &then.cost) + r->pl.time;
     then.cost = estimate_add(then.cost, r->pl.cost);
     r->trial = trial;
-    bool opened = false;
-    for (int k = 0; open && k < l->n; k++) opened |= open[k];
-    if (then.expr == was || (!opened && then.time * 100 > now.time * WORTH_PERCENT)) { r->pl.made.n = made; return now; }
+    if (then.expr == was || (!opened && !said && then.time * 100 > now.time * WORTH_PERCENT)) { r->pl.made.n = made; return now; }
     if (trial) return then;
-    r->pl.made.n = made;                                    /* once more, for good */
+    r->pl.made.n = made, r->pl.term = 0;                    /* once more, for good */
     then.expr = rewrite(was, r);
     return then;
 }
@@ -147,9 +150,27 @@ static bool *with(Linear *l, const Node *c, const Node *z) {
     o[zi] = true;
     return o;
 }
+/* A command says in which readers z is multiplied out; true when z itself is needed no more. */
+static bool said_readers(Linear *l, Command *say, Node *z, bool *const *open, bool *better, bool possible) {
+    int n = l->reader[z->result[0]->id].n;
+    bool all = true;
+    for (int k = 0; k < n; k++) {
+        better[k] = !say->in.n && open[k];
+        for (int j = 0; j < say->in.n; j++) if (open[k]) better[k] |= !strcmp(say->in.at[j], l->label[l->reader[z->result[0]->id].at[k]->result[0]->id]);
+        all &= better[k];
+    }
+    for (int j = 0; j < say->in.n; j++) {
+        bool reads_it = false;
+        for (int k = 0; k < n; k++) reads_it |= better[k] && !strcmp(say->in.at[j], l->label[l->reader[z->result[0]->id].at[k]->result[0]->id]);
+        if (!reads_it) schedule_refuse(l->p, say, "`%s` is no equation over numbers that reads `%s`", say->in.at[j], l->label[z->result[0]->id]);
+    }
+    return all && possible;
+}
 static void consider(Linear *l, Node *z) {
     int zi = z->result[0]->id, n = l->reader[zi].n;
     if (!l->source[zi] || !n || n > 16) return;
+    Command *say = schedule_find(l->p, V_RECOMPUTE, l->label[zi]);
+    if (!say && (schedule_only(l->p) || schedule_keeps(l->p, l->label[zi]))) return;
     Run keep = start(l, NULL, true), gone = start(l, z, true);
     double t_keep, t_mixed, t_gone = 0;
     Estimate e_keep, e_mixed, e_gone = { 0 };
@@ -173,17 +194,22 @@ static void consider(Linear *l, Node *z) {
     }
     for (int k = 0; k < l->p->output.n; k++) possible = possible && l->p->output.at[k].value != z->result[0];
     bool all = possible && t_gone < t_mixed && t_gone * 100 < t_keep * WORTH_PERCENT;
-    if (!all && !(any && t_mixed * 100 < t_keep * WORTH_PERCENT)) return;
+    if (say) all = said_readers(l, say, z, open, better, possible);
+    else if (!all && !(any && t_mixed * 100 < t_keep * WORTH_PERCENT)) return;
+    Command *command = command_new(l->p->arena, V_RECOMPUTE, l->label[zi]);
     for (int k = 0; k < n; k++) if (all || better[k]) {
         const Value *c = l->reader[zi].at[k]->result[0];
         l->open[c->id] = open[k];
         in = in ? arena_printf(l->p->arena, "%s, %s", in, c->name) : c->name;
+        vec_add(l->p->arena, command->in, l->label[c->id]);
     }
+    if (!in) return;
     if (all) l->known[zi] = false;
+    if (say) schedule_done(say, l->label[zi]);
     const char *kept = "it stays an equation that all read", *some = "it is multiplied out where that pays, and stays for the others";
     bool other = any && all;                               /* both ways of doing it would pay */
     vec_add(l->p->arena, l->p->decision, (Decision){ "linear", arena_printf(l->p->arena, "%s is multiplied out in %s%s", z->result[0]->name, in, all ? " and needed no more" : ""),
-        "the sums of both can be taken in a cheaper order", e_keep, all ? e_gone : e_mixed, other ? some : kept, other ? e_mixed : e_keep, z->loc });
+        "the sums of both can be taken in a cheaper order", e_keep, all ? e_gone : e_mixed, other ? some : kept, other ? e_mixed : e_keep, z->loc, command });
 }
 
 /* ---- the pass ---------------------------------------------------------------------------------------------------- */
@@ -199,28 +225,43 @@ static bool is_source(Linear *l, Node *n) {
     Terms t = { .p = l->p };
     return terms_open(&t, n->u.compute.expr) && terms_of(&t, n->u.compute.expr) && t.sums && t.n <= MOST_EXPANDED;
 }
+/* The orders as commands; where only a change of form was made, the one that says that there is one. */
+static void commit_orders(Linear *l, Run *r, const Node *n, bool plain, int from) {
+    if (r->pl.chosen.n == from && !plain) {
+        Command *c = command_new(l->p->arena, V_ORDER, l->label[n->result[0]->id]);
+        command_numbers(c, 2, 1, 1);
+        vec_add(l->p->arena, r->pl.chosen, c);
+    }
+    for (int k = from; k < r->pl.chosen.n; k++) vec_add(l->p->arena, l->p->decision, (Decision){ .pass = "linear", .loc = n->loc, .command = r->pl.chosen.at[k] });
+}
 static void commit(Linear *l, Run *r, Node *n) {
     const bool *open = l->open[n->result[0]->id];
-    int notes = r->pl.note.n;
+    int notes = r->pl.note.n, orders = r->pl.chosen.n;
     Run direct = start(l, n, true);
     direct.pl.direct = true;
     Result written = equation(l, &direct, n, open), now = equation(l, r, n, open);
     n->u.compute.expr = now.expr;
+    commit_orders(l, r, n, now.same || open, orders);
     if (r->pl.note.n == notes || now.time >= written.time) return;      /* nothing made for it, or what is read was there already */
     const char *what = n->result[0]->name;
     for (int k = notes; k < r->pl.note.n; k++) what = arena_printf(l->p->arena, "%s%s %s", what, k == notes ? ":" : ";", r->pl.note.at[k]);
-    vec_add(l->p->arena, l->p->decision, (Decision){ "linear", what, "the cheapest order of summation that was tried", written.cost, now.cost, "as written", written.cost, n->loc });
+    vec_add(l->p->arena, l->p->decision, (Decision){ "linear", what, "the cheapest order of summation that was tried", written.cost, now.cost, "as written", written.cost, n->loc, NULL });
 }
 static bool follows(const char *list, const char *pass) {
     size_t n = strlen(pass);
     for (const char *s = list ? list : ""; *s; s += strcspn(s, ","), s += *s == ',') if (!strncmp(s, pass, n) && (!s[n] || s[n] == ',')) return true;
     return false;
 }
+bool linear_source(Program *p, Node *n) {
+    Linear l = { .p = p };
+    return is_source(&l, n);
+}
 Program *pass_linear(Program *p) {
     bool compact = follows(p->later, "compact");
     Program *q = program_plain(pass_dce(p));
     Arena *a = q->arena;
     Linear lin = { .p = q, .sizes = { .p = q }, .n = q->n_value, .compact = compact }, *l = &lin;
+    l->label = schedule_names(q);
     l->was = NEWN(a, X *, l->n + 1), l->source = NEWN(a, bool, l->n + 1), l->open = NEWN(a, bool *, l->n + 1), l->known = NEWN(a, bool, l->n + 1);
     l->reader = arena_alloc(a, sizeof *l->reader * (size_t)(l->n + 1));
     int n = q->node.n;
@@ -236,7 +277,7 @@ Program *pass_linear(Program *p) {
     for (int k = 0; k < n; k++) if (q->node.at[k]->kind == N_COMPUTE) consider(l, q->node.at[k]);
     Run run = start(l, NULL, false);
     for (int k = 0; k < n; k++) if (eligible(q->node.at[k]) && l->known[q->node.at[k]->result[0]->id]) commit(l, &run, q->node.at[k]);
-    for (int k = 0; k < n; k++) if (q->node.at[k]->kind != N_COMPUTE || l->known[q->node.at[k]->result[0]->id]) hoist(q, &l->sizes, q->node.at[k], false, "linear");
+    for (int k = 0; k < n; k++) if (q->node.at[k]->kind != N_COMPUTE || l->known[q->node.at[k]->result[0]->id]) hoist(q, &l->sizes, q->node.at[k], false, "linear", q->node.at[k]->n_result ? l->label[q->node.at[k]->result[0]->id] : "");
     program_sort(q);
     return pass_dce(q);
 }

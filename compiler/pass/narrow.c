@@ -9,6 +9,7 @@
 #include "pass/keys.h"
 #include "pass/narrow.h"
 #include "pass/query.h"
+#include "ir/schedule.h"
 #include <string.h>
 
 enum { WORTH_PERCENT = 80 };
@@ -134,7 +135,18 @@ static double product(Sizes *s, Index *const *idx, int n) {
     for (int k = 0; k < n; k++) t *= size_space(s, idx[k]->space);
     return t;
 }
-bool restrict_rows(Moved *m, Sizes *s, Node *n) {
+/* A command  compact LABEL by (the maps that readers apply) */
+static Command *said(Program *p, const char *label, int n, X *const *key) {
+    for (int k = p->schedule.n - 1; k >= 0; k--) {
+        Command *c = p->schedule.at[k];
+        int found = 0;
+        if (c->verb != V_COMPACT || c->refused || c->rows.key.n != n || schedule_is_done(c, label)) continue;
+        for (int i = 0; i < n; i++) for (int j = 0; j < n; j++) found += schedule_same(c->rows.key.at[j], key_text(p, key[i]));
+        if (found == n) return c;
+    }
+    return NULL;
+}
+bool restrict_rows(Moved *m, Sizes *s, Node *n, const char *label) {
     Program *p = m->p;
     Value *v = n->result[0];
     if (n->kind != N_COMPUTE || v->target || v->structural || !v->rank || v->rank > MOST_AXES || m->others[v->id]) return false;
@@ -158,14 +170,20 @@ bool restrict_rows(Moved *m, Sizes *s, Node *n) {
     double all = product(s, n->u.compute.idx, v->rank), rows = product(s, w.own, w.rank), asked = rows * size_space(s, a.domain) / (size_space(s, w.unique->u.derive.space) + 1);
     Estimate before = estimate_add(estimate_equation(s, v->rank, n->u.compute.idx, n->u.compute.expr, true), estimate_read(asked * m->reads[v->id], all, v->dt));
     Estimate after = estimate_add(estimate_equation(s, w.rank, w.own, w.expr, true), estimate_read(asked * m->reads[v->id], rows, v->dt));
-    if (rows >= all || estimate_time(after) * 100 > estimate_time(before) * WORTH_PERCENT) return false;
+    Command *say = said(p, label, a.n, key);
+    if (say) schedule_done(say, label);
+    else if (schedule_only(p) || schedule_keeps(p, label)) return false;
+    if (!say && (rows >= all || estimate_time(after) * 100 > estimate_time(before) * WORTH_PERCENT)) return false;
     w = restricted(p, n, &a, key, NULL);
     Value *to = program_equation(p, v->name, w.rank, w.own, w.expr, n->loc);
     to->storage = STORE_COMPACT, to->loc = v->loc;
     Move *move = &m->to[v->id];
     *move = (Move){ .unique = w.unique, .to = to, .n_axis = a.n };
     for (int k = 0; k < a.n; k++) move->axis[k] = a.axis[k], move->key[k] = key_place(w.unique, key[k]);
+    Command *command = command_new(p->arena, V_COMPACT, label);
+    command->rows.unique = true;
+    for (int k = 0; k < a.n; k++) vec_add(p->arena, command->rows.key, key_text(p, key[k]));
     vec_add(p->arena, p->decision, (Decision){ "compact", arena_printf(p->arena, "%s: only the rows that are read, %s", v->name, unique_name(s, a.n, key)),
-        "all its readers apply the same maps", before, after, "all rows", before, n->loc });
+        "all its readers apply the same maps", before, after, "all rows", before, n->loc, command });
     return true;
 }

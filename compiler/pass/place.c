@@ -111,6 +111,54 @@ bool choose_rows(Sizes *s, Choice *c, int readers, bool stored, bool unique, int
     c->cost = c->before;
     return false;
 }
+/* ---- the choice as commands say it ------------------------------------------------------------------------- */
+static NameList group_names(Program *p, const Group *g) {
+    NameList n = { 0 };
+    for (int k = 0; k < g->n; k++) vec_add(p->arena, n, key_text(p, g->key[k]));
+    if (!g->n) vec_add(p->arena, n, g->base[0]->name);      /* one row for all of an index that isn't used */
+    return n;
+}
+static bool same_rows(Program *p, const Group *g, const RowsBy *r) {
+    NameList n = group_names(p, g);
+    bool taken[MOST_KEYS] = { false };
+    if (n.n != r->key.n || (r->unique && !g->n)) return false;
+    for (int k = 0; k < r->key.n; k++) {
+        int j = 0;
+        while (j < n.n && (taken[j] || !schedule_same(r->key.at[k], n.at[j]))) j++;
+        if (j == n.n) return false;
+        taken[j] = true;
+    }
+    return true;
+}
+bool choice_set(Choice *c, const RowsBy *at, int n) {
+    bool ok = true, taken[MOST_AXES] = { false };
+    for (int g = 0; g < c->n; g++) c->place[g] = AT_BASE;
+    for (int k = 0; k < n; k++) {
+        int g = 0;
+        Place to = at[k].unique ? AT_UNIQUE : AT_TARGETS;
+        while (g < c->n && (taken[g] || !same_rows(c->p, &c->group[g], &at[k]) || !rows_possible(&c->group[g], to))) g++;
+        if (g == c->n) { ok = false; continue; }
+        c->place[g] = to, taken[g] = true;
+    }
+    if (!ok) return false;
+    Trials trial = { 0 };
+    return place_rows(c->p, c, &trial).ok;
+}
+int choice_rows(const Choice *c, RowsBy *at) {
+    int n = 0;
+    for (int g = 0; g < c->n; g++) if (c->place[g] != AT_BASE) at[n++] = (RowsBy){ c->place[g] == AT_UNIQUE, group_names(c->p, &c->group[g]) };
+    return n;
+}
+const char *choice_possible(const Choice *c) {
+    const char *r = NULL;
+    for (int g = 0; g < c->n; g++) {
+        NameList n = group_names(c->p, &c->group[g]);
+        const char *t = "by (";
+        for (int k = 0; k < n.n; k++) t = arena_printf(c->p->arena, "%s%s%s", t, k ? ", " : "", n.at[k]);
+        r = r ? arena_printf(c->p->arena, "%s, %s)", r, t) : arena_printf(c->p->arena, "%s)", t);
+    }
+    return r;
+}
 const char *choice_text(Program *p, const Choice *c, const Place *at) {
     const char *r = NULL;
     Sizes s = { .p = p };

@@ -7,8 +7,9 @@
 enum { MOST_VARIANTS = 5, MOST_STEPS = 8, MOST_WAYS = 40, BUDGET = 600, WORTH_PERCENT = 90 };
 static const double launch = 1e5;          /* a value of its own costs at least this, in operations */
 
-/* One sum is taken: over bound index number `bound`, grouped in way number `way` (0: not), its rows at `place`; or it stays inside. */
-typedef struct Step { int bound, way; bool inside; Place place[MOST_AXES]; } Step;
+/* One sum is taken: over bound index number `bound`, grouped in way number `way` (0: not), its rows at `place`; or it stays inside.
+ * say: a schedule says so; said: as a schedule would say it. */
+typedef struct Step { int bound, way; bool inside; Place place[MOST_AXES]; const OrderStep *say; OrderStep said; } Step;
 typedef struct Plan { int n; Step step[MOST_STEPS]; double time; Estimate cost; } Plan;
 /* Keys by which a sum over an index may be grouped, and where those groups are. */
 typedef struct Way { int n; X *key[MOST_KEYS]; Place place; } Way;
@@ -194,10 +195,17 @@ static X *inner_value(Planner *pl, X *sum, Step *s, bool trial) {
     if (s->inside) return sum;
     if (n < 0) return NULL;
     Choice c = choice_of(p, n, idx, sum);
-    if (trial) {
+    if (s->say && (s->say->at.n || schedule_only(p))) {
+        if (!choice_set(&c, s->say->at.at, s->say->at.n)) return NULL;
+    } else if (trial || s->say) {
         choose_rows(pl->sizes, &c, 1, false, pl->compact, WORTH_PERCENT);
         memcpy(s->place, c.place, sizeof s->place);
     } else memcpy(c.place, s->place, sizeof c.place);
+    if (!trial) {
+        RowsBy at[MOST_AXES];
+        int n_at = choice_rows(&c, at);
+        for (int k = 0; k < n_at; k++) vec_add(p->arena, s->said.at, at[k]);
+    }
     Placed b = place_rows(p, &c, trial ? &pl->trials : NULL);
     if (!b.ok) return NULL;
     Estimate cost = estimate_equation(pl->sizes, b.rank, b.own, b.expr, true);
@@ -312,11 +320,77 @@ static int variants(Planner *pl, const Term *t, Term *v) {
     }
     return n;
 }
+/* ---- as schedules say it ------------------------------------------------------------------------------------------- */
+/* A bound index by name; the second of its name is NAME~2. */
+static const char *bound_label(Planner *pl, const Term *t, int b) {
+    int times = 1;
+    for (int k = 0; k < b; k++) times += t->bound[k]->name == t->bound[b]->name;
+    return times == 1 ? t->bound[b]->name : intern(pl->p->cx, arena_printf(pl->p->arena, "%s~%d", t->bound[b]->name, times));
+}
+static void say_step(Planner *pl, const Term *t, Step *s) {
+    Way way[MOST_WAYS];
+    s->said = (OrderStep){ .index = bound_label(pl, t, s->bound), .grouped = s->way > 0 };
+    if (!s->way) return;
+    ways(pl, t, t->bound[s->bound], way);
+    s->said.by.unique = way[s->way].place == AT_UNIQUE;
+    for (int k = 0; k < way[s->way].n; k++) vec_add(pl->p->arena, s->said.by.key, key_text(pl->p, way[s->way].key[k]));
+}
+static bool hear_step(Planner *pl, const Term *t, const OrderStep *say, Step *s) {
+    Way way[MOST_WAYS];
+    *s = (Step){ .say = say, .inside = say->inside };
+    while (s->bound < t->n_bound && strcmp(bound_label(pl, t, s->bound), say->index)) s->bound++;
+    if (s->bound == t->n_bound) return false;
+    if (!say->grouped) return true;
+    int n = ways(pl, t, t->bound[s->bound], way);
+    for (int w = 1; w < n; w++) {
+        int found = 0;
+        for (int k = 0; k < way[w].n; k++) for (int j = 0; j < say->by.key.n; j++) found += schedule_same(say->by.key.at[j], key_text(pl->p, way[w].key[k]));
+        if (found == way[w].n && way[w].n == say->by.key.n && say->by.unique == (way[w].place == AT_UNIQUE)) { s->way = w; return true; }
+    }
+    return false;
+}
+static Command *order_said(const Planner *pl, int term) {
+    for (int k = pl->p->schedule.n - 1; k >= 0; k--) {
+        Command *c = pl->p->schedule.at[k];
+        if (c->verb == V_ORDER && c->number[0] == term && !strcmp(c->name.at[0], pl->label)) return c;
+    }
+    return NULL;
+}
+static X *follow(Planner *pl, const Term *given, Dtype dt, Command *say, bool trial) {
+    Term v[MOST_VARIANTS], t, rest;
+    int n = variants(pl, given, v);
+    if (say->number[1] < 1 || say->number[1] > n) {
+        if (!trial) schedule_refuse(pl->p, say, "the term can be written in %d way%s only", n, n == 1 ? "" : "s");
+        return NULL;
+    }
+    t = v[say->number[1] - 1];
+    pl->budget = BUDGET;
+    for (int k = 0; k < say->step.n; k++) {
+        Step s;
+        if (!hear_step(pl, &t, &say->step.at[k], &s) || !take(pl, &t, &s, trial, &rest)) {
+            const char *names = "";
+            for (int b = 0; b < t.n_bound; b++) names = arena_printf(pl->p->arena, "%s%s%s", names, b ? ", " : "", bound_label(pl, &t, b));
+            if (!trial) schedule_refuse(pl->p, say, t.n_bound ? "the sum over `%s` can't be taken so; what is summed over is %s" : "no sum is left for `%s`%s", say->step.at[k].index, names);
+            return NULL;
+        }
+        t = rest;
+    }
+    if (!trial) schedule_done(say, pl->label);
+    return term_expr(pl->p, &t, dt);
+}
 X *plan_term(Planner *pl, const Term *given, Dtype dt, bool trial) {
+    int term = ++pl->term;
     Plan now = { 0 }, best = { .time = INFINITY };
     Term v[MOST_VARIANTS], t, rest;
     Planner before = *pl;
     if (pl->direct) return term_expr(pl->p, given, dt);
+    Command *say = order_said(pl, term);
+    if (say) {
+        X *x = follow(pl, given, dt, say, trial);
+        if (x) { if (!trial) vec_add(pl->p->arena, pl->chosen, say); return x; }
+        pl->time = before.time, pl->cost = before.cost, pl->made.n = before.made.n;
+    }
+    if (schedule_only(pl->p)) return term_expr(pl->p, given, dt);
     int n = variants(pl, given, v), chosen = 0;
     pl->time = 0, pl->cost = (Estimate){ 0 };
     for (int k = 0; k < n; k++) {
@@ -327,9 +401,15 @@ X *plan_term(Planner *pl, const Term *given, Dtype dt, bool trial) {
     }
     t = v[chosen];
     pl->time = before.time, pl->cost = before.cost, pl->made.n = before.made.n, pl->budget = BUDGET;
+    Command *taken = command_new(pl->p->arena, V_ORDER, pl->label);
+    command_numbers(taken, 2, term, chosen + 1);
     for (int k = 0; k < best.n; k++) {
+        if (!trial) say_step(pl, &t, &best.step[k]);
         if (!take(pl, &t, &best.step[k], trial, &rest)) break;
+        best.step[k].said.inside = best.step[k].inside;
+        vec_add(pl->p->arena, taken->step, best.step[k].said);
         t = rest;
     }
+    if (!trial && (taken->step.n || chosen)) vec_add(pl->p->arena, pl->chosen, taken);
     return term_expr(pl->p, &t, dt);
 }

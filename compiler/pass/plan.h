@@ -27,6 +27,8 @@ typedef struct Planner {
     int budget;
     double time; Estimate cost;            /* of everything made since they were set to 0 */
     VEC(const char *) note;                /* one line for each value made */
+    const char *label; int term;           /* of the equation in schedules; which of its terms is planned */
+    VEC(Command *) chosen;                 /* the orders taken for good */
 } Planner;
 void planner_knows(Planner *pl, int n, Index *const *idx, X *expr, X *read, int order);
 /* The term, planned; values that it needs are made when `trial` is false. Costs of what is made are added up in the planner. */

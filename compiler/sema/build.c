@@ -1,5 +1,6 @@
 /* build.c - one model as a program: its arguments become symbols, spaces and graphs; then everything that its outputs need. */
 #include "sema/scope.h"
+#include "ir/schedule.h"
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
@@ -97,8 +98,35 @@ static void add_lets(Sema *s, Scope *c, File *f) {
         Stmt *st = f->top.at[k];
         if (st->kind == S_LET) { bool have = false; for (int j = 0; j < c->bind.n; j++) have |= c->bind.at[j].name == st->name.s; if (!have) { Bind *b = scope_add(s, c, st->name, B_LET); b->let = st, b->scope = c; } }
         else if (st->kind == S_CONST || st->kind == S_DIM) declare_body(s, c, &f->top.at[k], 1, false);   /* a place that stays: the scope keeps it */
-        else if (st->kind == S_SCHEDULE) diag_error(s->cx, D_LATER_FEATURE, st->loc, "this version of the compiler has no schedules");
     }
+}
+/* The commands of a block: it was kept as text. */
+static void add_schedule(Sema *s, const File *f, const Stmt *st, bool inside) {
+    const Source *src = &s->cx->source.at[f->source];
+    const char *from = src->text, *to;
+    for (int line = 1; line < st->loc.line; line++) from = strchr(from, '\n') + 1;
+    to = from;
+    for (int line = st->loc.line; line < st->loc.end_line; line++) to = strchr(to, '\n') + 1;
+    from += st->loc.col - 1, to += st->loc.end_col - 1;
+    ScheduleFile *blocks = schedule_parse(s->cx, from, (size_t)(to - from), st->loc, false);
+    for (int k = 0; blocks && k < blocks->schedule.n; k++) {
+        const Schedule *b = blocks->schedule.at[k];
+        if (inside || (b->name && !strcmp(b->name, s->p->name))) for (int j = 0; j < b->command.n; j++) vec_add(s->a, s->p->schedule, b->command.at[j]);
+        else if (!b->name) diag_help(diag_error(s->cx, D_SCHEDULE_SYNTAX, b->loc, "a schedule outside of the models says which one it is for"), "schedule %s { .. }", s->p->name);
+        else {
+            bool found = false;
+            const char *names[256];
+            int n = sema_entries((File *)f, names, 256);
+            for (int j = 0; j < n; j++) found |= !strcmp(names[j], b->name);
+            const char *near = did_you_mean(s->cx, b->name, names, n);
+            Diag *d = found ? NULL : diag_error(s->cx, D_SCHEDULE_STALE, b->loc, "the schedule is for model `%s`, which this file does not have", b->name);
+            if (d && near) diag_help(d, "did you mean `%s`?", near);
+        }
+    }
+}
+static void add_schedules(Sema *s, const File *f, const Model *m) {
+    for (int k = 0; k < f->top.n; k++) if (f->top.at[k]->kind == S_SCHEDULE) add_schedule(s, f, f->top.at[k], false);
+    for (int k = 0; k < m->body.n; k++) if (m->body.at[k]->kind == S_SCHEDULE) add_schedule(s, f, m->body.at[k], true);
 }
 static Program *build(Context *cx, File *f, Model *m, const Fixed *fix, int n_fix, Dtype real, bool all) {
     Sema sema = { .cx = cx, .a = cx->arena, .real = real, .fixed = fix, .n_fixed = n_fix }, *s = &sema;
@@ -178,6 +206,8 @@ static Program *build(Context *cx, File *f, Model *m, const Fixed *fix, int n_fi
     }
     program_add_implied(s);
     if (!c->output.n) diag_help(diag_error(cx, D_UNDEFINED_TENSOR, m->loc, "model `%s` has no output", m->name.s), "output y[...] = ...");
+    add_schedules(s, f, m);
+    if (cx->n_errors == errors) schedule_check(s->p);
     return cx->n_errors > errors ? NULL : s->p;
 }
 

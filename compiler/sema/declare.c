@@ -264,7 +264,6 @@ void declare_body(Sema *s, Scope *c, Stmt **body, int n, bool entry) {
             break;
         case S_GRAPH: case S_ITERATE: break;
         case S_SPACE: { Bind *b = scope_add(s, c, st->name, B_SPACE); if (b->kind == B_SPACE && !b->space) b->let = st, b->scope = c; break; }
-        case S_SCHEDULE: diag_error(s->cx, D_LATER_FEATURE, st->loc, "this version of the compiler has no schedules"); break;
         case S_STATE: diag_error(s->cx, D_BAD_UPDATE, st->loc, "state belongs into an update program"); break;
         case S_LET: { Bind *b = scope_add(s, c, st->name, B_LET); b->let = st; b->scope = c; break; }
         case S_CONST:
@@ -274,7 +273,7 @@ void declare_body(Sema *s, Scope *c, Stmt **body, int n, bool entry) {
                 if (!d->axis.n) { Bind *b = scope_add(s, c, d->name, B_CONST); b->expr = d->init, b->scope = c, b->declared = d; }
             }
             break;
-        case S_INDEX: case S_INPUT: case S_PARAM: case S_MAP: case S_OUTPUT: case S_EQUATION: case S_REPEAT: case S_MODES: break;
+        case S_INDEX: case S_INPUT: case S_PARAM: case S_MAP: case S_OUTPUT: case S_EQUATION: case S_REPEAT: case S_MODES: case S_SCHEDULE: break;
         }
     }
     for (int k = 0; k < n; k++) if (body[k]->kind == S_GRAPH) derive_graph(s, c, body[k]);

@@ -1,6 +1,7 @@
 /* compile.c - `pigeonc m.pgn -o m.o` and `pigeonc opt`: programs to units, units to what --emit asks for, and the files that go with an
  * object: header, manifest, make rule.  Everything is made first; then the files appear, each whole or not at all, the main one last. */
 #include "tool/tool.h"
+#include "ir/schedule.h"
 #include "target/c/c.h"
 #include "target/llvm/llvm.h"
 #include <stdlib.h>
@@ -269,7 +270,7 @@ int command_opt(Options *o) {
         for (int k = 0; k <= b.n_set; k++) b.unit[k] = &u;
         return finish(&b, &out);
     }
-    if (!(p = program_read(o->cx, source)) || !program_verify(p, "read")) return EXIT_DIAGNOSED;
+    if (!(p = program_read(o->cx, source)) || !program_verify(p, "read") || !schedule_check(p) || !front_schedule(o, p)) return EXIT_DIAGNOSED;
     if (!(p = front_passes(o, p, same ? o->passes : front_pipeline(o)))) return EXIT_DIAGNOSED;
     return finish(&b, &out);
 }

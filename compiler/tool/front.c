@@ -1,6 +1,7 @@
 /* front.c - from files to programs to units; what commands share: phase times, the homes of the library and the headers. */
 #include "tool/tool.h"
 #include "pass/pass.h"
+#include "ir/schedule.h"
 #include "syntax/ast.h"
 #include <limits.h>
 #include <stdlib.h>
@@ -80,24 +81,85 @@ static void after_pass(Program *p, const char *pass, void *data) {
     program_print(p, &w);
     print_step(o, &w, pass);
 }
+/* A file of schedules takes the place of those beside the model. What is for another kind of target stays out. */
+static bool read_schedule(Options *o, Program *p) {
+    int source = source_read(o->cx, o->schedule, NO_LOC);
+    if (source < 0) return false;
+    const Source *s = &o->cx->source.at[source];
+    ScheduleFile *f = schedule_parse(o->cx, s->text, s->length, (Loc){ source, 1, 1, 1, 1 }, false);
+    bool found = false;
+    p->schedule.n = 0;
+    for (int k = 0; f && k < f->schedule.n; k++) {
+        const Schedule *b = f->schedule.at[k];
+        if (b->name && strcmp(b->name, p->name)) continue;
+        found = true;
+        for (int j = 0; j < b->command.n; j++) vec_add(p->arena, p->schedule, b->command.at[j]);
+    }
+    if (f && !found && o->model.n < 2)
+        diag_help(diag_error(o->cx, D_SCHEDULE_STALE, (Loc){ source, 1, 1, 1, 1 }, "`%s` has no schedule for model `%s`", o->schedule, p->name), "pigeonc explain prints one");
+    return f && !o->cx->n_errors && schedule_check(p);
+}
+bool front_schedule(Options *o, Program *p) {
+    if (o->schedule && !read_schedule(o, p)) return false;
+    const char *kind = o->target && o->target->kind == TARGET_CUDA ? "cuda" : "cpu";
+    int n = 0;
+    for (int k = 0; k < p->schedule.n; k++) {
+        Command *c = p->schedule.at[k];
+        if (c->target && strcmp(c->target, "cpu") && strcmp(c->target, "cuda")) {
+            diag_help(diag_error(o->cx, D_SCHEDULE_STALE, c->loc, "there is no kind of target `%s`", c->target), "schedules are for cpu or cuda");
+            return false;
+        }
+        if (!c->target || !strcmp(c->target, kind)) p->schedule.at[n++] = c;
+    }
+    p->schedule.n = n;
+    if (o->no_fusion) {
+        Command *c = command_new(p->arena, V_STORE, "*");
+        c->by_option = true;
+        vec_add(p->arena, p->schedule, c);
+    }
+    return true;
+}
 Program *front_program(Options *o, File *f, const char *model) {
     phase_begin(o);
     Program *p = sema_build(o->cx, f, model, o->define.at, o->define.n, o->real);
     phase_end(o, "check");
     if (!p || o->cx->n_errors || !program_verify(p, "sema")) return NULL;
     phase_end(o, "verify");
+    if (!front_schedule(o, p)) return NULL;
     after_pass(p, "sema", o);
     return p;
 }
-/* The verifier runs after each. */
+static const char *without(Context *cx, const char *list, const char *pass) {
+    const char *r = "";
+    size_t m = strlen(pass);
+    for (size_t n; *list; list += n + (list[n] == ',')) {
+        n = strcspn(list, ",");
+        if (n != m || strncmp(list, pass, n)) r = arena_printf(cx->arena, "%s%s%.*s", r, *r ? "," : "", (int)n, list);
+    }
+    return r;
+}
+/* "default" is what -O says; ablation leaves passes out. */
+static const char *passes_of(const Options *o, const char *list) {
+    if (list && !strcmp(list, "default")) list = pass_default(o->opt);
+    if (list && o->no_linear) list = without(o->cx, list, "linear");
+    if (list && o->no_compaction) list = without(o->cx, list, "compact");
+    return list;
+}
+/* The verifier runs after each. Commands are obeyed anew each time. */
 Program *front_passes(Options *o, Program *p, const char *passes) {
     if (!p || !passes) return p;
+    for (int k = 0; k < p->schedule.n && strcmp(passes, "structure"); k++) {
+        Command *c = NEW(p->arena, Command);
+        *c = *p->schedule.at[k];
+        c->done = NEWN(p->arena, bool, c->name.n + 1);
+        p->schedule.at[k] = c;
+    }
     phase_begin(o);
-    p = pass_run(p, !strcmp(passes, "default") ? pass_default(o->opt) : passes, after_pass, o);
+    p = pass_run(p, passes_of(o, passes), after_pass, o);
     phase_end(o, "passes");
     return p;
 }
-const char *front_pipeline(const Options *o) { return o->passes ? o->passes : o->opt ? pass_default(o->opt) : NULL; }
+const char *front_pipeline(const Options *o) { return passes_of(o, o->passes ? o->passes : o->opt ? pass_default(o->opt) : NULL); }
 
 /* Lowering wants to know what is structural, also when the passes that were asked for leave it out. */
 Unit *front_unit(Options *o, Program *p, const Machine *machine) {
@@ -105,7 +167,7 @@ Unit *front_unit(Options *o, Program *p, const Machine *machine) {
     phase_begin(o);
     Unit *u = lower_program(p, machine);
     phase_end(o, "lower");
-    if (!u || o->cx->n_errors || !unit_verify(u, "lower")) return NULL;
+    if (!u || o->cx->n_errors || !schedule_finish(p, machine != NULL) || !unit_verify(u, "lower")) return NULL;
     phase_end(o, "verify");
     if (wanted_after(o, "lower")) {
         Writer w;

@@ -10,6 +10,7 @@ static int run_command(Options *o) {
     case 'F': return command_fmt(o);
     case 'I': return command_ir(o);
     case 'O': return command_opt(o);
+    case 'E': return command_explain(o);
     default: return EXIT_USAGE;
     }
 }

@@ -25,6 +25,7 @@ const CommandRow command_row[] = {
     { 'K', "check", "MODEL.pgn...", "report every error of the files" },
     { 'F', "fmt",   "MODEL.pgn...", "lay the files out canonically, in place" },
     { 'I', "ir",    "MODEL.pgn",    "print the inter-operator IR of a model" },
+    { 'E', "explain", "MODEL.pgn",  "print what the compiler decided, as a schedule that can be edited and given back with --schedule" },
     { 'O', "opt",   "PROGRAM.ir",   "read IR text of either level, verify it, and go on from there" },
 };
 const int n_command = sizeof command_row / sizeof *command_row;
@@ -167,6 +168,11 @@ static int take(Options *o, OptionId id, const char *v) {
     case OPT_DEPS_PHONY: o->deps_phony = true; break;
     case OPT_CHECK: o->check_only = true; break;
     case OPT_PASSES: o->passes = v; break;
+    case OPT_SCHEDULE: o->schedule = v; break;
+    case OPT_NO_LINEAR: o->no_linear = true; break;
+    case OPT_NO_COMPACTION: o->no_compaction = true; break;
+    case OPT_NO_FUSION: o->no_fusion = true; break;
+    case OPT_WHY_NOT: o->why_not = v; break;
     case OPT_PRINT_AFTER: {
         const char *names[16] = { "sema", "lower", "all" };
         int n = 3, j = 0;

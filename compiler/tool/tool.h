@@ -13,9 +13,9 @@ typedef struct Pair { const char *name, *value; } Pair;        /* --in x=FILE */
 typedef VEC(const char *) Words;
 typedef struct Options {
     Context *cx;
-    char command;                          /* C compile, R run, K check, F fmt, I ir, O opt, ? query */
+    char command;                          /* C compile, R run, K check, F fmt, I ir, O opt, E explain, ? query */
     Words file, model, emit, executor;
-    const char *inputs, *outputs, *std_dir, *output, *passes, *print_after, *symbol_prefix, *deps_file, *deps_target, *query;
+    const char *inputs, *outputs, *std_dir, *output, *passes, *schedule, *why_not, *print_after, *symbol_prefix, *deps_file, *deps_target, *query;
     const struct Target *target;           /* NULL: the command's own default */
     VEC(const struct Target *) target_set; /* target, and other processors that an object has code for, the most special last */
     VEC(Fixed) define;
@@ -24,6 +24,7 @@ typedef struct Options {
     int64_t seed, step;
     int opt, threads, bench;               /* bench: -1 no, 0 as many runs as fit */
     double tolerance;                      /* of --verify; -1: by type */
+    bool no_linear, no_compaction, no_fusion;    /* ablation: passes are left out, equations not fused */
     bool time, json, color, check_only, debug, manifest, deps, deps_phony, verify;
     DiagFormat diag_format;
     double phase_start;                    /* --time */
@@ -55,6 +56,7 @@ const Target *target_find(Context *cx, const char *name);       /* NULL when the
 const char *target_triple(const Target *t);                     /* NULL when it is this machine's */
 
 /* front.c: files to programs to units */
+bool front_schedule(Options *o, Program *p);                    /* commands of --schedule, of the target at hand; false after diagnostics */
 File *front_parse(Options *o, const char *path);
 Program *front_program(Options *o, File *f, const char *model);
 Program *front_passes(Options *o, Program *p, const char *passes /* NULL: none */);
@@ -97,5 +99,6 @@ int command_check(Options *o);
 int command_fmt(Options *o);
 int command_ir(Options *o);
 int command_opt(Options *o);
+int command_explain(Options *o);
 int command_compile(Options *o);
 #endif
