@@ -229,7 +229,6 @@ bool schedule_only(const Program *p) {
     for (int k = 0; k < p->schedule.n; k++) if (p->schedule.at[k]->verb == V_ONLY) return true;
     return false;
 }
-bool schedule_keeps(const Program *p, const char *name) { return schedule_find(p, V_STORE, name) || schedule_find(p, V_COMPACT, name) || schedule_find(p, V_FULL, name); }
 void schedule_done(Command *c, const char *name) {
     for (int k = 0; k < c->name.n; k++) if (!strcmp(c->name.at[k], name)) c->done[k] = true;
 }
@@ -250,6 +249,11 @@ void schedule_refuse(const Program *p, Command *c, const char *fmt, ...) {
     va_end(ap);
     diag_error(p->cx, D_SCHEDULE_REFUSED, c->loc, "`%s` can't be honoured: %s", w.at, text);
 }
+static bool to_do(const Program *p, Verb v, const char *name) {
+    const Command *c = schedule_find(p, v, name);
+    return c && !schedule_is_done(c, name);
+}
+bool schedule_keeps(const Program *p, const char *name) { return schedule_find(p, V_STORE, name) || to_do(p, V_COMPACT, name) || to_do(p, V_FULL, name); }
 static bool has_value(Node *const *node, int n, const char *name, const char *const *label) {
     for (int k = 0; k < n; k++) {
         for (int j = 0; j < node[k]->n_result; j++) if (!strcmp(label[node[k]->result[j]->id], name)) return true;

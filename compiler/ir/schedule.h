@@ -57,7 +57,8 @@ bool schedule_check(Program *p);                           /* after sema: names,
 /* The command of this kind for a value, or NULL; STORE also by `*`. The last one given counts. */
 Command *schedule_find(const Program *p, Verb v, const char *name);
 bool schedule_only(const Program *p);                      /* nothing but what commands say is to be decided */
-bool schedule_keeps(const Program *p, const char *name);   /* a command asks for an equation of its own */
+/* A command asks for an equation of its own: to be stored, or to have rows that it doesn't have yet. */
+bool schedule_keeps(const Program *p, const char *name);
 /* Whether NAME written by a person (src, g.src) is the map or index `full` (g.src). */
 bool schedule_same(const char *written, const char *full);
 void schedule_done(Command *c, const char *name);

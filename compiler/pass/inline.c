@@ -113,13 +113,18 @@ static int said(const Inline *s, const Node *n) {
     if (c && strcmp(c->name.at[c->name.n - 1], name) && !x_has_reduce(n->u.compute.expr)) { schedule_done(c, name); return 1; }
     return schedule_keeps(s->p, name) || c || schedule_find(s->p, V_TILE, name) ? -1 : 0;
 }
+static bool is_named_to_be_stored(const Inline *s, const Node *n) {
+    Command *c = schedule_find(s->p, V_STORE, s->label[n->result[0]->id]);
+    return c && *c->name.at[0] != '*';
+}
 /* In dependence order: what is inlined in n is known. */
 static bool worth(const Inline *s, const Node *n) {
     const Value *v = n->result[0];
     const Use *u = &s->use[v->id];
     if (v->target || v->structural || n->u.compute.check_range || n->u.compute.expr->space || u->others || !u->reads) return false;
     int say = s->p->schedule.n ? said(s, n) : 0;
-    if (say) return say > 0 || (!u->weight && schedule_find(s->p, V_STORE, "*"));        /* copies and constants aren't computed at all */
+    if (say > 0) return true;
+    if (say) return !u->weight && !is_named_to_be_stored(s, n);                /* copies and constants aren't computed at all */
     if (!u->weight || (u->reads == 1 && u->own && u->weight < REDUCES)) return true;
     return u->weight <= 2 && u->reads <= 2;
 }
