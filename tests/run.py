@@ -21,6 +21,8 @@ executors  the lines of examples and std.txt: compiled code gives what the inter
 shapes     the same lines at boundary shapes: everything 1, odd sizes, graphs without edges (random/shapes.py)
 random     500 random programs by every executor (random/programs.py)
 cuda       CUDA text is compiled by nvcc for three generations of GPUs, where nvcc is: one example, or all when the mode is named
+schedule   what `pigeonc explain` prints gives the same loop IR, also where other sizes are expected, and for one model of each file the
+           same object
 tool       shell scripts that show what pigeonc promises to those who build on it; ok and not ok as above
 reference  published models computed a second time in plain Python (reference.py)
 input      shell scripts that show how bad input is met; each prints `ok ..`, `not ok ..` or `skipped NAME: REASON` lines
@@ -390,6 +392,38 @@ def test_fuzz():
     report("failed" if p.returncode else "passed", "fuzz corpus of %d files" % len(files), "exit code %d\n%s" % (p.returncode, p.stderr.decode("utf-8", "replace")[-500:]))
 
 
+def commands_of(text):
+    return [line for line in text.splitlines() if line.strip() and not line.strip().startswith("#")]
+
+
+def test_schedule(path, model, last):
+    name = "schedule %s %s" % (relative(path), model)
+    base = [relative(path), "--model", model]
+    with tempfile.TemporaryDirectory() as d:
+        file = os.path.join(d, "m.pgs")
+        code, out, error = run([PIGEONC, "explain"] + base + ["-o", file])
+        if code:
+            return report("failed", name, error)
+        code, again, error = run([PIGEONC, "explain"] + base + ["--schedule", file])
+        with open(file) as f:
+            first = f.read()
+        if code or commands_of(first) != commands_of(again):
+            return report("failed", name, "%s--- explained\n%s--- replayed\n%s" % (error, first, again))
+        if not commands_of(first)[-1] == "}" or "  only" not in first:
+            return report("failed", name, "no schedule:\n" + first)
+        for emit in ["intra"] + (["obj"] if last else []):
+            made = []
+            for more in [], ["--schedule", file]:
+                code, out, error = run([PIGEONC] + base + ["--emit=" + emit, "--target=cpu", "-o", os.path.join(d, "m." + emit)] + more)
+                if code:
+                    return report("failed", name, error)
+                with open(os.path.join(d, "m." + emit), "rb") as f:
+                    made.append(f.read())
+            if made[0] != made[1]:
+                return report("failed", name, "--emit=%s differs by --schedule:\n%s" % (emit, first))
+    report("passed", name)
+
+
 def test_layering():
     """base <- syntax, ir <- loop, sema, interp, pass <- target, lower <- tool; the runtime knows nothing of the compiler"""
     level = {"base": 0, "pigeon": 0, "syntax": 1, "ir": 1, "loop": 2, "sema": 2, "interp": 2, "pass": 2, "target": 3, "lower": 3, "tool": 5}
@@ -533,6 +567,12 @@ def main():
         jobs += [(test_script, p) for p in sorted(glob.glob(HERE + "/install/*.sh")) if not p.endswith("/common.sh")]
     if wanted("fuzz"):
         jobs.append((test_fuzz,))
+    if wanted("schedule"):
+        for path in sorted(glob.glob(ROOT + "/examples/*/*.pgn")):
+            with open(path) as f:
+                models = re.findall(r"^model (\w+)\(", f.read(), re.M)
+            for m in models:
+                jobs.append((test_schedule, path, m, m == models[-1]))
     if wanted("layering"):
         jobs.append((test_layering,))
     if wanted("docs"):

@@ -182,6 +182,10 @@ static bool check_against(Program *p, int at) {
     return true;
 }
 static bool check_numbers(Program *p, const Command *c) {
+    if (c->target && strcmp(c->target, "cpu") && strcmp(c->target, "cuda")) {
+        diag_help(diag_error(p->cx, D_SCHEDULE_STALE, c->loc, "there is no kind of target `%s`", c->target), "schedules are for cpu or cuda");
+        return false;
+    }
     if (c->verb == V_TILE && (c->number[0] < 1 || c->number[0] > 12 || (c->n_number > 1 && (c->number[1] < 1 || c->number[1] > 4096)))) {
         diag_help(diag_error(p->cx, D_SCHEDULE_REFUSED, c->loc, "a tile has 1 to 12 rows and 1 to 4096 lanes"), "tile %s 6 x 64", c->name.at[0]);
         return false;
@@ -192,6 +196,20 @@ static bool check_numbers(Program *p, const Command *c) {
     }
     if (c->verb == V_FUSE && c->name.n < 2) {
         diag_help(diag_error(p->cx, D_SCHEDULE_REFUSED, c->loc, "one value alone can't be fused"), "fuse %s, Y: computed in the kernel of Y", c->name.at[0]);
+        return false;
+    }
+    return true;
+}
+/* Each value that is to be fused is read by another one of them. */
+static bool check_fused(Program *p, const Command *c) {
+    for (int k = 0; k + 1 < c->name.n && c->verb == V_FUSE; k++) {
+        const Value *v = NULL;
+        bool found = false;
+        for (int j = 0; j < p->node.n; j++) for (int i = 0; i < p->node.at[j]->n_result; i++) if (!strcmp(p->node.at[j]->result[i]->name, c->name.at[k])) v = p->node.at[j]->result[i];
+        for (int j = 0; v && j < p->node.n; j++) for (int i = 0; i < p->node.at[j]->n_result; i++)
+            found |= is_among(p->node.at[j]->result[i]->name, c->name.at, c->name.n) && node_reads(p->node.at[j], v);
+        if (!v || found || strpbrk(c->name.at[c->name.n - 1], "~%.")) continue;      /* what passes make has readers that passes make */
+        diag_help(diag_error(p->cx, D_SCHEDULE_REFUSED, c->loc, "none of the others in this command reads `%s`", c->name.at[k]), "fuse it with what reads it");
         return false;
     }
     return true;
@@ -212,7 +230,7 @@ bool schedule_check(Program *p) {
             fits = check_rows(&k, c, &c->step.at[i].by);
             for (int q = 0; q < c->step.at[i].at.n && fits; q++) fits = check_rows(&k, c, &c->step.at[i].at.at[q]);
         }
-        ok &= fits && check_numbers(p, c) && check_against(p, j);
+        ok &= fits && check_numbers(p, c) && check_fused(p, c) && check_against(p, j);
     }
     return ok;
 }
@@ -221,7 +239,7 @@ bool schedule_check(Program *p) {
 Command *schedule_find(const Program *p, Verb v, const char *name) {
     for (int k = p->schedule.n - 1; k >= 0; k--) {
         Command *c = p->schedule.at[k];
-        if (c->verb == v && !c->refused && (is_among(name, c->name.at, c->name.n) || (v == V_STORE && is_among("*", c->name.at, c->name.n)))) return c;
+        if (c->verb == v && !c->refused && is_among(name, c->name.at, c->name.n)) return c;
     }
     return NULL;
 }
@@ -253,7 +271,14 @@ static bool to_do(const Program *p, Verb v, const char *name) {
     const Command *c = schedule_find(p, v, name);
     return c && !schedule_is_done(c, name);
 }
-bool schedule_keeps(const Program *p, const char *name) { return schedule_find(p, V_STORE, name) || to_do(p, V_COMPACT, name) || to_do(p, V_FULL, name); }
+bool schedule_fuses(const Program *p, const char *name) {
+    const Command *c = schedule_find(p, V_FUSE, name);
+    return c && strcmp(c->name.at[c->name.n - 1], name);
+}
+bool schedule_unfused(const Program *p, const char *name) { return (schedule_find(p, V_STORE, name) || schedule_find(p, V_STORE, "*")) && !schedule_fuses(p, name); }
+bool schedule_keeps(const Program *p, const char *name) {
+    return schedule_find(p, V_STORE, name) || schedule_fuses(p, name) || to_do(p, V_COMPACT, name) || to_do(p, V_FULL, name);
+}
 static bool has_value(Node *const *node, int n, const char *name, const char *const *label) {
     for (int k = 0; k < n; k++) {
         for (int j = 0; j < node[k]->n_result; j++) if (!strcmp(label[node[k]->result[j]->id], name)) return true;

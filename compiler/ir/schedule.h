@@ -54,11 +54,13 @@ void rows_by_print(const RowsBy *r, Writer *w);
 /* schedule.c */
 const char *const *schedule_names(Program *p);             /* by value id: its name; of several with one name the k-th is NAME~k */
 bool schedule_check(Program *p);                           /* after sema: names, maps and combinations of commands; false after diagnostics */
-/* The command of this kind for a value, or NULL; STORE also by `*`. The last one given counts. */
+/* The command of this kind for a value, or NULL. The last one given counts. */
 Command *schedule_find(const Program *p, Verb v, const char *name);
 bool schedule_only(const Program *p);                      /* nothing but what commands say is to be decided */
-/* A command asks for an equation of its own: to be stored, or to have rows that it doesn't have yet. */
+/* A command asks for an equation of its own: to be stored, to have rows that it doesn't have yet, or to be fused as it is. */
 bool schedule_keeps(const Program *p, const char *name);
+bool schedule_fuses(const Program *p, const char *name);   /* into the kernel of another */
+bool schedule_unfused(const Program *p, const char *name); /* a kernel of its own: STORE by name or by `*` */
 /* Whether NAME written by a person (src, g.src) is the map or index `full` (g.src). */
 bool schedule_same(const char *written, const char *full);
 void schedule_done(Command *c, const char *name);

@@ -1,15 +1,13 @@
 /* schedule.c - commands of a schedule while kernels are made, and what was decided about them. Register tiles, fusion into tiles and prefetches
  * exist for processors only (Lower.machine): commands about them say nothing about text and GPUs. */
 #include "lower/lower.h"
-#include <string.h>
 
 Command *asked(const Lower *l, Verb v, const Value *of) { return l->machine ? schedule_find(l->p, v, l->label[of->id]) : NULL; }
 bool left_alone(const Lower *l, Verb v, const Value *of) { return l->machine && schedule_only(l->p) && !schedule_find(l->p, v, l->label[of->id]); }
 bool asked_to_fuse(const Lower *l, const Value *v) {
-    Command *c = schedule_find(l->p, V_FUSE, l->label[v->id]);
-    return c && strcmp(c->name.at[c->name.n - 1], l->label[v->id]);
+    return schedule_fuses(l->p, l->label[v->id]);
 }
-bool asked_to_store(const Lower *l, const Value *v) { return schedule_find(l->p, V_STORE, l->label[v->id]) && !asked_to_fuse(l, v); }
+bool asked_to_store(const Lower *l, const Value *v) { return schedule_unfused(l->p, l->label[v->id]); }
 void decided(Lower *l, Command *c, const char *what, const char *why, Loc loc) {
     vec_add(l->p->arena, l->p->decision, (Decision){ .pass = "lower", .what = what, .why = why, .loc = loc, .command = c });
 }

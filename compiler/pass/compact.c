@@ -110,7 +110,7 @@ static void place_value(Moved *m, Sizes *s, Node *n, const char *label) {
     RowsBy at[MOST_AXES];
     Command *by[MOST_AXES];
     int said = said_rows(p, label, at, by);
-    if (!said && (schedule_only(p) || schedule_find(p, V_STORE, label))) return;
+    if (!said && (schedule_only(p) || schedule_keeps(p, label))) return;
     bool pays = c.n && choose_rows(s, &c, readers, m->others[old->id] > 0, true, WORTH_PERCENT);
     if (said ? !set_rows(p, &c, label, said, at, by) : !pays) return;
     Placed b = place_rows(p, &c, NULL);

@@ -109,13 +109,11 @@ static int said(const Inline *s, const Node *n) {
     const char *name = s->label[n->result[0]->id];
     Command *c = schedule_find(s->p, V_RECOMPUTE, name);
     if (c && !c->in.n && !(s->linear && linear_source(s->p, (Node *)n))) { schedule_done(c, name); return 1; }
-    c = schedule_find(s->p, V_FUSE, name);
-    if (c && strcmp(c->name.at[c->name.n - 1], name) && !x_has_reduce(n->u.compute.expr)) { schedule_done(c, name); return 1; }
-    return schedule_keeps(s->p, name) || c || schedule_find(s->p, V_TILE, name) ? -1 : 0;
+    if (schedule_fuses(s->p, name) && !x_has_reduce(n->u.compute.expr)) { schedule_done(schedule_find(s->p, V_FUSE, name), name); return 1; }
+    return schedule_keeps(s->p, name) || schedule_unfused(s->p, name) || schedule_find(s->p, V_FUSE, name) || schedule_find(s->p, V_TILE, name) ? -1 : 0;
 }
 static bool is_named_to_be_stored(const Inline *s, const Node *n) {
-    Command *c = schedule_find(s->p, V_STORE, s->label[n->result[0]->id]);
-    return c && *c->name.at[0] != '*';
+    return schedule_find(s->p, V_STORE, s->label[n->result[0]->id]);
 }
 /* In dependence order: what is inlined in n is known. */
 static bool worth(const Inline *s, const Node *n) {

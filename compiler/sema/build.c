@@ -206,8 +206,10 @@ static Program *build(Context *cx, File *f, Model *m, const Fixed *fix, int n_fi
     }
     program_add_implied(s);
     if (!c->output.n) diag_help(diag_error(cx, D_UNDEFINED_TENSOR, m->loc, "model `%s` has no output", m->name.s), "output y[...] = ...");
-    add_schedules(s, f, m);
-    if (cx->n_errors == errors) schedule_check(s->p);
+    if (cx->n_errors == errors) {
+        add_schedules(s, f, m);
+        schedule_check(s->p);
+    }
     return cx->n_errors > errors ? NULL : s->p;
 }
 

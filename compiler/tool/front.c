@@ -105,10 +105,6 @@ bool front_schedule(Options *o, Program *p) {
     int n = 0;
     for (int k = 0; k < p->schedule.n; k++) {
         Command *c = p->schedule.at[k];
-        if (c->target && strcmp(c->target, "cpu") && strcmp(c->target, "cuda")) {
-            diag_help(diag_error(o->cx, D_SCHEDULE_STALE, c->loc, "there is no kind of target `%s`", c->target), "schedules are for cpu or cuda");
-            return false;
-        }
         if (!c->target || !strcmp(c->target, kind)) p->schedule.at[n++] = c;
     }
     p->schedule.n = n;

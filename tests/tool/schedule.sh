@@ -1,0 +1,59 @@
+# schedules: what `explain` prints is obeyed, files of schedules, ablation, --why-not.
+. "$ROOT/tests/tool/check.sh"
+cat >a.pgn <<'PGN'
+model small(d: dim) { input x[d]; index i: d; z[i] = exp(x[i]) + 1; output y[i] = 2 * z[i] }
+model rgat(g: graph, d: dim) {
+  index e: g.edges, v: g.nodes, i: d, j: d
+  input h[g.nodes, d]
+  param W[g.etypes, d, d], al[g.etypes, d]
+  z[e, j] = sum(i) h[src(e), i] * W[etype(e), i, j]
+  s[e] = sum(j) z[e, j] * al[etype(e), j]
+  a[e] = softmax(e by dst(e)) s[e]
+  output y[v, j] = sum(e: dst(e) = v) a[e] * z[e, j]
+}
+PGN
+data="--in *=random:1 --graph g=random:30,200,5,1 -D d=16"
+set -f
+"$PIGEONC" explain a.pgn -D d=64 -o a.pgs
+passes "explain prints a schedule for its model" grep -q '^schedule rgat for cpu {' a.pgs
+passes "with its commands" grep -q '^  recompute z in s, y$' a.pgs
+passes "and what each saves" grep -q 'saves .*runner-up' a.pgs
+"$PIGEONC" explain a.pgn -D d=64 --json >a.json
+passes "as JSON too" python3 -c '
+import json
+d = json.load(open("a.json")); q = [x for x in d["decisions"] if x.get("command") == "recompute z in s, y"][0]
+assert d["model"] == "rgat" and q["pass"] == "linear" and q["saved"]["bytes"] == q["before"]["bytes"] - q["after"]["bytes"] and q["runner_up"], d'
+for c in "store z" "compact z by (src, etype)" "full z by (src, etype)" "recompute z in s" "fuse a, y" "store *" "only" "store z; only" "tile z 3 x 8; store z"; do
+    printf 'schedule rgat { %s }\n' "$c" >c.pgs
+    passes "$c: agrees with the reference" "$PIGEONC" run a.pgn $data --schedule c.pgs --executor=cpu,c --verify
+done
+z() { "$PIGEONC" ir a.pgn --run=default --schedule c.pgs | grep "(compute (z "; }
+echo 'store z' >c.pgs; is "store: z has a row per edge" "$(z)" "  (compute (z f32 (g.edges d)) (idx (e g.edges) (j d))"
+echo 'compact z by (etype, src)' >c.pgs
+is "compact: z has a row per combination" "$(z)" '  (compute (z f32 ("unique(g.etype, g.src)" d) (store compact)) (idx (p "unique(g.etype, g.src)") (j d))'
+echo 'full z by (src, etype)' >c.pgs
+is "full: z has a row per pair" "$(z)" '  (compute (z f32 (g.nodes g.etypes d) (store full)) (idx (u g.nodes) (u~2 g.etypes) (j d))'
+echo 'recompute z' >c.pgs; is "recompute: there is no z" "$(z)" ""
+"$PIGEONC" ir a.pgn --schedule c.pgs >c.ir
+passes "commands stand in IR text" grep -q '(schedule "recompute z")' c.ir
+"$PIGEONC" opt c.ir --run=default >o.ir; "$PIGEONC" ir a.pgn --schedule c.pgs --run=default >want.ir
+passes "and are obeyed from there" cmp o.ir want.ir
+echo 'tile z 3 x 8; store z' >c.pgs; "$PIGEONC" a.pgn --emit=intra --target=cpu --schedule c.pgs -o c.intra
+passes "tile: so many lanes" grep -q '(width 8)' c.intra
+kernels() { "$PIGEONC" a.pgn --emit=intra --target=cpu "$@" -o - | grep -c '(kernel '; }
+is "--no-kernel-fusion: a kernel for each equation" "$(kernels --model small) $(kernels --model small --no-kernel-fusion)" "1 2"
+is "--no-compaction: no combinations" "$("$PIGEONC" ir a.pgn --run=default --no-compaction | grep -c 'derive unique')" 0
+is "--no-linear-fusion: z stays a product" "$("$PIGEONC" ir a.pgn --run=default --no-linear-fusion --no-compaction | grep -c '(compute (z f32 (g.edges d))')" 1
+for x in --no-linear-fusion --no-compaction --no-kernel-fusion "--no-linear-fusion --no-compaction --no-kernel-fusion"; do
+    passes "$x: agrees with the reference" "$PIGEONC" run a.pgn $data $x --verify
+done
+# what doesn't fit
+echo 'schedule small { only }' >c.pgs; fails "a file for another model" 1 "[schedule-stale]" "$PIGEONC" a.pgn --schedule c.pgs
+passes "several models take theirs" "$PIGEONC" a.pgn --model '*' --schedule c.pgs -o all.o
+echo 'schedule rgat { store u }' >c.pgs; fails "a stale file" 1 "[schedule-stale]" "$PIGEONC" a.pgn --schedule c.pgs
+is "makes no object" "$(ls a.o 2>/dev/null)" ""
+fails "no such file" 3 "[file-not-found]" "$PIGEONC" a.pgn --schedule none.pgs
+passes "--why-not: the cost" "$PIGEONC" explain a.pgn -D d=64 --why-not 'store(z)'
+mv out.txt cost.txt
+passes "is said" grep -q '`store z` can be honoured; it is estimated to take [0-9.]* times as long' cost.txt
+fails "--why-not: the reason" 1 "[schedule-refused]" "$PIGEONC" explain a.pgn --why-not 'fuse(z, a)'
