@@ -19,6 +19,7 @@ rewrite    models under several lists of passes give the numbers that they give 
 ir         the printed IR of every model reads back, passes the verifier and prints the same bytes
 executors  the lines of examples and std.txt: compiled code gives what the interpreter gives, by every executor there is here
 shapes     the same lines at boundary shapes: everything 1, odd sizes, graphs without edges (random/shapes.py)
+derivatives  the same lines: derivatives of all outputs against differences (`run --check-grad`); models that output derivatives check second ones
 random     500 random programs by every executor (random/programs.py)
 cuda       CUDA text is compiled by nvcc for three generations of GPUs, where nvcc is: one example, or all when the mode is named
 schedule   what `pigeonc explain` prints gives the same loop IR, also where other sizes are expected, and for one model of each file the
@@ -241,6 +242,19 @@ def test_executors(path, line, executors=EXECUTORS):
     report("failed" if code or out.count(": agrees with") != len(executors.split(",")) else "passed", name, error or out)
 
 
+def test_derivatives(path, line):
+    """derivatives of all outputs by all inputs and parameters against differences"""
+    words = line.split()
+    words += [] if "--in" in words or "--inputs" in words else ["--in", "*=random:7"]
+    code, out, error = run([PIGEONC, "run", relative(path), "--check-grad"] + words)
+    name = "%s %s: derivatives" % (relative(path), line)
+    if "has no output of reals" in error:
+        return
+    # what has no derivative yet says so at its place
+    known = re.search(r"comes from (a factorisation|an iterate), which this version of the compiler has no derivative of", error)
+    report("passed" if known or (code == 0 and "agree with differences" in out) else "failed", name, error or out)
+
+
 def test_shapes(path, line):
     """the smallest shape and one that is drawn; what the interpreter refuses is drawn again"""
     import shapes
@@ -425,8 +439,8 @@ def test_schedule(path, model, last):
 
 
 def test_layering():
-    """base <- syntax, ir <- loop, sema, interp, pass <- target, lower <- tool; the runtime knows nothing of the compiler"""
-    level = {"base": 0, "pigeon": 0, "syntax": 1, "ir": 1, "loop": 2, "sema": 2, "interp": 2, "pass": 2, "target": 3, "lower": 3, "tool": 5}
+    """base <- syntax, ir <- loop, diff, interp, pass <- sema, target, lower <- tool; the runtime knows nothing of the compiler"""
+    level = {"base": 0, "pigeon": 0, "syntax": 1, "ir": 1, "loop": 2, "diff": 2, "sema": 3, "interp": 2, "pass": 2, "target": 3, "lower": 3, "tool": 5}
     bad = []
     for path in glob.glob(ROOT + "/compiler/**/*.[ch]", recursive=True):
         folder = os.path.relpath(path, ROOT + "/compiler").split(os.sep)[0]
@@ -436,7 +450,7 @@ def test_layering():
             if there in level and folder in level and there != folder and level[there] >= level[folder] and not path.endswith("base/scalar.c"):
                 bad.append("%s includes %s/%s" % (relative(path), there, m.group(2)))
     for path in glob.glob(ROOT + "/runtime/**/*.[ch]", recursive=True):
-        for m in re.finditer(r'#include "(base|syntax|ir|loop|sema|interp|pass|target|lower|tool)/', open(path).read()):
+        for m in re.finditer(r'#include "(base|syntax|ir|loop|diff|sema|interp|pass|target|lower|tool)/', open(path).read()):
             bad.append("%s includes the compiler's %s" % (relative(path), m.group(1)))
     report("failed" if bad else "passed", "layering", "\n".join(bad))
 
@@ -549,6 +563,8 @@ def main():
     if wanted("executors"):
         jobs += [(test_executors, p, line) for p in examples for line in lines_of(p, "run")]
         jobs += [(test_executors, p, line, "cpu,cuda-shim") for p, line in library]
+    if wanted("derivatives"):
+        jobs += [(test_derivatives, p, line) for p in examples for line in lines_of(p, "run")] + [(test_derivatives, p, line) for p, line in library]
     sys.path.insert(0, HERE + "/random")
     if wanted("shapes"):
         jobs += [(test_shapes, p, line) for p in examples if not p.startswith(HERE) for line in lines_of(p, "run")] + [(test_shapes, p, line) for p, line in library]

@@ -184,6 +184,7 @@ static int64_t int_scalar(Interp *I, const Op *o) {
     uint64_t a = (uint64_t)x, b = (uint64_t)y, r = 0;
     int bits = 8 * (int)dtype_bytes(o->dt);
     switch ((int)o->op) {
+    case OP_STOP: r = a; break;
     case OP_NEG: r = 0 - a; break;
     case OP_ADD: r = a + b; break;
     case OP_SUB: r = a - b; break;
@@ -255,6 +256,7 @@ static double real_scalar(Interp *I, const Op *o) {
     }
     double x = eval_real(I, o->a[0]), y = o->a[1] ? eval_real(I, o->a[1]) : 0;
     switch ((int)o->op) {
+    case OP_STOP: return x;
     case OP_NEG: return -x;
     case OP_ADD: return x + y;
     case OP_SUB: return x - y;
@@ -337,6 +339,7 @@ static Complex complex_scalar(Interp *I, const Op *o) {
     if (o->op == OP_COMPLEX) { double re = eval_real(I, o->a[0]); return (Complex){ re, eval_real(I, o->a[1]) }; }
     Complex x = eval_complex(I, o->a[0]), y = o->a[1] ? eval_complex(I, o->a[1]) : (Complex){ 0, 0 };
     switch ((int)o->op) {
+    case OP_STOP: return x;
     case OP_NEG: return (Complex){ -x.re, -x.im };
     case OP_ADD: return (Complex){ x.re + y.re, x.im + y.im };
     case OP_SUB: return (Complex){ x.re - y.re, x.im - y.im };

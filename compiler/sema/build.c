@@ -1,4 +1,5 @@
 /* build.c - one model as a program: its arguments become symbols, spaces and graphs; then everything that its outputs need. */
+#include "diff/diff.h"
 #include "sema/scope.h"
 #include "ir/schedule.h"
 #include <ctype.h>
@@ -206,6 +207,7 @@ static Program *build(Context *cx, File *f, Model *m, const Fixed *fix, int n_fi
     }
     program_add_implied(s);
     if (!c->output.n) diag_help(diag_error(cx, D_UNDEFINED_TENSOR, m->loc, "model `%s` has no output", m->name.s), "output y[...] = ...");
+    if (cx->n_errors == errors) diff_finish(s->p);
     if (cx->n_errors == errors) {
         add_schedules(s, f, m);
         schedule_check(s->p);

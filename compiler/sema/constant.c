@@ -9,6 +9,7 @@ static double complex op_value(const X *x, double complex p, double complex q, b
     double a = creal(p), b = creal(q);
     switch (x->u.op.op) {
     case OP_NEG: return -p;
+    case OP_STOP: return p;
     case OP_ADD: return p + q;
     case OP_SUB: return p - q;
     case OP_MUL: return p * q;

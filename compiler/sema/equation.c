@@ -138,7 +138,7 @@ static Value *layer_output(Env *e, Bind *b, Loc at) {          /* h1[v, j]: the 
     return NULL;
 }
 Value *tensor_value(Env *e, Expr *x) {
-    if (x->kind == E_WRT) { diag_error(e->s->cx, D_LATER_FEATURE, x->loc, "this version of the compiler has no derivatives (`%s`)", x->name.s); return NULL; }
+    if (x->kind == E_WRT) return derivative(e, x);
     if (x->kind == E_PRIME) {
         Name n = { intern(e->s->cx, arena_printf(e->s->a, "%s'", x->name.s)), x->loc };
         Bind *b = scope_find(e->scope, n.s);
@@ -500,7 +500,10 @@ static void elaborate(Sema *s, Def *d) {
     if (d->decl) v = define_map(s, d);
     else if (q && q->rhs.n && d->eq.n == 1 && ((v = whole_call(s, d->scope, q, d->name, &call)) || call)) { }
     else if (d->decl) v = define_map(s, d);
-    else if (q && q->lhs.at[0]->kind == E_NAME && q->rhs.n && q->rhs.at[0]->kind == E_NAME && d->eq.n == 1) {
+    else if (q && q->lhs.at[0]->kind == E_NAME && q->rhs.n && q->rhs.at[0]->kind == E_WRT && d->eq.n == 1) {
+        Env e = env_of(s, d->scope);
+        v = derivative(&e, q->rhs.at[0]);
+    } else if (q && q->lhs.at[0]->kind == E_NAME && q->rhs.n && q->rhs.at[0]->kind == E_NAME && d->eq.n == 1) {
         Env e = env_of(s, d->scope);                             /* z = h: the whole tensor */
         Bind *b = scope_find(d->scope, q->rhs.at[0]->name.s);
         if (b && b->kind == B_CONST) v = define(s, d); else v = tensor_value(&e, q->rhs.at[0]);

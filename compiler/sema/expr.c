@@ -207,7 +207,7 @@ static X *type_call(Env *e, Expr *x) {
     }
     if (!ok) return NULL;
     if (!b && is_random(f)) return type_random(e, x, arg, n);
-    if (!b && (!strcmp(f, "stop") || !strcmp(f, "checkpoint"))) { diag_error(s->cx, D_LATER_FEATURE, x->loc, "this version of the compiler has no derivatives (`%s`)", f); return NULL; }
+    if (!b && !strcmp(f, "checkpoint")) { diag_error(s->cx, D_LATER_FEATURE, x->loc, "this version of the compiler has no `checkpoint`: what derivatives need is stored"); return NULL; }
     /* maps: of graphs and declared ones */
     Value *map = NULL;
     static const char *const role[] = { "src", "dst", "etype", "ntype" };
@@ -383,9 +383,13 @@ static X *type_any(Env *e, Expr *x) {
     case E_TRANSFORM: return type_transform(e, x);
     case E_SELECT: return type_scan(e, x);
     case E_FACTOR: return type_factor(e, x);
-    case E_WRT:
-        diag_error(s->cx, D_LATER_FEATURE, x->loc, "this version of the compiler has no derivatives (`%s`)", x->name.s);
-        return NULL;
+    case E_WRT: {
+        Value *v = derivative(e, x);
+        if (!v) return NULL;
+        if (v->rank) { diag_error(s->cx, D_WRONG_RANK, x->loc, "this derivative has %d dimension%s: give %s subscripts", v->rank, v->rank == 1 ? "" : "s", v->rank == 1 ? "it" : "them"); return NULL; }
+        r = x_read(s->a, v, NULL, NULL, NULL);
+        break;
+    }
     case E_PRIME: {
         Value *v = tensor_value(e, x);
         if (!v) return NULL;

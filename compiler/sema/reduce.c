@@ -180,22 +180,23 @@ X *type_softmax(Env *e, Expr *x) {
     if (!score) return NULL;
     Index *j = program_index(s->p, i->name, i->space);
     X *xj = x_index(a, j), *sub[24];
-    int n_mx = m, n_c2 = 0;
-    for (int k = 0; k < m; k++) mx_idx[k] = rest[k];
+    int n_mx = 0, n_c2 = 0;
     X *c2[24];
     for (int k = 0; k < n_key; k++) {                           /* one more axis per key: the fibre it names */
         Index *u = program_index(s->p, "u", key[k]->space);
         mx_idx[n_mx++] = u;
         c2[n_c2++] = x_op(a, OP_EQ, x_substitute(s->p, key[k], 1, &i, &xj), x_cast(a, x_index(a, u), key[k]->dt));
     }
+    for (int k = 0; k < m; k++) mx_idx[n_mx++] = rest[k];        /* behind the keys: one walk over a fibre serves all heads */
     for (int k = 0; k < n_cond; k++) c2[n_c2++] = x_substitute(s->p, cond[k], 1, &i, &xj);
     X *zero = x_real(a, 0, body->dt);
     X *mx = x_reduce(a, R_MAX, 1, &j, n_c2, c2, read_at(e, score, idx, n, i, xj), zero, body->dt);
     Value *vm = materialise(e, mx, mx_idx, n_mx, NULL, x->loc);
     if (!vm) return NULL;
-    for (int k = 0; k < m; k++) sub[k] = x_index(a, rest[k]);
-    for (int k = 0; k < n_key; k++) sub[m + k] = key[k];
-    X *here = x_op(a, OP_SUB, read_at(e, score, idx, n, i, x_index(a, i)), x_read(a, vm, sub, NULL, NULL));
+    for (int k = 0; k < n_key; k++) sub[k] = key[k];
+    for (int k = 0; k < m; k++) sub[n_key + k] = x_index(a, rest[k]);
+    X *top = x_op(a, OP_STOP, x_read(a, vm, sub, NULL, NULL), NULL);         /* the quotient doesn't depend on it */
+    X *here = x_op(a, OP_SUB, read_at(e, score, idx, n, i, x_index(a, i)), top);
     X *ex = x_op(a, OP_EXP, here, NULL);
     for (int k = n_cond - 1; k >= 0; k--) ex = x_if(a, cond[k], ex, zero);
     Value *ve = materialise(e, ex, idx, n, NULL, x->loc);

@@ -40,6 +40,7 @@ struct Scope {
 typedef struct Local { const char *name; Index *index; X *x; struct Local *up; } Local;     /* an index in scope, or an argument of a let */
 typedef struct Unique { int n; Value *key[8]; Value *pair; } Unique;
 typedef struct Drawn { const Expr *x; const Scope *scope; const char *of; int count; } Drawn;      /* a call of random.* */
+typedef struct Asked { Value *y, *seed; struct Diff *diff; } Asked;                            /* derivatives of one value share their work */
 typedef struct Sema {
     Context *cx; Arena *a; Program *p; Dtype real; const Fixed *fixed; int n_fixed; bool *fixed_used;
     VEC(File *) file; File *prelude; int counter; Bind *none;
@@ -51,6 +52,7 @@ typedef struct Sema {
     const char *defining;            /* dotted name of the tensor whose equation is being typed */
     VEC(Drawn) drawn; VEC(Node *) implied;      /* random calls so far; inputs that expressions imply: seed, step */
     bool training;                   /* what the word `training` says */
+    VEC(Asked) asked;
     VEC(struct Unique) unique;       /* spaces that softmax over several keys has made */
 } Sema;
 typedef struct Ended { const Expr *head; const struct Ended *up; } Ended;                   /* a reduction whose body ended at the `+` before this place */
@@ -117,6 +119,8 @@ Value *unique_pair(Env *e, Value **key, int n, Loc at);
 bool is_structural(X *x);
 /* iterate.c */
 void run_iterate(Sema *s, Def *d);
+/* derivative.c */
+Value *derivative(Env *e, Expr *x);                /* grad(L wrt W), vjp(y, c wrt x), jvp(y wrt x, v) */
 /* build.c */
 void add_graph(Sema *s, Scope *c, ModelArg *m);
 Model *std_model(Sema *s, const char *name);

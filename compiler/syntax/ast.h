@@ -23,7 +23,7 @@ typedef enum ExprKind {
     E_TRANSFORM,   /* fft(x, z -> k, l) body: name is fft, ifft, ... */
     E_FACTOR,      /* cholesky(i, j) A[b,i,j];  solve(i, j) A[..], b[..]: name, index names, one or more bodies */
     E_SELECT,      /* top(4; m by score[t,m]), sort(m by x[m]), argsort(...), cumsum(t) x[t] */
-    E_WRT,         /* grad(loss wrt W) and friends: parsed, refused by sema for now */
+    E_WRT,         /* grad(loss wrt W), vjp(y, c wrt x), jvp(y wrt x, v): arg[1] is what stands behind wrt */
     E_PRIME        /* x' (only inside iterate and update) */
 } ExprKind;
 

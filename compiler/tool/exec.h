@@ -21,4 +21,6 @@ bool artifact_run(Options *o, Program *p, const Artifact *a, RunData *d, RunResu
 bool interp_result(Options *o, Program *p, RunData *d, RunResult *r);
 /* false after D_VERIFY_FAILED. p: the program that both were made from */
 bool verify_result(Options *o, Program *p, const pgn_tensor *want, RunResult *r);
+/* run --check-grad; an exit code */
+int command_check_grad(Options *o, Program *p, RunData *d);
 #endif

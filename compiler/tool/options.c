@@ -203,9 +203,9 @@ static int take(Options *o, OptionId id, const char *v) {
         }
         break;
     }
-    case OPT_VERIFY:
-        o->verify = true;
-        if (v && (!((o->tolerance = strtod(v, &end)) >= 0) || end == v || *end)) return usage("--verify takes a tolerance, such as 1e-4, not `%s`", v);
+    case OPT_VERIFY: case OPT_CHECK_GRAD:
+        if (id == OPT_VERIFY) o->verify = true; else o->check_grad = true;
+        if (v && (!((o->tolerance = strtod(v, &end)) >= 0) || end == v || *end)) return usage("--%s takes a tolerance, such as 1e-4, not `%s`", option_row[id].name, v);
         break;
     case OPT_THREADS: if (!whole_number(v, 1, 4096, &o->threads)) return usage("--threads takes a number from 1, not `%s`", v); break;
     case OPT_BENCH:

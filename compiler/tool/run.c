@@ -152,6 +152,11 @@ int command_run(Options *o) {
     phase_begin(o);
     bool ok = data_load(o, p, &d);
     phase_end(o, "load data");
+    if (ok && o->check_grad) {
+        int code = command_check_grad(o, p, &d);
+        data_free(&d);
+        return code;
+    }
     ok = ok && run_all(o, p, &d, r, o->executor.n);
     phase_begin(o);
     ok = ok && data_save(o, p, &d, r[0].output);

@@ -15,6 +15,7 @@ int64_t loop_eval_count(const Buf *b, const int64_t *size) { return ext_eval(b->
 /* ---- operations ------------------------------------------------------------------------------------------------ */
 static long double real_l(ScalarOp op, long double a, long double b) {
     switch ((int)op) {
+    case OP_STOP: return a;
     case OP_NEG: return -a;
     case OP_ADD: return a + b;
     case OP_SUB: return a - b;
@@ -70,6 +71,7 @@ double loop_eval_real(ScalarOp op, Dtype dt, double x, double y) {
     return dt == DT_F32 ? (double)(float)r : (double)r;
 }
 #define INTEGER(S) \
+    case OP_STOP: return a; \
     case OP_NEG: return pgn_neg_##S(a); \
     case OP_ADD: return pgn_add_##S(a, b); \
     case OP_SUB: return pgn_sub_##S(a, b); \

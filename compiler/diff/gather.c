@@ -1,0 +1,275 @@
+/* gather.c - from "this read of v[s_1(i, j), s_2(i, j)] has cotangent x(i, j)" to what v[u_1, u_2] receives:
+ *
+ *     sum(i, j: s_1(i, j) = u_1 and s_2(i, j) = u_2) x(i, j)
+ *
+ * Equations that determine an index are solved for it, so a plain subscript costs no search, a subscript through a map is the fibre of
+ * that map, and an index that a fibre of the forward equation bound to a map's value is that value.  Product subscripts (m * n + p)
+ * come apart by division, affine ones (x + d, 2 p + d) are solved for one index; what stays is a condition. */
+#include "diff/inside.h"
+#include <string.h>
+
+typedef struct Equation { X *a, *b; Space *space; bool done; /* space: that both are positions of, when a is a subscript */ } Equation;
+typedef struct Gather {
+    Program *p; Arena *a;
+    VEC(Index *) sum;                      /* still summed over */
+    VEC(Equation) eq;
+    VEC(X *) cond;
+    X *guard, *x;
+} Gather;
+
+static X *strip(X *e) { while (e->k == X_CAST && dtype_is_int(e->dt) && dtype_is_int(e->u.cast.arg->dt)) e = e->u.cast.arg; return e; }
+static X *whole(Gather *g, X *e) { return x_cast(g->a, e, DT_I64); }
+static int sum_place(const Gather *g, const X *e) {
+    for (int k = 0; e->k == X_INDEX && k < g->sum.n; k++) if (g->sum.at[k] == e->u.index) return k;
+    return -1;
+}
+static bool uses_sum(const Gather *g, const X *e) {
+    for (int k = 0; k < g->sum.n; k++) if (x_uses_index(e, g->sum.at[k])) return true;
+    return false;
+}
+static X *put_in(Gather *g, X *e, Index *i, X *to) { return e ? x_substitute(g->p, e, 1, &i, &to) : NULL; }
+/* i is `to` everywhere, and no longer summed over. */
+static void replace(Gather *g, int place, X *to) {
+    Index *i = g->sum.at[place];
+    for (int k = place; k + 1 < g->sum.n; k++) g->sum.at[k] = g->sum.at[k + 1];
+    g->sum.n--;
+    to = whole(g, to);
+    for (int k = 0; k < g->eq.n; k++) if (!g->eq.at[k].done) g->eq.at[k].a = put_in(g, g->eq.at[k].a, i, to), g->eq.at[k].b = put_in(g, g->eq.at[k].b, i, to);
+    for (int k = 0; k < g->cond.n; k++) g->cond.at[k] = put_in(g, g->cond.at[k], i, to);
+    g->guard = put_in(g, g->guard, i, to);
+    g->x = put_in(g, g->x, i, to);
+}
+static X *number(Gather *g, int64_t v) { return x_int(g->a, v, DT_I64); }
+static X *op(Gather *g, ScalarOp o, X *p, X *q) { return x_op(g->a, o, whole(g, p), whole(g, q)); }
+static void in_range(Gather *g, X *v, const Ext *extent) {
+    X *lo = op(g, OP_GE, v, number(g, 0)), *hi = op(g, OP_LT, v, x_ext(g->a, (Ext *)extent));
+    vec_add(g->a, g->cond, lo);
+    vec_add(g->a, g->cond, hi);
+}
+/* That v is a position of the space s by its type. */
+static bool is_position(const X *v, const Space *s) { return strip((X *)v)->space == s; }
+/* v as a subscript where a position of s belongs, under the condition that it is one. */
+static X *as_position(Gather *g, X *v, Space *s) {
+    if (is_position(v, s)) return v;
+    in_range(g, v, s->extent);
+    return strip(v)->space ? diff_position(g->a, v, s) : v;
+}
+/* e as  coefficient * i + rest  for one index i of the sum that rest is free of; prefers the index with the space `like`. */
+typedef struct Affine { int place; int64_t factor; X *rest; /* NULL: 0 */ } Affine;
+static bool affine_in(Gather *g, X *e, Index *i, int64_t *factor, X **rest) {
+    int64_t c;
+    X *r, *s;
+    e = strip(e);
+    if (!x_uses_index(e, i)) { *factor = 0, *rest = e; return true; }
+    if (e->k == X_INDEX) { *factor = 1, *rest = NULL; return true; }
+    if (e->k != X_OP) return false;
+    X *p = e->u.op.arg[0], *q = e->u.op.n > 1 ? e->u.op.arg[1] : NULL;
+    switch (e->u.op.op) {
+    case OP_NEG:
+        if (!affine_in(g, p, i, factor, &r)) return false;
+        *factor = -*factor;
+        *rest = r ? x_op(g->a, OP_NEG, whole(g, r), NULL) : NULL;
+        return true;
+    case OP_ADD: case OP_SUB: {
+        int64_t f, h;
+        if (!affine_in(g, p, i, &f, &r) || !affine_in(g, q, i, &h, &s)) return false;
+        bool minus = e->u.op.op == OP_SUB;
+        *factor = minus ? f - h : f + h;
+        *rest = !s ? r : minus ? op(g, OP_SUB, r ? r : number(g, 0), s) : r ? op(g, OP_ADD, r, s) : s;
+        return true;
+    }
+    case OP_MUL:
+        p = strip(p), q = strip(q);
+        if (q->k == X_INT) { X *t = p; p = q; q = t; }
+        if (p->k != X_INT || !affine_in(g, q, i, factor, &r)) return false;
+        c = p->u.i;
+        *factor *= c;
+        *rest = r ? op(g, OP_MUL, number(g, c), r) : NULL;
+        return true;
+    default: return false;
+    }
+}
+static bool solve_affine(Gather *g, X *s, X *target, bool periodic, const Space *axis) {
+    for (int round = 0; round < 2; round++)                             /* first the index that ranges over the axis, such as x in x + d */
+        for (int k = 0; k < g->sum.n; k++) {
+            Index *i = g->sum.at[k];
+            int64_t f;
+            X *rest;
+            if ((round == 0) != (i->space == axis) || x_uses_index(target, i) || !affine_in(g, s, i, &f, &rest) || !f || (f != 1 && f != -1 && f < 2)) continue;
+            X *v = rest ? op(g, OP_SUB, target, rest) : target;
+            if (f == -1) v = x_op(g->a, OP_NEG, whole(g, v), NULL);
+            if (periodic) {
+                if ((f != 1 && f != -1) || !ext_equal(i->space->extent, axis->extent)) continue;
+                replace(g, k, op(g, OP_MOD, v, x_ext(g->a, axis->extent)));
+                return true;
+            }
+            if (f > 1) {
+                vec_add(g->a, g->cond, op(g, OP_EQ, op(g, OP_MOD, v, number(g, f)), number(g, 0)));
+                v = op(g, OP_FLOORDIV, v, number(g, f));
+            }
+            if (rest || f != 1) in_range(g, v, i->space->extent); else v = as_position(g, v, i->space);
+            replace(g, k, v);
+            return true;
+        }
+    return false;
+}
+/* s = A * n + j with j an index over n elements: j is the target modulo n, A the quotient. */
+static bool solve_product(Gather *g, X *s, X *target, X **quotient, X **left) {
+    s = strip(s);
+    if (s->k != X_OP || s->u.op.op != OP_ADD) return false;
+    X *p = strip(s->u.op.arg[0]), *q = strip(s->u.op.arg[1]);
+    int place = sum_place(g, q);
+    if (place < 0 || p->k != X_OP || p->u.op.op != OP_MUL || x_uses_index(p, g->sum.at[place])) return false;
+    Index *j = g->sum.at[place];
+    for (int side = 0; side < 2; side++) {
+        X *n = strip(p->u.op.arg[side]);
+        int64_t c;
+        bool same = n->k == X_EXT ? ext_equal(n->u.ext, j->space->extent) : n->k == X_INT && ext_is_const(j->space->extent, &c) && c == n->u.i;
+        if (!same) continue;
+        *left = p->u.op.arg[1 - side];
+        *quotient = op(g, OP_FLOORDIV, target, n);
+        replace(g, place, op(g, OP_MOD, target, n));
+        return true;
+    }
+    return false;
+}
+static bool solve(Gather *g, Equation *e) {
+    X *s = strip(e->a), *t = strip(e->b), *quotient, *left;
+    for (int side = 0; side < 2; side++, (void)(left = s, s = t, t = left)) {
+        int k = sum_place(g, s);
+        if (k >= 0 && !x_uses_index(t, g->sum.at[k])) {
+            e->done = true;
+            replace(g, k, as_position(g, t, g->sum.at[k]->space));
+            return true;
+        }
+    }
+    if (solve_product(g, s, t, &quotient, &left)) { *e = (Equation){ left, quotient, NULL, false }; return true; }
+    if (!uses_sum(g, t) && uses_sum(g, s) && strip(s)->k == X_OP) {
+        e->done = true;
+        if (solve_affine(g, s, t, false, e->space)) return true;
+        e->done = false;
+    }
+    return false;
+}
+/* Subscripts are integers of any width. */
+static X *tidy(X *e, void *data) {
+    Gather *g = data;
+    if (e->k != X_READ) return e;
+    X *at[8] = { NULL };
+    bool changed = false;
+    for (int k = 0; k < e->u.read.v->rank; k++) {
+        at[k] = strip(e->u.read.idx[k]);
+        changed |= at[k] != e->u.read.idx[k];
+    }
+    return changed ? x_read(g->a, e->u.read.v, at, e->u.read.bnd, e->u.read.other) : e;
+}
+static X *finish(Gather *g) {
+    for (bool again = true; again;) {
+        again = false;
+        for (int k = 0; k < g->eq.n; k++) if (!g->eq.at[k].done && solve(g, &g->eq.at[k])) again = true;
+    }
+    for (int k = 0; k < g->eq.n; k++) {
+        Equation *e = &g->eq.at[k];
+        if (e->done) continue;
+        X *s = strip(e->a), *t = strip(e->b);
+        X *c = s->dt == t->dt ? x_op(g->a, OP_EQ, s, t) : s->dt == DT_I32 ? x_op(g->a, OP_EQ, s, x_cast(g->a, t, DT_I32)) : t->dt == DT_I32 ? x_op(g->a, OP_EQ, x_cast(g->a, s, DT_I32), t) : op(g, OP_EQ, s, t);
+        vec_add(g->a, g->cond, c);
+    }
+    X *outer = NULL, *body = g->x, **cond = NEWN(g->a, X *, g->cond.n + 1);
+    int n = 0;
+    for (int k = 0; k < g->cond.n; k++) if (uses_sum(g, g->cond.at[k])) cond[n++] = g->cond.at[k]; else outer = dx_and(g->a, outer, g->cond.at[k]);
+    X *zero = dx_number(g->a, 0, body->dt);
+    if (g->guard && uses_sum(g, g->guard)) body = x_if(g->a, g->guard, body, zero);
+    else if (g->guard) outer = dx_and(g->a, outer, g->guard);
+    if (g->sum.n > 16) return NULL;
+    if (g->sum.n) body = x_reduce(g->a, R_SUM, g->sum.n, g->sum.at, n, cond, body, NULL, body->dt == DT_F16 || body->dt == DT_BF16 ? DT_F32 : body->dt);
+    return x_map(g->a, outer ? x_if(g->a, outer, body, zero) : body, tidy, g);
+}
+
+/* One way in which subscripts hit the element: those beyond an edge come back into the grid by its rule. */
+static void begin(Gather *g, Program *p, const Term *t) {
+    *g = (Gather){ .p = p, .a = p->arena };
+    VEC(Index *) from = { 0 };
+    VEC(X *) to = { 0 };
+    int n_cond = 0;
+    for (const Frame *f = t->frame; f; f = f->up)
+        for (int k = 0; k < f->n; k++) {
+            Index *i = program_index(p, f->idx[k]->name, f->idx[k]->space);
+            vec_add(g->a, from, f->idx[k]);
+            vec_add(g->a, to, x_index(g->a, i));
+            vec_add(g->a, g->sum, i);
+        }
+    for (const Frame *f = t->frame; f; f = f->up)
+        for (int k = 0; k < f->n_cond; k++, n_cond++) {
+            X *c = x_substitute(p, f->cond[k], from.n, from.at, to.at);
+            if (c->k == X_OP && c->u.op.op == OP_EQ && dtype_is_int(c->u.op.arg[0]->dt)) vec_add(g->a, g->eq, (Equation){ c->u.op.arg[0], c->u.op.arg[1], NULL, false });
+            else vec_add(g->a, g->cond, c);
+        }
+    g->guard = t->guard ? x_substitute(p, t->guard, from.n, from.at, to.at) : NULL;
+    g->x = x_substitute(p, t->x, from.n, from.at, to.at);
+    X *r = x_substitute(p, t->read, from.n, from.at, to.at);
+    for (int k = 0; k < r->u.read.v->rank; k++) vec_add(g->a, g->eq, (Equation){ r->u.read.idx[k], NULL, r->u.read.v->axis[k], false });
+}
+/* Ways 0: inside. Reflected: 1 beyond the first, 2 beyond the last, once each, 3 all of a grid of one point; replicated likewise. */
+static void hit(Gather *g, Equation *e, Boundary b, int way, X *u) {
+    X *n = x_ext(g->a, e->space->extent), *s = e->a, *last = op(g, OP_SUB, n, number(g, 1));
+    e->b = u;
+    if (way == 0 && b == BND_PERIODIC) {
+        X *t = strip(s);
+        if (sum_place(g, t) >= 0 && is_position(t, e->space)) return;
+        e->done = true;
+        if (solve_affine(g, s, u, true, e->space)) return;
+        e->done = false;
+        e->a = op(g, OP_MOD, s, n);
+        return;
+    }
+    if (way == 0) return;
+    if (b == BND_REFLECT && way < 3) {
+        vec_add(g->a, g->cond, way == 1 ? op(g, OP_GT, u, number(g, 0)) : op(g, OP_LT, u, last));
+        e->b = way == 1 ? x_op(g->a, OP_NEG, whole(g, u), NULL) : op(g, OP_SUB, op(g, OP_MUL, number(g, 2), last), u);
+        return;
+    }
+    if (way == 3) vec_add(g->a, g->cond, op(g, OP_EQ, n, number(g, 1)));
+    vec_add(g->a, g->cond, way == 3 ? op(g, OP_NE, s, number(g, 0)) : op(g, OP_EQ, u, way == 1 ? number(g, 0) : last));
+    if (way != 3) vec_add(g->a, g->cond, way == 1 ? op(g, OP_LT, s, number(g, 0)) : op(g, OP_GE, s, n));
+    e->done = true;
+    return;
+}
+X *gather_at(Program *p, const Term *t, X **at) {
+    X *all = NULL;
+    int rank = t->read->u.read.v->rank, ways[8] = { 0 }, way[8] = { 0 };
+    for (int k = 0; k < rank; k++) {
+        Boundary b = t->read->u.read.bnd[k];
+        const X *s = strip(t->read->u.read.idx[k]);
+        bool inside = s->k == X_INDEX && is_position(s, t->read->u.read.v->axis[k]);
+        ways[k] = inside ? 1 : b == BND_REFLECT ? 4 : b == BND_REPLICATE ? 3 : 1;
+    }
+    for (;;) {
+        Gather g;
+        begin(&g, p, t);
+        int first = g.eq.n - rank;
+        for (int k = 0; k < rank; k++) hit(&g, &g.eq.at[first + k], t->read->u.read.bnd[k], way[k], at[k]);
+        all = dx_add(p->arena, all, finish(&g));
+        int k = 0;
+        while (k < rank && ++way[k] == ways[k]) way[k++] = 0;
+        if (k == rank) return all;
+    }
+}
+/* Several parts of an expression may read the same element: one sum, not several. */
+void terms_merge(Arena *a, Terms *t) {
+    int n = 0;
+    for (int k = 0; k < t->n; k++) {
+        Term *q = &t->at[k], *same = NULL;
+        for (int j = 0; j < n && !same; j++) if (t->at[j].frame == q->frame && x_equal(t->at[j].read, q->read)) same = &t->at[j];
+        if (!same) { t->at[n++] = *q; continue; }
+        X *zero = dx_number(a, 0, q->x->dt);
+        if (same->guard) same->x = x_if(a, same->guard, same->x, zero), same->guard = NULL;
+        same->x = dx_add(a, same->x, q->guard ? x_if(a, q->guard, q->x, zero) : q->x);
+    }
+    t->n = n;
+}
+X *gather(Program *p, const Term *t, Index **u) {
+    X *at[8] = { NULL };
+    for (int k = 0; k < t->read->u.read.v->rank; k++) at[k] = x_index(p->arena, u[k]);
+    return gather_at(p, t, at);
+}

@@ -1,0 +1,56 @@
+/* inside.h - what the files of diff/ share. */
+#ifndef PIGEON_DIFF_INSIDE_H
+#define PIGEON_DIFF_INSIDE_H
+#include "diff/diff.h"
+
+/* One value as seen from y. */
+typedef struct Seen { bool leads, asked; Value *adjoint; VEC(Node *) reader; } Seen;
+struct Diff {
+    Program *p;
+    Value *y, *seed;
+    Seen *seen; int n;                     /* by id of a value; those made later lead nowhere */
+    VEC(Node *) recur; VEC(Value **) recur_adjoint;       /* of the members of a recurrence, by member */
+    bool failed;                           /* a diagnosis was given */
+};
+
+/* The reductions around a place in an expression, and the indices of the equation itself at the bottom. */
+typedef struct Frame { const struct Frame *up; int n; Index **idx; int n_cond; X **cond; } Frame;
+/* A read of the wanted value and its cotangent there, which counts only where the guard holds (NULL: everywhere). */
+typedef struct Term { X *read, *guard, *x; const Frame *frame; } Term;
+typedef VEC(Term) Terms;
+
+/* back.c: the terms of `wanted` in e, whose own cotangent is x. root: what e's value can be read from, or NULL.
+ * own: the recurrence that e is part of; its reductions stay where they are. */
+void back(Diff *d, X *e, X *x, const Frame *frame, const Value *wanted, X *root, bool in_recur, Terms *out);
+/* Gives reductions that a derivative will need once per element a value of their own, in place. */
+void outline(Program *p, Node *n);
+
+/* gather.c: terms that read the same element become one */
+void terms_merge(Arena *a, Terms *t);
+/* What a term adds to element u[0], u[1], .. of the value that it reads; NULL: nothing */
+X *gather(Program *p, const Term *t, Index **u);
+/* The same with some subscripts of u given: at[k] in place of u[k]. */
+X *gather_at(Program *p, const Term *t, X **at);
+
+/* partial.c: de/d(argument k), NULL: zero. false after a diagnosis: there is none. r: e's value */
+bool partial(Diff *d, X *e, int k, X *r, X **out);
+X *dx_add(Arena *a, X *p, X *q);           /* with the neutral elements left out */
+X *dx_sub(Arena *a, X *p, X *q);
+X *dx_mul(Arena *a, X *p, X *q);
+X *dx_div(Arena *a, X *p, X *q);
+X *dx_and(Arena *a, X *p, X *q);           /* NULL: true */
+bool dx_is(const X *x, double v);           /* that constant */
+X *dx_number(Arena *a, double v, Dtype dt);
+bool dx_flows(Dtype dt);                   /* numbers that have derivatives */
+
+/* recur.c, node.c */
+Value *diff_value(Diff *d, Value *v);                       /* the adjoint, NULL: zero, or failed */
+X *diff_external(Diff *d, Value *v, Index **u);                /* what all but v's own node give to it */
+Value **recur_adjoint(Diff *d, Node *n);                   /* per member, NULL where there is none */
+void recur_terms(Diff *d, Node *n, const Value *wanted, Terms *out);
+X *node_contribution(Diff *d, Node *n, const Value *wanted, Index **u);        /* transforms, selections, factorisations */
+Value *diff_compute(Program *p, const char *name, Index **idx, int n, X *e, Loc loc);       /* a new node at the end */
+X *diff_position(Arena *a, X *v, const Space *s);            /* v, a position of another space, as one of s: it is known to be in range */
+X *diff_read(Program *p, Value *v, Index **idx);
+bool diff_refuse(Diff *d, Loc loc, const char *what);       /* false: no derivative of that */
+#endif

@@ -1,0 +1,146 @@
+/* gradcheck.c - `pigeonc run --check-grad`: derivatives of a model against central differences, both by the reference interpreter in f64.
+ *
+ * The loss is the sum of all real and complex outputs with fixed weights of their own.  Its gradient by every real or complex input and
+ * parameter is compared at some elements, all of small arrays: the error is measured against the largest of 1, the gradient's own
+ * largest element and the rounding of the loss. */
+#include "tool/exec.h"
+#include "tool/load.h"
+#include "diff/diff.h"
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+enum { MOST_ELEMENTS = 12, LEAST_ELEMENTS = 3, ALL_ELEMENTS = 60 };
+static bool flows(Dtype dt) { return dtype_is_float(dt) || dtype_is_complex(dt); }
+
+/* sum over outputs of Re(conj(weight) * output), the weights from the position: cos(1 + 0.7 * linear position), of every part */
+static Value *loss_of(Program *p) {
+    Arena *a = p->arena;
+    X *all = NULL;
+    for (int k = 0; k < p->output.n; k++) {
+        Value *y = p->output.at[k].value;
+        if (!flows(y->dt)) continue;
+        Index **i = NEWN(a, Index *, y->rank + 1);
+        X *at = x_int(a, k, DT_I64), *sub[8];
+        for (int j = 0; j < y->rank; j++) {
+            i[j] = program_index(p, "i", y->axis[j]);
+            sub[j] = x_index(a, i[j]);
+            at = x_op(a, OP_ADD, x_op(a, OP_MUL, at, x_ext(a, y->axis[j]->extent)), sub[j]);
+        }
+        Dtype real = DT_F64;
+        X *angle = x_op(a, OP_ADD, x_real(a, 1, real), x_op(a, OP_MUL, x_real(a, 0.7, real), x_cast(a, at, real)));
+        X *read = x_read(a, y, sub, NULL, NULL), *e;
+        if (dtype_is_complex(y->dt))
+            e = x_op(a, OP_ADD, x_op(a, OP_MUL, x_op(a, OP_COS, angle, NULL), x_cast(a, x_op(a, OP_RE, read, NULL), real)),
+                     x_op(a, OP_MUL, x_op(a, OP_SIN, angle, NULL), x_cast(a, x_op(a, OP_IM, read, NULL), real)));
+        else e = x_op(a, OP_MUL, x_op(a, OP_COS, angle, NULL), x_cast(a, read, real));
+        if (y->rank) e = x_reduce(a, R_SUM, y->rank, i, 0, NULL, e, NULL, real);
+        all = all ? x_op(a, OP_ADD, all, e) : e;
+    }
+    if (!all) return NULL;
+    Node *n = program_node(p, N_COMPUTE, p->loc);
+    n->u.compute.idx = NEWN(a, Index *, 1);
+    n->u.compute.expr = all;
+    Value *v = program_value(p, n, "loss", DT_F64, 0, NULL);
+    v->loc = p->loc;
+    vec_add(a, p->node, n);
+    return v;
+}
+typedef struct Trial { Program *p; InterpArgs args; Options *o; double worst; int elements, kinks; bool ok; } Trial;
+static bool loss_at(Trial *c, double *loss) {
+    Array y[1];
+    Arena *memory = arena_new();
+    bool ok = interp_run(c->p, &c->args, y, memory);
+    if (ok) *loss = y[0].re[0];
+    arena_free(memory);
+    return ok;
+}
+/* One part of one element: (L(x + h) - L(x - h)) / 2h by Richardson's rule from two steps, for smaller and smaller h until it agrees: a
+ * large one may step over a kink, a small one drowns in rounding.  *kink: at the element itself the slopes of both sides differ. */
+static bool difference(Trial *c, double *x, double mine, double allowed, double *d, bool *kink) {
+    static const double sizes[] = { 1e-3, 1e-4, 1e-5, 1e-6 };
+    double keep = *x, here, best = INFINITY, left = 0, right = 0;
+    bool ok = loss_at(c, &here);
+    for (size_t q = 0; ok && q < sizeof sizes / sizeof *sizes; q++) {
+        double h = sizes[q] * (fabs(keep) > 1 ? fabs(keep) : 1), slope[2], up = 0, down = 0;
+        for (int k = 0; ok && k < 2; k++) {
+            double step = k ? h / 2 : h;
+            *x = keep + step;
+            ok = loss_at(c, &up);
+            *x = keep - step;
+            ok = ok && loss_at(c, &down);
+            *x = keep;
+            slope[k] = (up - down) / (2 * step);
+            right = (up - here) / step, left = (here - down) / step;
+        }
+        double now = (4 * slope[1] - slope[0]) / 3, off = fabs(now - mine), rounding = 1e-15 * fabs(here) / h;
+        if (off < best) best = off, *d = now;
+        if (off <= allowed + rounding) break;
+    }
+    *kink = fabs(right - left) > 100 * allowed;
+    return ok;
+}
+static bool one_array(Trial *c, const Value *v, Array *x, const Array *g, int most) {
+    double scale = 1;
+    for (int64_t k = 0; k < g->n; k++) scale = fmax(scale, fmax(fabs(g->re[k]), g->im ? fabs(g->im[k]) : 0));
+    for (int64_t q = 0; q < g->n && q < most; q++) {
+        int64_t k = g->n <= most ? q : (int64_t)(uniform(17, (uint64_t)q) * (double)g->n);
+        for (int part = 0; part < (g->im ? 2 : 1); part++) {
+            double d = 0, mine = part ? g->im[k] : g->re[k], allowed = scale * (c->o->tolerance >= 0 ? c->o->tolerance : 1e-6);
+            bool kink;
+            if (!difference(c, part ? &x->im[k] : &x->re[k], mine, allowed, &d, &kink)) return false;
+            double error = fabs(mine - d);
+            c->elements++;
+            if (error <= allowed || (kink && ++c->kinks)) { if (error <= allowed && error / scale > c->worst) c->worst = error / scale; continue; }
+            diag_error(c->o->cx, D_VERIFY_FAILED, v->loc, "the derivative by `%s` at position %" PRId64 "%s is %.9g, differences give %.9g", v->name, k, part ? ", imaginary part," : "", mine, d);
+            c->ok = false;
+            return true;
+        }
+    }
+    return true;
+}
+int command_check_grad(Options *o, Program *p, RunData *d) {
+    Arena *a = o->cx->arena;
+    Value *loss = loss_of(p);
+    if (!loss) { diag_error(o->cx, D_NO_DERIVATIVE, p->loc, "model `%s` has no output of reals", p->name); return EXIT_DIAGNOSED; }
+    Diff *diff = diff_new(p, loss, NULL);
+    VEC(Value *) by = { 0 };
+    VEC(Value *) bar = { 0 };
+    VEC(bool) param = { 0 };
+    VEC(int) place = { 0 };
+    VEC(const char *) without = { 0 };
+    for (int k = 0; k < p->input.n + p->param.n; k++) {
+        bool is_param = k >= p->input.n;
+        Value *v = is_param ? p->param.at[k - p->input.n] : p->input.at[k];
+        if (!flows(v->dt)) continue;
+        Value *g = diff_gradient(diff, v);
+        if (o->cx->n_errors) return EXIT_DIAGNOSED;
+        if (!g) { vec_add(a, without, v->name); continue; }
+        vec_add(a, by, v);
+        vec_add(a, bar, g);
+        vec_add(a, param, is_param);
+        vec_add(a, place, is_param ? k - p->input.n : k);
+    }
+    diff_finish(p);
+    Trial c = { .p = p, .o = o, .ok = true };
+    p->output.n = 0;
+    for (int k = 0; k < bar.n; k++) vec_add(a, p->output, (Output){ arena_printf(a, "d.%s", by.at[k]->name), bar.at[k] });
+    if (!program_verify(p, "derivatives") || !data_widen(o, p, d, &c.args)) return EXIT_DIAGNOSED;
+    Array *g = NEWN(a, Array, bar.n + 1);
+    if (bar.n && !interp_run(p, &c.args, g, a)) return EXIT_DIAGNOSED;
+    p->output.n = 0;
+    vec_add(a, p->output, (Output){ "loss", loss });
+    Program *q = front_passes(o, p, "dce");
+    if (!q) return EXIT_DIAGNOSED;
+    c.p = q;
+    int most = bar.n * LEAST_ELEMENTS > ALL_ELEMENTS ? LEAST_ELEMENTS : bar.n * MOST_ELEMENTS < ALL_ELEMENTS ? MOST_ELEMENTS : ALL_ELEMENTS / bar.n;
+    for (int k = 0; k < bar.n && c.ok; k++) {
+        Array *x = (Array *)(param.at[k] ? c.args.param : c.args.input) + place.at[k];
+        if (!one_array(&c, by.at[k], x, &g[k], most)) return EXIT_DIAGNOSED;
+    }
+    if (!c.ok) return EXIT_DIAGNOSED;
+    printf("derivatives by %d tensors agree with differences at %d places; largest error %.3g\n", bar.n, c.elements, c.worst);
+    if (c.kinks) printf("%d of them at kinks, where differences tell nothing\n", c.kinks);
+    if (without.n) { printf("no derivative by"); for (int k = 0; k < without.n; k++) printf(" %s", without.at[k]); printf("\n"); }
+    return EXIT_OK;
+}
