@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { MOST_VARIANTS = 5, MOST_STEPS = 8, MOST_WAYS = 40, BUDGET = 600, WORTH_PERCENT = 90 };
+enum { MOST_VARIANTS = 5, MOST_STEPS = 8, MOST_WAYS = 40, BUDGET = 300, WORTH_PERCENT = 90 };
 static const double launch = 1e5;          /* a value of its own costs at least this, in operations */
 
 /* One sum is taken: over bound index number `bound`, grouped in way number `way` (0: not), its rows at `place`; or it stays inside.
@@ -185,13 +185,15 @@ static double all_loops(Planner *pl, const Term *t) {
     }
     return r;
 }
-/* The inner sum as something to multiply with: a value of its own, one that is there already, or the sum itself. */
-static X *inner_value(Planner *pl, X *sum, Step *s, bool trial) {
+/* The inner sum as something to multiply with: a value of its own, one that is there already, or the sum itself.  When `whole`,
+ * its loops are those of the whole term: only what is there already is worth anything. */
+static X *inner_value(Planner *pl, X *sum, Step *s, bool whole, bool trial) {
     Program *p = pl->p;
     Index *idx[MOST_AXES];
     int n = x_free_indices(sum, idx, MOST_AXES);
     X *there = find_made(pl, sum);
     if (there) { s->inside = false; return there; }
+    if (whole) return NULL;
     if (s->inside) return sum;
     if (n < 0) return NULL;
     Choice c = choice_of(p, n, idx, sum);
@@ -228,6 +230,11 @@ static X *inner_value(Planner *pl, X *sum, Step *s, bool trial) {
     }
     return read;
 }
+/* Whether an inner sum of all factors runs as often as the whole term where that stands: no map leads to fewer rows, every index around is in it. */
+static bool whole_term(Planner *pl, X *sum) {
+    for (int k = 0; k < pl->around.n; k++) if (!x_uses_index(sum, pl->around.at[k])) return false;
+    return !keys_of(pl->p, sum).group.n;
+}
 /* Takes one sum of t; what is left is in *rest. false: not possible. */
 static bool take(Planner *pl, const Term *t, Step *s, bool trial, Term *rest) {
     Program *p = pl->p;
@@ -261,7 +268,7 @@ static bool take(Planner *pl, const Term *t, Step *s, bool trial, Term *rest) {
     /* left inside, it must be no less often needed than the loops around it run */
     if (s->inside && w->n) return false;
     Dtype dt = t->factor[0]->dt;
-    X *sum = term_expr(p, &inner, dt), *f = sum->k == X_REDUCE ? inner_value(pl, sum, s, trial) : NULL;
+    X *sum = term_expr(p, &inner, dt), *f = sum->k == X_REDUCE ? inner_value(pl, sum, s, inner.n == t->n && !rest->n_cond && whole_term(pl, sum), trial) : NULL;
     if (!f) return false;
     rest->factor[at] = f;
     if (s->inside) {

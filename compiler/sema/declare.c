@@ -64,13 +64,17 @@ static void add_def(Sema *s, Scope *c, Name name, Value *v) {
     Bind *b = scope_add(s, c, name, B_DEF);
     if (!b->def) b->def = d;
 }
-/* The rows of pigeon/init.def; gain: fans and a gain, in the order that they stand there. */
-typedef struct InitRow { const char *name; int least, most; const char *form; bool gain; } InitRow;
+/* The rows of pigeon/init.def, in the order that they stand there. */
+typedef struct InitRow { const char *name; int least, most; const char *form; } InitRow;
 static const InitRow init_row[] = {
-#define PGN_INIT(id, name, least, most, form) { name, least, most, form, sizeof form > sizeof "(gain)" && !strcmp(form + sizeof form - sizeof "(gain)", "(gain)") },
+#define PGN_INIT(id, name, least, most, form) { name, least, most, form },
 #include "pigeon/init.def"
 #undef PGN_INIT
 };
+static bool takes_gain(const InitRow *r) {
+    const char *open = strchr(r->form, '(');
+    return open && !strcmp(open, "(gain)");
+}
 enum { N_INIT = sizeof init_row / sizeof *init_row };
 void add_array(Sema *s, Scope *c, Decl *d, StmtKind k, bool entry) {
     Env e = env_of(s, c);
@@ -123,7 +127,7 @@ void add_array(Sema *s, Scope *c, Decl *d, StmtKind k, bool entry) {
             }
             int points = 0;                                      /* of a stencil: its axes come second, behind the gain */
             while (points < rank && axis[rank - 1 - points]->kind == SP_RANGE) points++;
-            if (points && way->gain) {
+            if (points && takes_gain(way)) {
                 if (!n->u.param.n_init_arg) n->u.param.init_arg[0] = 1;
                 n->u.param.init_arg[1] = points, n->u.param.n_init_arg = 2;
             }

@@ -28,8 +28,16 @@ static void program(Context *cx, Program *p, const char *after) {
     program_print(again, &second);
     must(first.n == second.n && !memcmp(first.at, second.at, first.n), "a program read back prints differently");
 }
+/* The text as a file that is `use`d, every body asked for: the same models, or a refusal where parse_file refuses. */
+static File *used_file(Context *cx, int source) {
+    File *f = parse_used(cx, source);
+    bool ok = f != NULL;
+    for (int k = 0; f && k < f->model.n; k++) ok &= model_read(cx, f->model.at[k]);
+    return ok ? f : NULL;
+}
 static bool model_file(Context *cx, int source) {
-    File *f = parse_file(cx, source);
+    File *f = parse_file(cx, source), *used = used_file(cx, source);
+    must(!f == !used, "a file is wrong as a program or as a used file, but not as the other");
     if (!f) return false;
     Writer w = writer(cx), again = writer(cx);
     format_file(cx, f, &w);
@@ -37,6 +45,9 @@ static bool model_file(Context *cx, int source) {
     must(g, "the formatted text does not parse");
     format_file(cx, g, &again);
     must(w.n == again.n && !memcmp(w.at, again.at, w.n), "formatting twice differs");
+    again.n = 0;
+    format_file(cx, used, &again);
+    must(w.n == again.n && !memcmp(w.at, again.at, w.n), "a used file has another tree");
     const char *name[16];
     bool ok = true;
     for (int k = 0, n = sema_entries(f, name, 16); k < n; k++) {
