@@ -21,6 +21,7 @@ executors  the lines of examples and std.txt: compiled code gives what the inter
 shapes     the same lines at boundary shapes: everything 1, odd sizes, graphs without edges (random/shapes.py)
 derivatives  the same lines: derivatives of all outputs against differences (`run --check-grad`); models that output derivatives check second ones
 random     500 random programs by every executor (random/programs.py)
+text       C and CUDA text of every model, the latter through the shim, compiles without a warning
 cuda       CUDA text is compiled by nvcc for three generations of GPUs, where nvcc is: one example, or all when the mode is named
 schedule   what `pigeonc explain` prints gives the same loop IR, also where other sizes are expected, and for one model of each file the
            same object
@@ -330,6 +331,23 @@ def test_cuda(path, archs):
         report("passed" if good else "failed", name, error or "the output is no cubin")
 
 
+def test_text(path):
+    """All models of a file as C and as CUDA that the shim takes in, with and without the passes."""
+    cc = (os.environ.get("CC") or "cc").split()
+    for kind, words in ("c", ["-std=c11"]), ("cuda", ["-std=gnu11", "-DPGN_CUDA_SHIM"]):
+        name = "%s as %s has no warnings" % (relative(path), kind)
+        for level in "-O0", "-O2":
+            with tempfile.TemporaryDirectory() as tmp:
+                code, out, error = run([PIGEONC, relative(path), "--model", "*", "--emit=" + kind, level, "-o", tmp + "/all.c"])
+                if not code:
+                    code, out, error = run(cc + words + ["-Wall", "-Wextra", "-Werror", "-fsyntax-only", "-I" + ROOT + "/runtime/include", tmp + "/all.c"])
+            if code:
+                report("failed", name + " at " + level, error[-1500:])
+                break
+        else:
+            report("passed", name)
+
+
 def test_format(path):
     code, first, error = run([PIGEONC, "fmt", relative(path), "-o", "-"])
     if code:
@@ -570,6 +588,8 @@ def main():
         jobs += [(test_shapes, p, line) for p in examples if not p.startswith(HERE) for line in lines_of(p, "run")] + [(test_shapes, p, line) for p, line in library]
     if wanted("random"):
         jobs += [(test_random, first, min(8, 501 - first)) for first in range(1, 501, 8)]
+    if wanted("text"):
+        jobs += [(test_text, p) for p in examples + sorted({p for p, line in library})]
     if wanted("cuda"):
         some = examples if "cuda" in chosen else [ROOT + "/examples/rgcn/rgcn.pgn"]
         jobs += [(test_cuda, p, ["sm_80", "sm_90a", "sm_100"]) for p in some]

@@ -205,6 +205,50 @@ LX *lx_select(Arena *a, LX *c, LX *t, LX *f) {
 }
 
 /* ---- finishing ------------------------------------------------------------------------------------------ */
+/* Variables that nothing reads go, with what only they read: first all reads are counted, then blocks are gone through from their end, so that a
+ * reader has gone before what it reads is met. */
+static void count_reads(const LX *e, int by) {
+    if (!e) return;
+    if (e->k == LX_VAR) e->var->reads += by;
+    count_reads(e->index, by);
+    for (int j = 0; j < (e->k == LX_LOAD ? 1 : e->n); j++) count_reads(e->arg[j], by);      /* of a load: the guard */
+}
+static void statement_reads(const LS *s, int by) {
+    count_reads(s->x, by);
+    count_reads(s->lo, by);
+    count_reads(s->hi, by);
+    count_reads(s->index, by);
+    count_reads(s->guard, by);
+    for (int j = 0; j < s->red.n; j++) s->red.at[j].var->reads += by;
+}
+static void count_block(const Block *b, bool clear) {
+    for (int j = 0; j < b->n; j++) {
+        LS *s = b->at[j];
+        if (clear && s->var) s->var->reads = 0;
+        if (!clear) statement_reads(s, 1);
+        count_block(&s->body, clear);
+        count_block(&s->other, clear);
+    }
+}
+static bool only_comments(const Block *b) {
+    for (int j = 0; j < b->n; j++) if (b->at[j]->k != LS_COMMENT) return false;
+    return true;
+}
+static bool drop_unread(Block *b) {
+    bool dropped = false;
+    int keep = b->n;
+    for (int j = b->n; j-- > 0; ) {
+        LS *s = b->at[j];
+        if (s->other.n) dropped |= drop_unread(&s->other);
+        if (s->body.n) dropped |= drop_unread(&s->body);
+        bool names = s->k == LS_LET || s->k == LS_VAR || s->k == LS_SET, holds = s->k == LS_IF || (s->k == LS_FOR && !s->red.n);
+        if ((names && !s->var->reads) || (holds && only_comments(&s->body) && only_comments(&s->other))) statement_reads(s, -1), dropped = true;
+        else b->at[--keep] = s;
+    }
+    memmove(b->at, b->at + keep, sizeof *b->at * (size_t)(b->n - keep));
+    b->n -= keep;
+    return dropped;
+}
 static void use(Unit *u, Kernel *k, Buf *b, bool writes) {
     for (int j = 0; j < k->buf.n; j++) if (k->buf.at[j] == b) { k->writes.at[j] = k->writes.at[j] || writes; return; }
     vec_add(u->arena, k->buf, b);
@@ -320,6 +364,9 @@ void loop_finish(Unit *u) {
     }
     for (int k = 0; k < u->kernel.n; k++) {
         Kernel *kn = u->kernel.at[k];
+        count_block(&kn->body, true);
+        count_block(&kn->body, false);
+        while (drop_unread(&kn->body)) { }                         /* again for what was set in a loop for its own next round */
         kn->buf.n = kn->writes.n = 0;
         use_block(u, kn, &kn->body);
         /* a kernel's variables avoid the buffers' names too: targets print both in one function */

@@ -28,7 +28,7 @@ typedef struct Buf {
     Loc loc;
 } Buf;
 
-typedef struct Var { int id; const char *name; Dtype dt; bool mutable_; } Var;      /* name is unique in its kernel, a C identifier */
+typedef struct Var { int id; const char *name; Dtype dt; bool mutable_; int reads; } Var;     /* name is unique in its kernel, a C identifier; reads: loop_finish()'s */
 
 typedef enum LXKind { LX_INT, LX_REAL, LX_VAR, LX_SIZE, LX_LOAD, LX_OP, LX_CAST, LX_BITCAST, LX_SELECT } LXKind;
 struct LX {
@@ -126,7 +126,7 @@ LX *lx_load(Arena *a, Buf *b, LX *index, LX *guard);
 LX *lx_op(Arena *a, ScalarOp op, LX *p, LX *q); LX *lx_cast(Arena *a, LX *p, Dtype dt); LX *lx_bitcast(Arena *a, LX *p, Dtype dt);
 LX *lx_select(Arena *a, LX *c, LX *t, LX *e);
 Dtype register_type(Dtype memory);                /* i8 u8 -> i32; f16 bf16 -> f32; the rest itself */
-void loop_finish(Unit *u);                        /* fills Kernel.buf/writes and Buf.first/last, makes names unique C identifiers */
+void loop_finish(Unit *u);                        /* drops what nothing reads, fills Kernel.buf/writes and Buf.first/last, makes names unique C identifiers */
 /* print.c / read.c / verify.c */
 void unit_print(const Unit *u, Writer *w);
 Unit *unit_read(Context *cx, int source);

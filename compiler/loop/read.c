@@ -18,7 +18,7 @@ static Var *variable(LoopReader *r, const Sexp *s) {
 static Var *new_variable(LoopReader *r, const Sexp *s, Dtype dt, bool mutable_) {
     if (!name_of(s)) return read_error(&r->ir, s, "a name is expected here");
     Var *v = NEW(r->u->arena, Var);
-    *v = (Var){ r->n_var++, name_of(s), dt, mutable_ };
+    *v = (Var){ r->n_var++, name_of(s), dt, mutable_, 0 };
     vec_add(r->u->arena, r->var, v);
     return v;
 }

@@ -29,7 +29,7 @@ void program_add_implied(Sema *s) {
     }
     if (!n) return;
     memcpy(all + n, p->node.at, sizeof *all * (size_t)p->node.n);
-    memcpy(input + n, p->input.at, sizeof *input * (size_t)p->input.n);
+    if (p->input.n) memcpy(input + n, p->input.at, sizeof *input * (size_t)p->input.n);
     int n_node = n + p->node.n, n_input = n + p->input.n;
     p->node.n = p->input.n = 0;
     for (int k = 0; k < n_node; k++) vec_add(s->a, p->node, all[k]);

@@ -42,8 +42,13 @@ static bool reserved(const char *s) {
         "cos", "cosh", "exp2", "expm1", "log10", "log1p", "log2", "logb", "sin", "sinh", "sqrt", "rsqrt", "tan", "tanh", "tgamma",
         "acosf", "asinf", "atanf", "atan2f", "ceilf", "cosf", "coshf", "erff", "erfcf", "expf", "exp2f", "expm1f", "floorf", "fmaxf", "fminf", "fmodf",
         "lgammaf", "logf", "log1pf", "log2f", "powf", "rintf", "sinf", "sinhf", "sqrtf", "tanf", "tanhf", "truncf", "rsqrtf", "int8_t", "int32_t",
-        "int64_t", "uint8_t", "uint16_t", "uint32_t", "uint64_t", "size_t", "PGN_LANES", "PGN_IN_ORDER"
+        "int64_t", "uint8_t", "uint16_t", "uint32_t", "uint64_t", "size_t", "PGN_LANES", "PGN_IN_ORDER", "EOF", "BUFSIZ", "HUGE", "DOMAIN", "SING",
+        "OVERFLOW", "UNDERFLOW", "assert", "errno", "stdin", "stdout", "stderr", "i386", "dim3", "clock"
     };
+    /* M_PI, INT32_MAX, FLT_EPSILON: what headers define, and is replaced wherever it stands */
+    bool small = false, second_word = false;
+    for (const char *c = s; *c; c++) small |= islower((unsigned char)*c), second_word |= *c == '_' && isupper((unsigned char)c[1]);
+    if (second_word && !small) return true;
     for (size_t k = 0; k < sizeof word / sizeof *word; k++) if (!strcmp(word[k], s)) return true;
     return !strncmp(s, "pgn_", 4);
 }
