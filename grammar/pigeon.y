@@ -37,7 +37,7 @@ static void pigeon_yyerror(Loc *at, Reader *r, const char *text);
 %token END 0 "the end of the file"
 %token <t> NAME "a name" ARGNAME "a name of an argument" INT "a number" REAL "a real number" IMAG "an imaginary number" STRING "a string" BOOLEAN "true or false"
 %token <t> EQ "`=`" COLON "`:`" ARROW "`->`" COMMA "`,`" THEN "`then`" ELSE "`else`" RPAREN "`)`" RBRACK "`]`" LBRACE "`{`" RBRACE "`}`" SEMI "`;`"
-%token <t> BY "`by`" ACC "`acc`" OF "`of`" KEEP "`keep`" UNTIL "`until`" MAXIMUM "`max`" INIT "`init`" FROZEN "`frozen`" WHERE "`where`" OVER "`over`" WRT "`wrt`"
+%token <t> BY "`by`" ACC "`acc`" OF "`of`" KEEP "`keep`" UNTIL "`until`" MAXIMUM "`max`" INIT "`init`" FROZEN "`frozen`" WHERE "`where`" OVER "`over`" WITH "`with`" WRT "`wrt`"
 %token <t> EDGE "a boundary rule" FAMILY "a family of frequencies"
 %token <t> AND "`and`" OR "`or`" NOT "`not`" MOD "`mod`" IF "`if`" OELSE "`else` of a reduction or subscript" CMP "a comparison" SHIFT "a shift" POW "`**`"
 %token <t> FLOORDIV "`//`" DOTS "`..`" PLUS "`+`" MINUS "`-`" STAR "`*`" SLASH "`/`" BAR "`|`" HAT "`^`" AMP "`&`" TILDE "`~`" PRIME "`'`" LPAREN "`(`" LBRACK "`[`"
@@ -45,7 +45,7 @@ static void pigeon_yyerror(Loc *at, Reader *r, const char *text);
 %token <t> SELECT "a selection" GRAD "a derivative"
 %token <t> USE "`use`" MODEL "`model`" DIM "`dim`" SEQ "`seq`" GRID "`grid`" GRAPH "`graph`" SPACE "`space`" MODES "`modes`" INDEX "`index`"
 %token <t> INPUT "`input`" PARAM "`param`" CONST "`const`" MAP "`map`" LET "`let`" OUTPUT "`output`" REPEAT "`repeat`" ITERATE "`iterate`" SCHEDULE "`schedule`"
-%token <t> STATE "`state`" TERM "the end of the line" STRAY "`{` that begins no body" BODY "a body"
+%token <t> OPTIMIZE "`optimize`" STATE "`state`" TERM "the end of the line" STRAY "`{` that begins no body" BODY "a body"
 
 %left BAR
 %left HAT
@@ -56,7 +56,7 @@ static void pigeon_yyerror(Loc *at, Reader *r, const char *text);
 %precedence OELSE
 
 %type <e> expr rexpr disj conj neg cmp arith product chain unary power tail utail head postfix callee primary target
-%type <es> exprs rexprs posts by axes starts
+%type <es> strings exprs rexprs posts by axes starts
 %type <args> args args1
 %type <arg> arg
 %type <subs> subs subs1
@@ -145,6 +145,8 @@ simple: equation
   | PARAM params                        { $$ = tree_decls(r, S_PARAM, $2, @$); }
   | CONST consts                        { $$ = tree_decls(r, S_CONST, $2, @$); }
   | MAP maps                            { $$ = tree_decls(r, S_MAP, $2, @$); }
+  | OPTIMIZE postfix WITH postfix       { $$ = tree_stmt(r, S_OPTIMIZE, @$); TAKE($$->rhs, E2($2, $4)); }
+  | OPTIMIZE postfix WITH postfix OVER strings { $$ = tree_stmt(r, S_OPTIMIZE, @$); TAKE($$->rhs, E2($2, $4)); TAKE($$->expr, $6); }
   | INDEX index_list                    { $$ = $2; $$->loc = @$; }
   | MODES modes_list                    { $$ = $2; $$->loc = @$; }
   | LET NAME LPAREN names_opt RPAREN EQ expr { $$ = tree_stmt(r, S_LET, @$); $$->name = tree_name($2); TAKE($$->index, $4); vec_add(r->a, $$->rhs, $7); }
@@ -155,6 +157,7 @@ simple: equation
   | GRAPH NAME COLON expr ARROW expr    { $$ = tree_graph(r, $2, "bipartite", @3, $4, $6, @$); }
   | GRAPH NAME EQ NAME LPAREN expr RPAREN { $$ = tree_graph(r, $2, $4->s, @4, $6, NULL, @$); }
   | GRAPH NAME EQ NAME WHERE expr       { $$ = tree_graph(r, $2, "where", @4, tree_leaf(r, E_NAME, $4), NULL, @$); $$->cond = $6; };
+strings: STRING { $$ = LIST(r, Exprs, tree_leaf(r, E_STRING, $1)); } | strings COMMA STRING { $$ = MORE(r, Exprs, $1, tree_leaf(r, E_STRING, $3)); };
 equation: posts EQ expr                 { $$ = tree_equation(r, $1, NULL, $3, @$); }
   | posts COLON NAME EQ expr            { $$ = tree_equation(r, $1, $3, $5, @$); };
 posts: postfix                          { $$ = LIST(r, Exprs, $1); }

@@ -83,6 +83,7 @@ void pgn_out_write(Out *o, const void *p, size_t n) {
 pgn_status pgn_out_end(Out *o, pgn_error *e) {
     bool bad = ferror(o->f);
     if (!bad && fflush(o->f)) bad = true, o->why = errno;
+    if (!bad && o->temporary && fsync(fileno(o->f)) && errno != EINVAL && errno != EROFS) bad = true, o->why = errno;      /* on the disk before it has the name */
     if (fclose(o->f) && !bad) bad = true, o->why = errno;
     if (!bad && o->temporary && rename(o->temporary, o->target)) bad = true, o->why = errno;
     if (bad && o->temporary) unlink(o->temporary);

@@ -205,6 +205,10 @@ static Program *build(Context *cx, File *f, Model *m, const Fixed *fix, int n_fi
         Value *v = b->kind == B_DEF || b->kind == B_LAYER ? tensor_value(&e, &x) : NULL;
         if (v) vec_add(s->a, s->p->output, (Output){ c->output.at[k], v });
     }
+    if (s->training && cx->n_errors == errors && has_optimize(m->body.at, m->body.n)) {
+        s->p->name = intern(cx, arena_printf(s->a, "%s_step", m->name.s));
+        run_optimize(s, c, m->body.at, m->body.n);
+    }
     program_add_implied(s);
     if (!c->output.n) diag_help(diag_error(cx, D_UNDEFINED_TENSOR, m->loc, "model `%s` has no output", m->name.s), "output y[...] = ...");
     if (cx->n_errors == errors) diff_finish(s->p);
@@ -232,7 +236,13 @@ Program *sema_build(Context *cx, File *f, const char *model, const Fixed *fix, i
     return NULL;
 }
 bool sema_check_file(Context *cx, File *f) {
+    static const Fixed training = { "training", "1" };
     bool ok = true;
-    for (int k = 0; k < f->model.n; k++) ok &= build(cx, f, f->model.at[k], NULL, 0, DT_F32, true) != NULL;
+    for (int k = 0; k < f->model.n; k++) {
+        Model *m = f->model.at[k];
+        bool fine = build(cx, f, m, NULL, 0, DT_F32, true) != NULL;
+        if (fine && !m->is_update && has_optimize(m->body.at, m->body.n)) fine = build(cx, f, m, &training, 1, DT_F32, true) != NULL;      /* its training step too */
+        ok &= fine;
+    }
     return ok;
 }

@@ -277,7 +277,7 @@ void declare_body(Sema *s, Scope *c, Stmt **body, int n, bool entry) {
                 if (!d->axis.n) { Bind *b = scope_add(s, c, d->name, B_CONST); b->expr = d->init, b->scope = c, b->declared = d; }
             }
             break;
-        case S_INDEX: case S_INPUT: case S_PARAM: case S_MAP: case S_OUTPUT: case S_EQUATION: case S_REPEAT: case S_MODES: case S_SCHEDULE: break;
+        case S_INDEX: case S_INPUT: case S_PARAM: case S_MAP: case S_OUTPUT: case S_EQUATION: case S_REPEAT: case S_MODES: case S_SCHEDULE: case S_OPTIMIZE: break;
         }
     }
     for (int k = 0; k < n; k++) if (body[k]->kind == S_GRAPH) derive_graph(s, c, body[k]);

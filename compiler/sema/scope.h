@@ -91,6 +91,9 @@ bool is_random(const char *f);
 X *type_random(Env *e, Expr *x, X **arg, int n);   /* NULL after a diagnostic */
 Value *program_input_of(Sema *s, const char *name, Loc at);      /* seed, step: made when first read */
 void program_add_implied(Sema *s);
+/* optimize.c */
+bool has_optimize(Stmt *const *body, int n);
+void run_optimize(Sema *s, Scope *c, Stmt *const *body, int n);  /* the step: derivatives, updates, what comes next as outputs */
 /* update.c */
 Model *update_model(Sema *s, const Model *u, int rank, bool gnorm, Loc at);   /* u for a parameter with that many axes; NULL after a diagnostic */
 int update_tensors(const Model *u);                 /* how many arguments are tensors: the parameter, its gradient, .. */

@@ -90,6 +90,7 @@ typedef enum StmtKind {
     S_REPEAT,     /* repeat l: 0..L { ... } */
     S_ITERATE,    /* iterate x, r = x0, b until cond max n { x' = ...; } */
     S_SCHEDULE,   /* schedule name for target { ... }: kept as text */
+    S_OPTIMIZE,   /* optimize loss with adamw(lr = 0.01) over "h1.*": rhs is the loss and the call, expr the patterns (E_STRING) */
     S_STATE       /* state m = 0  (update programs) */
 } StmtKind;
 

@@ -257,6 +257,13 @@ static void statement_text(Layout *l, const Stmt *s) {
     case S_PARAM: declarations(l, s, "param "); break;
     case S_CONST: declarations(l, s, "const "); break;
     case S_STATE: declarations(l, s, "state "); break;
+    case S_OPTIMIZE:
+        layout_text(l, "optimize ");
+        layout_expr(l, s->rhs.at[0], PREC_ANY, LOOSE);
+        layout_text(l, " with ");
+        layout_expr(l, s->rhs.at[1], PREC_ANY, LOOSE);
+        for (int k = 0; k < s->expr.n; k++) { layout_text(l, k ? ", " : " over "); layout_expr(l, s->expr.at[k], PREC_ANY, LOOSE); }
+        break;
     case S_MAP: declarations(l, s, "map "); break;
     case S_GRAPH: layout_text(l, "graph "); graph(l, s); break;
     case S_SPACE: layout_text(l, "space "); space(l, s); break;

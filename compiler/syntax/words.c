@@ -12,12 +12,12 @@
 typedef struct Word { const char *s; int kind; } Word;
 static const Word behind[] = {                                     /* an operand */
     { "by", PIGEON_BY }, { "of", PIGEON_OF }, { "keep", PIGEON_KEEP }, { "until", PIGEON_UNTIL }, { "max", PIGEON_MAXIMUM }, { "init", PIGEON_INIT },
-    { "frozen", PIGEON_FROZEN }, { "where", PIGEON_WHERE }, { "over", PIGEON_OVER }, { "wrt", PIGEON_WRT }, { "zero", PIGEON_EDGE }, { "periodic", PIGEON_EDGE },
+    { "frozen", PIGEON_FROZEN }, { "where", PIGEON_WHERE }, { "with", PIGEON_WITH }, { "over", PIGEON_OVER }, { "wrt", PIGEON_WRT }, { "zero", PIGEON_EDGE }, { "periodic", PIGEON_EDGE },
     { "reflect", PIGEON_EDGE }, { "replicate", PIGEON_EDGE }, { "signed", PIGEON_FAMILY }, { "half", PIGEON_FAMILY }, { "cosine", PIGEON_FAMILY }, { "sine", PIGEON_FAMILY }, { NULL, 0 } };
 static const Word begins[] = {                                     /* a statement */
     { "dim", PIGEON_DIM }, { "seq", PIGEON_SEQ }, { "grid", PIGEON_GRID }, { "graph", PIGEON_GRAPH }, { "space", PIGEON_SPACE }, { "modes", PIGEON_MODES },
     { "index", PIGEON_INDEX }, { "input", PIGEON_INPUT }, { "param", PIGEON_PARAM }, { "const", PIGEON_CONST }, { "map", PIGEON_MAP }, { "let", PIGEON_LET },
-    { "output", PIGEON_OUTPUT }, { "repeat", PIGEON_REPEAT }, { "iterate", PIGEON_ITERATE }, { "schedule", PIGEON_SCHEDULE }, { "state", PIGEON_STATE }, { NULL, 0 } };
+    { "output", PIGEON_OUTPUT }, { "repeat", PIGEON_REPEAT }, { "iterate", PIGEON_ITERATE }, { "schedule", PIGEON_SCHEDULE }, { "state", PIGEON_STATE }, { "optimize", PIGEON_OPTIMIZE }, { NULL, 0 } };
 static const Word heads[] = {                                      /* a reduction or another operator with indices and a body */
     { "sum", PIGEON_REDUCE }, { "prod", PIGEON_REDUCE }, { "mean", PIGEON_REDUCE }, { "any", PIGEON_QUANTIFIER }, { "all", PIGEON_QUANTIFIER }, { "logsumexp", PIGEON_REDUCE },
     { "min", PIGEON_REDUCEX }, { "max", PIGEON_REDUCEX }, { "argmin", PIGEON_REDUCEX }, { "argmax", PIGEON_REDUCEX }, { "count", PIGEON_COUNT },

@@ -6,6 +6,7 @@ static int run_command(Options *o) {
     switch (o->command) {
     case 'C': return command_compile(o);
     case 'R': return command_run(o);
+    case 'T': return command_train(o);
     case 'K': return command_check(o);
     case 'F': return command_fmt(o);
     case 'I': return command_ir(o);

@@ -22,6 +22,7 @@ const int n_option = OPT_COUNT;
 const CommandRow command_row[] = {
     { 'C', "",      "MODEL.pgn",    "compile: an object file and its header, or what --emit says" },
     { 'R', "run",   "MODEL.pgn",    "check the model and run it on data" },
+    { 'T', "train", "MODEL.pgn",    "take the model's training step again and again on data" },
     { 'K', "check", "MODEL.pgn...", "report every error of the files" },
     { 'F', "fmt",   "MODEL.pgn...", "lay the files out canonically, in place" },
     { 'I', "ir",    "MODEL.pgn",    "print the inter-operator IR of a model" },
@@ -190,6 +191,17 @@ static int take(Options *o, OptionId id, const char *v) {
         else if (id == OPT_GRAPH) vec_add(cx->arena, o->graph, pair);
         else vec_add(cx->arena, o->out, pair);
         break;
+    case OPT_EPOCHS: if (!whole_number(v, 1, 1000000000, &o->epochs)) return usage("--epochs takes a number from 1, not `%s`", v); break;
+    case OPT_PATIENCE: if (!whole_number(v, 1, 1000000000, &o->patience)) return usage("--patience takes a number from 1, not `%s`", v); break;
+    case OPT_BATCH: if (!split_pair(v, cx, &o->batch)) return usage("--batch needs DIM=SIZE, not `%s`", v); break;
+    case OPT_VALID:
+        if (!split_pair(v, cx, &pair)) return usage("--valid needs NAME=SOURCE, not `%s`", v);
+        vec_add(cx->arena, o->valid, pair);
+        break;
+    case OPT_CHECKPOINT: o->checkpoint = v; break;
+    case OPT_RESUME: o->resume = true; break;
+    case OPT_METRICS: o->metrics = v; break;
+    case OPT_CURVE: o->curve = v; break;
     case OPT_SEED: if (!long_number(v, &o->seed)) return usage("--seed takes a whole number, not `%s`", v); break;
     case OPT_STEP: if (!long_number(v, &o->step)) return usage("--step takes a whole number, not `%s`", v); break;
     case OPT_OUTPUTS: o->outputs = v; break;

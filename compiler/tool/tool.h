@@ -22,6 +22,7 @@ typedef struct Options {
     VEC(Pair) in, graph, out;
     Dtype real;
     int64_t seed, step;
+    const char *checkpoint, *metrics, *curve; Pair batch; VEC(Pair) valid; int epochs, patience; bool resume;      /* train */
     int opt, threads, bench;               /* bench: -1 no, 0 as many runs as fit */
     double tolerance;                      /* of --verify; -1: by type */
     bool no_linear, no_compaction, no_fusion;    /* ablation: passes are left out, equations not fused */
@@ -95,6 +96,7 @@ void progress_stop(Progress *p);
 
 #define DEFAULT_EXECUTOR "cpu"
 int command_run(Options *o);
+int command_train(Options *o);
 int command_check(Options *o);
 int command_fmt(Options *o);
 int command_ir(Options *o);
