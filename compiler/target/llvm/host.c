@@ -143,15 +143,22 @@ LV host_procedure(Mod *m, const char *name, HostBlock *b, LV *kernels) {
 }
 
 /* ---- sizes of axes and buffers: -1 when there is no such axis or the number overflows ------------------------------ */
-typedef struct Sizes { Mod *m; LV size; } Sizes;
+typedef struct Distinct { const Ext *size; LLVMBasicBlockRef at; } Distinct;
+typedef struct Sizes { Mod *m; LV fn, size; VEC(Distinct) done; } Sizes;
 static LV size_of_argument(void *data, int symbol) {
     Sizes *s = data;
     return LLVMBuildLoad2(s->m->b, s->m->i64, cell(s->m, s->size, s->m->i64, symbol), s->m->u->sym.at[symbol]->name);
 }
-static void return_extent(Sizes *s, const Ext *e) {
+/* The block that returns e. Many axes and buffers have the same size: it is computed in one place. */
+static LLVMBasicBlockRef returns(Sizes *s, const Ext *e) {
     Mod *m = s->m;
+    for (int k = 0; k < s->done.n; k++) if (ext_equal(s->done.at[k].size, e)) return s->done.at[k].at;
+    LLVMBasicBlockRef b = LLVMAppendBasicBlockInContext(m->c, s->fn, "size");
+    vec_add(m->a, s->done, ((Distinct){ e, b }));
+    LLVMPositionBuilderAtEnd(m->b, b);
     LV bad = LLVMConstInt(m->i1, 0, false), v = extent_value(m, e, size_of_argument, s, &bad);
     LLVMBuildRet(m->b, LLVMBuildSelect(m->b, bad, int64_of(m, -1), v, ""));
+    return b;
 }
 static LV sizes_function(Mod *m, const char *name, int n_int, LLVMBasicBlockRef *none) {
     LT arg[4] = { m->ptr, m->i32, m->i32, m->i32 }, type = LLVMFunctionType(m->i64, arg, (unsigned)n_int + 1, false);
@@ -165,43 +172,39 @@ static LV sizes_function(Mod *m, const char *name, int n_int, LLVMBasicBlockRef 
     LLVMPositionBuilderAtEnd(m->b, entry);
     return fn;
 }
-static LLVMBasicBlockRef case_of(Mod *m, LV fn, LV sw, int v) {
-    LLVMBasicBlockRef b = LLVMAppendBasicBlockInContext(m->c, fn, "case");
-    LLVMAddCase(sw, LLVMConstInt(m->i32, (uint64_t)v, false), b);
-    LLVMPositionBuilderAtEnd(m->b, b);
-    return b;
+static void on(Mod *m, LV sw, int v, LLVMBasicBlockRef to) { LLVMAddCase(sw, LLVMConstInt(m->i32, (uint64_t)v, false), to); }
+static LV switch_at(Sizes *s, int argument, int cases, LLVMBasicBlockRef none) {
+    return LLVMBuildSwitch(s->m->b, LLVMGetParam(s->fn, (unsigned)argument), none, (unsigned)cases);
+}
+static LV inner_switch(Sizes *s, LV sw, int v, int argument, int cases, LLVMBasicBlockRef none) {
+    LLVMBasicBlockRef b = LLVMAppendBasicBlockInContext(s->m->c, s->fn, "case");
+    on(s->m, sw, v, b);
+    LLVMPositionBuilderAtEnd(s->m->b, b);
+    return switch_at(s, argument, cases, none);
 }
 LV host_count(Mod *m, const char *name) {
     LLVMBasicBlockRef none;
-    LV fn = sizes_function(m, name, 1, &none), sw = LLVMBuildSwitch(m->b, LLVMGetParam(fn, 1), none, (unsigned)m->u->buf.n);
-    Sizes s = { m, LLVMGetParam(fn, 0) };
-    for (int k = 0; k < m->u->buf.n; k++) {
-        case_of(m, fn, sw, k);
-        return_extent(&s, m->u->buf.at[k]->count);
-    }
+    LV fn = sizes_function(m, name, 1, &none);
+    Sizes s = { .m = m, .fn = fn, .size = LLVMGetParam(fn, 0) };
+    LV by_buffer = switch_at(&s, 1, m->u->buf.n, none);
+    for (int k = 0; k < m->u->buf.n; k++) on(m, by_buffer, k, returns(&s, m->u->buf.at[k]->count));
     return fn;
 }
 LV host_extent(Mod *m, const char *name) {
     LLVMBasicBlockRef none;
-    LV fn = sizes_function(m, name, 3, &none), by_role = LLVMBuildSwitch(m->b, LLVMGetParam(fn, 1), none, 3);
-    Sizes s = { m, LLVMGetParam(fn, 0) };
+    LV fn = sizes_function(m, name, 3, &none);
+    Sizes s = { .m = m, .fn = fn, .size = LLVMGetParam(fn, 0) };
+    LV by_role = switch_at(&s, 1, 3, none);
     Unit *u = m->u;
     struct { int role, n; IfaceItem *at; } of[] = { { PGN_ROLE_INPUT, u->input.n, u->input.at }, { PGN_ROLE_PARAM, u->param.n, u->param.at },
                                                     { PGN_ROLE_OUTPUT, u->output.n, u->output.at } };
     for (int r = 0; r < 3; r++) {
-        case_of(m, fn, by_role, of[r].role);
-        LV by_item = LLVMBuildSwitch(m->b, LLVMGetParam(fn, 2), none, (unsigned)of[r].n);
+        LV by_item = inner_switch(&s, by_role, of[r].role, 2, of[r].n, none);
         for (int k = 0; k < of[r].n; k++) {
             IfaceItem *it = &of[r].at[k];
-            case_of(m, fn, by_item, k);
-            LV by_axis = LLVMBuildSwitch(m->b, LLVMGetParam(fn, 3), none, (unsigned)it->rank + 1);
-            for (int x = 0; x < it->rank; x++) {
-                case_of(m, fn, by_axis, x);
-                return_extent(&s, it->extent[x]);
-            }
-            if (!it->target) continue;
-            case_of(m, fn, by_axis, it->rank);
-            return_extent(&s, it->target);
+            LV by_axis = inner_switch(&s, by_item, k, 3, it->rank + 1, none);
+            for (int x = 0; x < it->rank; x++) on(m, by_axis, x, returns(&s, it->extent[x]));
+            if (it->target) on(m, by_axis, it->rank, returns(&s, it->target));
         }
     }
     return fn;
