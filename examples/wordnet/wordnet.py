@@ -3,14 +3,18 @@
 
     wordnet.py [folder of data.noun ...] OUT.npz
 
+With --words BUCKETS also `of` and `word`, one element for each word of a synset's gloss and its own words: the synset, and the word's bucket (CRC-32
+modulo BUCKETS).
+
 Arrays: g.src g.dst g.etype (i32; every pointer as WordNet stores it, which gives most of them both ways), g.num_nodes, g.num_etypes,
 g.ntype (part of speech: noun, verb, adjective, adverb), label (i32: lexicographer file number), known (f32: 1 for the four fifths of synsets whose class may be used, 0 for the hidden fifth, chosen
 by a hash of the synset's number).  With --untyped all edges have one type. Only the standard library."""
 import array
-import io
+import re
 import struct
 import sys
 import zipfile
+import zlib
 
 
 def npy(values, typecode, shape):
@@ -22,23 +26,31 @@ def npy(values, typecode, shape):
 
 
 def read(folder):
-    """Synsets in file order: [(lex file, [(pointer, offset, pos)], part of speech)], and the place of (pos, offset)."""
+    """Synsets in file order: [(lex file, [(pointer, offset, pos)], part of speech, words)], and the place of (pos, offset)."""
     synsets, place = [], {}
     for part, (pos, name) in enumerate((("n", "noun"), ("v", "verb"), ("a", "adj"), ("r", "adv"))):
         with open("%s/data.%s" % (folder, name), encoding="latin-1") as f:
             for line in f:
                 if line.startswith(" "):
                     continue
-                word = line.split(" | ")[0].split()
+                head, _, gloss = line.partition(" | ")
+                word = head.split()
                 n = 4 + 2 * int(word[3], 16)
                 pointers = [(word[n + 1 + 4 * k], word[n + 2 + 4 * k], word[n + 3 + 4 * k]) for k in range(int(word[n]))]
                 place[pos, word[0]] = len(synsets)
-                synsets.append((int(word[1]), pointers, part))
+                words = re.findall("[a-z]+", " ".join(word[4:n - 1:2] + [gloss]).lower().replace("_", " "))
+                synsets.append((int(word[1]), pointers, part, words))
     return synsets, place
 
 
 def main():
-    args = [a for a in sys.argv[1:] if not a.startswith("--")]
+    args = sys.argv[1:]
+    buckets = 0
+    if "--words" in args:
+        at = args.index("--words")
+        buckets = int(args[at + 1])
+        del args[at:at + 2]
+    args = [a for a in args if not a.startswith("--")]
     untyped = "--untyped" in sys.argv
     folder, out = (args if len(args) == 2 else ["/usr/share/wordnet", args[0]])
     try:
@@ -46,7 +58,7 @@ def main():
     except FileNotFoundError as error:
         sys.exit("wordnet.py: %s is missing; on Debian: apt-get install wordnet-base" % error.filename)
     types, src, dst, etype = {}, [], [], []
-    for v, (_, pointers, _) in enumerate(synsets):
+    for v, (_, pointers, _, _) in enumerate(synsets):
         for symbol, offset, pos in pointers:
             u = place["a" if pos == "s" else pos, offset]
             r = types.setdefault(symbol, len(types))
@@ -54,16 +66,20 @@ def main():
             dst.append(u)
             etype.append(0 if untyped else r)
     n = len(synsets)
+    of = [v for v, s in enumerate(synsets) if buckets for _ in s[3]]
+    word = [zlib.crc32(w.encode()) % buckets for s in synsets if buckets for w in s[3]]
     known = [0.0 if (v * 2654435761 >> 16) % 5 == 0 else 1.0 for v in range(n)]
     count = 1 if untyped else len(types)
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as z:
         for name, values, code in (("g.src", src, "i"), ("g.dst", dst, "i"), ("g.etype", etype, "i"),
-                                   ("g.ntype", [part for _, _, part in synsets], "i"), ("label", [lex for lex, _, _ in synsets], "i"), ("known", known, "f")):
+                                   ("g.ntype", [part for _, _, part, _ in synsets], "i"), ("label", [lex for lex, _, _, _ in synsets], "i"), ("known", known, "f")):
             z.writestr(name + ".npy", npy(values, code, (len(values),)))
+        for name, values in (("of", of), ("word", word)) if buckets else ():
+            z.writestr(name + ".npy", npy(values, "i", (len(values),)))
         for name, value in (("g.num_nodes", n), ("g.num_etypes", count), ("g.num_ntypes", 4)):
             z.writestr(name + ".npy", npy([value], "q", ()))
     print("%d synsets, %d edges of %d types, %d classes, %d hidden" %
-          (n, len(src), count, 1 + max(lex for lex, _, _ in synsets), known.count(0.0)))
+          (n, len(src), count, 1 + max(lex for lex, _, _, _ in synsets), known.count(0.0)))
 
 
 if __name__ == "__main__":
