@@ -22,6 +22,9 @@ void *data_memory(Options *o, RunData *d, Loc loc, const char *name, int64_t n, 
 /* Writes outputs as --out and --outputs ask. */
 bool data_save(Options *o, Program *p, RunData *d, const pgn_tensor *output);
 
+/* stats.c: the program's estimates count on these sizes and graphs, unless --graph-stats says others or they are small */
+void stats_learn(Options *o, Program *p, const RunData *d);
+
 /* element.c: one number of a typed array. part 0: the real part, 1: the imaginary part; *whole of an integer array */
 double element_get(const pgn_tensor *t, int64_t k, int part, int64_t *whole);
 void element_put(pgn_tensor *t, int64_t k, double re, double im, int64_t whole);

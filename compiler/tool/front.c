@@ -121,7 +121,7 @@ Program *front_program(Options *o, File *f, const char *model) {
     phase_end(o, "check");
     if (!p || o->cx->n_errors || !program_verify(p, "sema")) return NULL;
     phase_end(o, "verify");
-    if (!front_schedule(o, p)) return NULL;
+    if (!front_schedule(o, p) || !stats_read(o, p)) return NULL;
     after_pass(p, "sema", o);
     return p;
 }

@@ -27,6 +27,7 @@ const CommandRow command_row[] = {
     { 'F', "fmt",   "MODEL.pgn...", "lay the files out canonically, in place" },
     { 'I', "ir",    "MODEL.pgn",    "print the inter-operator IR of a model" },
     { 'E', "explain", "MODEL.pgn",  "print what the compiler decided, as a schedule that can be edited and given back with --schedule" },
+    { 'S', "stats", "MODEL.pgn",    "print the sizes and numbers of combinations of graphs that are given as to run, for --graph-stats" },
     { 'O', "opt",   "PROGRAM.ir",   "read IR text of either level, verify it, and go on from there" },
 };
 const int n_command = sizeof command_row / sizeof *command_row;
@@ -170,6 +171,7 @@ static int take(Options *o, OptionId id, const char *v) {
     case OPT_CHECK: o->check_only = true; break;
     case OPT_PASSES: o->passes = v; break;
     case OPT_SCHEDULE: o->schedule = v; break;
+    case OPT_GRAPH_STATS: o->graph_stats = v; break;
     case OPT_NO_LINEAR: o->no_linear = true; break;
     case OPT_NO_COMPACTION: o->no_compaction = true; break;
     case OPT_NO_FUSION: o->no_fusion = true; break;

@@ -157,6 +157,7 @@ int command_run(Options *o) {
         data_free(&d);
         return code;
     }
+    if (ok) stats_learn(o, p, &d);
     ok = ok && run_all(o, p, &d, r, o->executor.n);
     phase_begin(o);
     ok = ok && data_save(o, p, &d, r[0].output);

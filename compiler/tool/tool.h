@@ -13,9 +13,9 @@ typedef struct Pair { const char *name, *value; } Pair;        /* --in x=FILE */
 typedef VEC(const char *) Words;
 typedef struct Options {
     Context *cx;
-    char command;                          /* C compile, R run, K check, F fmt, I ir, O opt, E explain, ? query */
+    char command;                          /* C compile, R run, K check, F fmt, I ir, O opt, E explain, S stats, ? query */
     Words file, model, emit, executor;
-    const char *inputs, *outputs, *std_dir, *output, *passes, *schedule, *why_not, *print_after, *symbol_prefix, *deps_file, *deps_target, *query;
+    const char *inputs, *outputs, *std_dir, *output, *passes, *schedule, *why_not, *graph_stats, *print_after, *symbol_prefix, *deps_file, *deps_target, *query;
     const struct Target *target;           /* NULL: the command's own default */
     VEC(const struct Target *) target_set; /* target, and other processors that an object has code for, the most special last */
     VEC(Fixed) define;
@@ -69,6 +69,9 @@ void phase_end(Options *o, const char *what);
 const char *home_std(Context *cx);                              /* the folder that has std/ */
 const char *home_include(Context *cx);                          /* the folder that has pigeon/ */
 
+/* stats.c */
+bool stats_read(Options *o, Program *p);                        /* --graph-stats; false after a diagnostic */
+
 /* manifest.c */
 void put_json(Writer *w, const char *text);                     /* a JSON string */
 void manifest_print(Writer *w, const Options *o, Unit *const *u, int n);
@@ -102,5 +105,6 @@ int command_fmt(Options *o);
 int command_ir(Options *o);
 int command_opt(Options *o);
 int command_explain(Options *o);
+int command_stats(Options *o);
 int command_compile(Options *o);
 #endif

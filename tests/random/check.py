@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 
+import schedules
 from arrays import given, read_npz, write_npz
 from tree import WORD
 
@@ -31,8 +32,9 @@ def kind_of(code, error):
 
 
 class Checker:
-    def __init__(self, pigeonc, folder, executors=(), level=1, timeout=120):
+    def __init__(self, pigeonc, folder, executors=(), level=1, timeout=120, schedules=0):
         self.pigeonc, self.folder, self.executors, self.level, self.timeout = pigeonc, folder, list(executors), level, timeout
+        self.schedules, self.obeyed = schedules, 0
         os.makedirs(folder, exist_ok=True)
 
     def run(self, args, stdin=None):
@@ -81,9 +83,34 @@ class Checker:
                         return Failure(ex, kind_of(one, text), text)
             if code:
                 return Failure(names[0], kind_of(code, error), error)
+        for k in range(self.schedules if want("schedule") else 0):
+            f = self.scheduled(p, args, told, k)
+            if f:
+                return f
         if want("threads") and "cpu" in self.executors and self.level == 0:
             return self.threads(args + told + ["-O0"])
         return None
+
+    def scheduled(self, p, args, told, number):
+        """the same by a random schedule; commands that are refused are left out, one refusal after the other"""
+        code, ir, error = self.run(["ir"] + args)
+        if code:
+            return Failure("schedule", kind_of(code, error), error)
+        code, text, error = self.run(["explain"] + args)
+        if code:
+            return Failure("schedule", kind_of(code, error), error)
+        commands = schedules.draw("%s %d" % (p.source(False), number), text.decode(), ir.decode())
+        while True:
+            with open(os.path.join(self.folder, "m.pgs"), "w") as f:
+                f.write("\n".join(commands + ["only" if not commands else ""]))
+            code, out, error = self.run(["run"] + args + told + ["--schedule", "m.pgs", "--executor", "cpu", "--verify"])
+            if not code:
+                self.obeyed += len(commands)
+                return None
+            lines = schedules.refused(error) if code == 1 else None
+            if not lines:
+                return Failure("schedule", kind_of(code, error), error + "\nm.pgs:\n" + "\n".join(commands))
+            commands = [c for k, c in enumerate(commands) if k + 1 not in lines]
 
     def threads(self, args):
         """the same bits for any number of threads"""

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Random programs through every executor; every failure is shrunk, and printed with the command that repeats it.
 
-    programs.py BUILD [--programs N] [--first SEED] [--batch K] [--executors c,cuda-shim,cpu] [--seconds S] [--jobs J]
+    programs.py BUILD [--programs N] [--first SEED] [--batch K] [--executors c,cuda-shim,cpu] [--seconds S] [--jobs J] [--schedules N]
     programs.py BUILD --seed SEED [--print]          one program; --print only shows it
 
 A program is what generate.py makes of its seed.  It runs by the interpreter, after the passes, through the text of the IR and the
@@ -30,8 +30,8 @@ def level_of(seed):
     return (2, 0, 1, 3, 2)[(int(seed) - 1) // 8 % 5]
 
 
-def checker_of(pigeonc, folder, executors, seed):
-    return Checker(pigeonc, folder, executors, level_of(seed))
+def checker_of(pigeonc, folder, executors, seed, schedules=0):
+    return Checker(pigeonc, folder, executors, level_of(seed), schedules=schedules)
 
 
 def described(checker, p, failure, seed, build, keep=None, small=True):
@@ -50,17 +50,17 @@ def described(checker, p, failure, seed, build, keep=None, small=True):
     return "random program %s by %s" % (seed, failure.way), text
 
 
-def run_batch(pigeonc, seeds, executors, build, keep=None, small=True):
+def run_batch(pigeonc, seeds, executors, build, keep=None, small=True, schedules=0):
     """(number that agree, descriptions of those that don't)"""
     seeds, bad = list(seeds), []
     tmp = tempfile.mkdtemp(prefix="pigeon-random-")
     try:
-        checker = checker_of(pigeonc, tmp, executors, seeds[0])
+        checker = checker_of(pigeonc, tmp, executors, seeds[0], schedules)
         real = real_of(seeds[0])
         if checker.check(merged([program(s, "abcdefghijklmnopqrstuvwxyz"[k] + "_", real) for k, s in enumerate(seeds)])) is None:
             return len(seeds), []
         for s in seeds:
-            own = checker_of(pigeonc, tmp, executors, s)
+            own = checker_of(pigeonc, tmp, executors, s, schedules)
             p = program(s, "", real_of(s))
             f = own.check(p)
             if f:
@@ -85,6 +85,7 @@ def main():
     a.add_argument("--seconds", type=float, default=0)
     a.add_argument("--jobs", type=int, default=os.cpu_count())
     a.add_argument("--seed", help="one program, or several with commas between: one batch")
+    a.add_argument("--schedules", type=int, default=0, help="so many random schedules for each batch, run by the cpu executor")
     a.add_argument("--print", action="store_true")
     a.add_argument("--no-shrink", action="store_true")
     a.add_argument("--keep", help="a folder that gets the files of what failed")
@@ -102,7 +103,7 @@ def main():
     def work(seeds):
         if args.seconds and time.time() - start > args.seconds:
             return None
-        return run_batch(pigeonc, seeds, executors, args.build, args.keep, not args.no_shrink)
+        return run_batch(pigeonc, seeds, executors, args.build, args.keep, not args.no_shrink, args.schedules)
     with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
         for result in pool.map(work, batches):
             if result is None:

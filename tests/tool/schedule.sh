@@ -5,7 +5,7 @@ model small(d: dim) { input x[d]; index i: d; z[i] = exp(x[i]) + 1; output y[i] 
 model rgat(g: graph, d: dim) {
   index e: g.edges, v: g.nodes, i: d, j: d
   input h[g.nodes, d]
-  param W[g.etypes, d, d], al[g.etypes, d]
+  param W[g.etypes, d, d] init normal(0, 0.3), al[g.etypes, d] init normal(0, 1)
   z[e, j] = sum(i) h[src(e), i] * W[etype(e), i, j]
   s[e] = sum(j) z[e, j] * al[etype(e), j]
   a[e] = softmax(e by dst(e)) s[e]
@@ -47,6 +47,29 @@ is "--no-linear-fusion: z stays a product" "$("$PIGEONC" ir a.pgn --run=default 
 for x in --no-linear-fusion --no-compaction --no-kernel-fusion "--no-linear-fusion --no-compaction --no-kernel-fusion"; do
     passes "$x: agrees with the reference" "$PIGEONC" run a.pgn $data $x --verify
 done
+# sizes and numbers of combinations: from a graph, into a file, into what is decided
+printf '0 0 1\n0 0 1\n1 1 0\n2 0 1\n' >g.edges
+"$PIGEONC" stats a.pgn -D d=4 --graph g=g.edges -o stats.txt
+passes "stats writes sizes" grep -q '^g.edges 4$' stats.txt
+"$PIGEONC" stats a.pgn -D d=4 --graph g=random:500,9000,7,1 -o stats.txt; "$PIGEONC" stats a.pgn -D d=4 --graph g=random:500,9000,7,1 --json -o stats.json
+"$PIGEONC" ir a.pgn --graph-stats stats.txt >one.ir; "$PIGEONC" ir a.pgn --graph-stats stats.json >two.ir
+passes "text and JSON say the same" cmp one.ir two.ir
+passes "to the program" grep -q '(about "unique(g.etype, g.src)" 3[0-9]*)' one.ir
+is "as many as there are" "$(sed -n 's/^unique(g.etype, g.src) //p' stats.txt)" "$("$PIGEONC" ir a.pgn --run=default -D d=64 >/dev/null; cat >n.pgn <<'PGN'
+model n(g: graph) {
+  space P = unique(etype, src)
+  index p: P
+  output n = sum(p) 1.0
+}
+PGN
+"$PIGEONC" run n.pgn --graph g=random:500,9000,7,1 | sed 's/.*= //')"
+printf 'g.edges 1000\ng.nodes 1000000\ng.etypes 1000\n' >other.txt
+"$PIGEONC" a.pgn --emit=intra --target=cpu -o usual.intra; "$PIGEONC" a.pgn --emit=intra --target=cpu --graph-stats other.txt -o other.intra
+passes "other sizes, other code" test "$(cksum <usual.intra)" != "$(cksum <other.intra)"
+"$PIGEONC" explain a.pgn --target=cpu -o a.pgs; "$PIGEONC" a.pgn --emit=intra --target=cpu --graph-stats other.txt --schedule a.pgs -o replayed.intra
+passes "by a schedule the same code for any sizes" cmp usual.intra replayed.intra
+echo 'g.nodes many' >bad.txt; fails "a count that is none" 1 "[bad-input-file]" "$PIGEONC" explain a.pgn --graph-stats bad.txt
+passes "a run of a graph that counts" "$PIGEONC" run a.pgn --in *=random:1 --graph g=random:300,6000,4,1 -D d=8 --verify
 # what doesn't fit
 echo 'schedule small { only }' >c.pgs; fails "a file for another model" 1 "[schedule-stale]" "$PIGEONC" a.pgn --schedule c.pgs
 passes "several models take theirs" "$PIGEONC" a.pgn --model '*' --schedule c.pgs -o all.o

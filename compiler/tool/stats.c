@@ -1,0 +1,117 @@
+/* stats.c - what estimates count on: sizes and numbers of combinations, from --graph-stats FILE or from the graph of a run.
+ *
+ *     g.nodes 14541
+ *     unique(g.etype, g.src) 63020
+ *
+ * or the same as one JSON object.  `pigeonc stats` writes it from a graph. The lines become the program's (about ..), so code depends on the
+ * file alone; a run takes its own graph's numbers, unless that is so small that any way of computing is fast. */
+#include "tool/data.h"
+#include <ctype.h>
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SMALL = 4096 };                     /* edges */
+
+/* A name as it was said before is replaced. */
+static void add_about(Program *p, const char *name, double count) {
+    for (int k = 0; k < p->about.n; k++) if (!strcmp(p->about.at[k].name, name)) { p->about.at[k].count = count; return; }
+    vec_add(p->arena, p->about, (About){ intern(p->cx, name), count });
+}
+
+/* ---- a file --------------------------------------------------------------------------------------------------------- */
+static bool bad_line(Options *o, int source, int line, const char *what) {
+    diag_help(diag_error(o->cx, D_BAD_INPUT_FILE, (Loc){ source, line, 1, line, 2 }, "%s", what), "NAME COUNT on each line, or {\"NAME\": COUNT, ..}");
+    return false;
+}
+/* One number; what may stand behind it is checked by the caller. */
+static const char *take_count(const char *s, double *count) {
+    char *end;
+    *count = strtod(s, &end);
+    return end == s || !isfinite(*count) || *count < 0 ? NULL : end;
+}
+bool stats_read(Options *o, Program *p) {
+    if (!o->graph_stats) return true;
+    int source = source_read(o->cx, o->graph_stats, NO_LOC), line = 1;
+    if (source < 0) return false;
+    const char *s = o->cx->source.at[source].text;
+    bool json = s[strspn(s, " \t\r\n")] == '{';
+    for (s += json ? strspn(s, " \t\r\n") + 1 : 0; ; ) {
+        for (; *s && strchr(json ? " \t\r\n,}" : " \t\r\n", *s); s++) line += *s == '\n';
+        if (!*s) return true;
+        if (*s == '#') { s += strcspn(s, "\n"); continue; }
+        const char *from = s, *to, *after;
+        double count;
+        if (json) {
+            if (*s != '"' || !(to = strchr(s + 1, '"'))) return bad_line(o, source, line, "a name in quotes is expected here");
+            from++, s = to + 1 + strspn(to + 1, " \t\r\n");
+            if (*s != ':') return bad_line(o, source, line, "a `:` is expected behind the name");
+            s += 1 + strspn(s + 1, " \t\r\n");
+        } else {                                             /* the count is the last word of the line: names have blanks */
+            const char *end = s + strcspn(s, "\r\n");
+            while (end > s && isspace((unsigned char)end[-1])) end--;
+            for (s = end; s > from && !isspace((unsigned char)s[-1]); s--) { }
+            for (to = s; to > from && isspace((unsigned char)to[-1]); to--) { }
+        }
+        if (to == from || !(after = take_count(s, &count)) || !strchr(json ? " \t\r\n,}" : " \t\r\n", *after)) return bad_line(o, source, line, "a name and a count are expected here");
+        add_about(p, intern_n(o->cx, from, (size_t)(to - from)), count);
+        s = after;
+    }
+}
+
+/* ---- a graph ------------------------------------------------------------------------------------------------------ */
+/* How many pairs (a[k], b[k]) there are: k in the order of a, then each b is stamped with the last a that it was met with. O(n + na + nb) */
+static int64_t pairs(int64_t n, const int32_t *a, int64_t na, const int32_t *b, int64_t nb) {
+    int64_t *start = calloc((size_t)na + 2, sizeof *start), found = -1;
+    int32_t *order = malloc(sizeof *order * (size_t)(n + 1)), *stamp = calloc((size_t)nb + 1, sizeof *stamp);
+    if (start && order && stamp) {
+        for (int64_t k = 0; k < n; k++) start[a[k] + 2]++;
+        for (int64_t k = 2; k < na + 2; k++) start[k] += start[k - 1];
+        for (int64_t k = 0; k < n; k++) order[start[a[k] + 1]++] = (int32_t)k;
+        found = 0;
+        for (int64_t k = 0; k < n; k++) { int32_t e = order[k]; if (stamp[b[e]] != a[e] + 1) found++, stamp[b[e]] = a[e] + 1; }
+    }
+    free(start), free(order), free(stamp);
+    return found;
+}
+static void learn_graph(Program *p, const Graph *g, const pgn_graph_view *v) {
+    const struct { const Value *a, *b; const int32_t *at, *bt; int64_t na, nb; } pair[] = {
+        { g->etype, g->src, v->etype, v->src, v->etypes, v->src_nodes }, { g->etype, g->dst, v->etype, v->dst, v->etypes, v->dst_nodes },
+        { g->src, g->dst, v->src, v->dst, v->src_nodes, v->dst_nodes } };
+    for (int k = 0; k < 3; k++) {
+        int64_t n = pairs(v->edges, pair[k].at, pair[k].na, pair[k].bt, pair[k].nb);
+        if (n >= 0) add_about(p, arena_printf(p->arena, "unique(%s, %s)", pair[k].a->name, pair[k].b->name), (double)n);
+    }
+}
+static void learn(Program *p, const RunData *d) {
+    for (int k = 0; k < p->sym.n; k++) if (p->sym.at[k]->fixed < 0 && d->size[k] >= 0) add_about(p, p->sym.at[k]->name, (double)d->size[k]);
+    for (int k = 0, at = 0; k < p->graph.n; k++) if (p->graph.at[k]->given) learn_graph(p, p->graph.at[k], &d->graph[at++]);
+}
+void stats_learn(Options *o, Program *p, const RunData *d) {
+    int64_t most = 0;
+    for (int k = 0, at = 0; k < p->graph.n; k++) if (p->graph.at[k]->given) { if (d->graph[at].edges > most) most = d->graph[at].edges; at++; }
+    if (most >= SMALL && !o->graph_stats) learn(p, d);
+}
+int command_stats(Options *o) {
+    File *f = front_parse(o, o->file.at[0]);
+    Program *p = f ? front_program(o, f, o->model.n ? o->model.at[0] : NULL) : NULL;
+    if (!p) return EXIT_DIAGNOSED;
+    if (!o->in.n) vec_add(o->cx->arena, o->in, (Pair){ "*", "zero" });     /* only sizes and graphs are looked at */
+    RunData d;
+    Writer w;
+    bool ok = data_load(o, p, &d);
+    writer_init(&w, o->cx->arena);
+    if (ok) {
+        learn(p, &d);
+        if (o->json) put(&w, "{");
+        for (int k = 0; k < p->about.n; k++) {
+            if (o->json) { put(&w, k ? ",\n " : ""); put_json(&w, p->about.at[k].name); put(&w, ": %.0f", p->about.at[k].count); }
+            else put(&w, "%s %.0f\n", p->about.at[k].name, p->about.at[k].count);
+        }
+        if (o->json) put(&w, "}\n");
+        ok = write_file(o->cx, o->output ? o->output : "-", w.n ? w.at : "", w.n, false);
+    }
+    data_free(&d);
+    return ok ? EXIT_OK : EXIT_DIAGNOSED;
+}
