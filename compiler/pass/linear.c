@@ -222,7 +222,7 @@ static void note_reader(Value *v, void *data) {
 }
 static bool is_source(Linear *l, Node *n) {
     if (!eligible(n)) return false;
-    Terms t = { .p = l->p };
+    Terms t = { .p = l->p, .whole = true };
     return terms_open(&t, n->u.compute.expr) && terms_of(&t, n->u.compute.expr) && t.sums && t.n <= MOST_EXPANDED;
 }
 /* The orders as commands; where only a change of form was made, the one that says that there is one. */

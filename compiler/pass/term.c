@@ -33,6 +33,16 @@ static bool opens(Terms *t, X *e) {
     }
     return false;
 }
+/* c * (a + b), of one sum only: products of sums, as in (x - m) * (x - m), would be differences of large numbers when they are multiplied out. */
+static bool splits(const Terms *t, const X *e) {
+    if (!t->split || e->k != X_OP || e->dt != t->dt) return false;
+    switch (e->u.op.op) {
+    case OP_ADD: case OP_SUB: return true;
+    case OP_NEG: case OP_DIV: return splits(t, e->u.op.arg[0]);
+    case OP_MUL: return splits(t, e->u.op.arg[0]) != splits(t, e->u.op.arg[1]);
+    default: return false;
+    }
+}
 static bool over_nothing(const Term *t) {
     for (int k = 0; k < t->n_bound; k++) if (may_be_empty(t, k)) return true;
     return false;
@@ -66,7 +76,7 @@ static bool add(Terms *t, const Term *b) {
     return true;
 }
 static bool parse(Terms *t, X *e);
-static Terms inside(const Terms *t) { return (Terms){ .p = t->p, .dt = t->dt, .expand = t->expand, .data = t->data, .summed = t->summed }; }
+static Terms inside(const Terms *t) { return (Terms){ .p = t->p, .dt = t->dt, .expand = t->expand, .data = t->data, .summed = t->summed, .split = t->split, .whole = t->whole }; }
 /* Every term of e, times f (may be NULL). */
 static bool parse_times(Terms *t, X *e, X *f) {
     Terms in = inside(t);
@@ -81,6 +91,7 @@ static bool parse_times(Terms *t, X *e, X *f) {
 }
 static bool parse_product(Terms *t, X *a, X *b) {
     Terms x = inside(t), y = inside(t);
+    x.split = t->split && !opens(t, b) && !splits(t, b), y.split = t->split && !opens(t, a) && !splits(t, a);
     if (!parse(&x, a) || !parse(&y, b)) return false;
     t->sums |= x.sums || y.sums;
     for (int k = 0; k < x.n; k++) for (int j = 0; j < y.n; j++) {
@@ -107,7 +118,7 @@ void term_solve(Program *p, Term *t) {
 }
 static bool parse_sum(Terms *t, X *e) {
     Terms in = inside(t);
-    in.summed = true;
+    in.summed = true, in.split = !t->whole;
     if (!parse(&in, e->u.reduce.body)) return false;
     t->sums = true;
     for (int k = 0; k < in.n; k++) {
@@ -139,7 +150,7 @@ static bool parse_factors(Terms *t, X *e) {                /* no sum in it */
     return add(t, &r);
 }
 static bool parse(Terms *t, X *e) {
-    if (!opens(t, e)) return parse_factors(t, e);
+    if (!opens(t, e) && !splits(t, e)) return parse_factors(t, e);
     if (e->k == X_REDUCE) return parse_sum(t, e);
     if (e->k == X_READ) {
         Index **idx;
@@ -171,6 +182,9 @@ bool terms_open(Terms *t, X *e) {
 bool terms_of(Terms *t, X *e) {
     t->n = 0, t->sums = false, t->dt = e->dt;
     if (!dtype_is_float(e->dt) && !dtype_is_complex(e->dt)) return false;
+    if (parse(t, e)) return true;
+    if (t->whole) return false;
+    t->n = 0, t->sums = false, t->whole = true;             /* too many terms */
     return parse(t, e);
 }
 

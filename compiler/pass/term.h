@@ -18,6 +18,8 @@ typedef struct Terms {
     void *data;
     int n; Term term[MOST_TERMS];
     bool summed;                           /* inside a sum: only there reads are replaced, elsewhere nothing could be reordered */
+    bool split;                            /* right inside a sum: a + b there are two terms, sum(i) (a + b) = sum(i) a + sum(i) b */
+    bool whole;                            /* never so: as few terms as there can be */
     bool sums;                             /* a sum was found */
 } Terms;
 bool terms_open(Terms *t, X *e);           /* whether e is linear in something summed or expanded: only then are there terms to make */
