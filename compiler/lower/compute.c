@@ -176,6 +176,20 @@ static void say_kernel(Lower *l, const Value *v, bool push, bool tiled, const Ti
     command_numbers(c, 2, p->tile.rows, p->width);
     decided(l, c, arena_printf(l->a, "%d rows and %d lanes of %s at a time", p->tile.rows, p->width, name), "what rows share is loaded once, and the sums fit the registers", v->loc);
 }
+static bool kernels(Lower *l, Node *n, TilePlan *p, bool push, bool tiled, int axis) {
+    if (push) return push_lower(p);
+    if (tiled) return tile_lower(p, axis);
+    Build b = build_start(l, kernel_of(l, n, count_of(l, n->result[0])));
+    untiled(&b, n);
+    return true;
+}
+bool lower_part(Lower *l, Node *n, const TilePlan *whole) {
+    TilePlan p;
+    int axis = 0;
+    bool push = push_plan(l, n, &p), tiled = !push && tile_plan(l, n, &p, &axis);
+    p.tile.rows = whole->tile.rows, p.width = whole->width;
+    return kernels(l, n, &p, push, tiled, axis);
+}
 bool lower_compute(Lower *l, Node *n) {
     Value *v = n->result[0];
     TilePlan p;
@@ -186,12 +200,7 @@ bool lower_compute(Lower *l, Node *n) {
     if (l->pulled_into[n->id]) return true;                  /* a recurrence among its operands has computed it along */
     Ext *all = count_of(l, v);
     say_kernel(l, v, push, tiled, &p);
-    if (push) { if (!push_lower(&p)) return false; }
-    else if (tiled) { if (!tile_lower(&p, axis)) return false; }
-    else {
-        Build b = build_start(l, kernel_of(l, n, all));
-        untiled(&b, n);
-    }
+    if (!kernels(l, n, &p, push, tiled, axis)) return false;
     if (!n->u.compute.check_range) return true;
     Buf *to = l->place[v->id].buf;
     LH *h = host_call(l, RT_CHECK_RANGE, n->loc, 3, (Ext *[]){ all, v->target->extent, ext_const(l->a, to->id) });

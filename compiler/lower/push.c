@@ -1,6 +1,6 @@
 /* push.c - a fibre sum of contractions, computed where its terms are and added to where they belong.
  *
- *     S[v, j] = sum(q: dst(q) = v) sum(i) t[q, i] * W[etype(q), i, j]
+ *     S[v, j] = sum(q: dst(q) = v) sum(i) t[q, i] * W[etype(q), i, j]           (+ anything that S begins with)
  *
  * Walking along each fibre would meet another W at every step.  Here the positions q are cut in groups of about equal size, each with
  * the whole fibres of some v; within a group they are taken by type in register tiles (tile.c), whose rows are added to S.  Groups share no
@@ -9,8 +9,8 @@
 
 enum { MOST_GROUPS = 64, FEWEST_GROUPS = 8, ROWS_PER_TYPE = 40 };
 
-/* The condition  M(q) = v  of a sum: its map, q, and the axis of v. */
-typedef struct Push { Value *map; Index *q; int axis; } Push;
+/* The condition  M(q) = v  of a sum: its map, q, and the axis of v; the sum may stand beside something else, which comes first. */
+typedef struct Push { Value *map; Index *q; int axis; const X *sum; X *rest; } Push;
 static bool match_sides(const Node *n, const X *sum, X *read, X *index, Push *p) {
     while (read->k == X_CAST) read = read->u.cast.arg;
     while (index->k == X_CAST) index = index->u.cast.arg;
@@ -21,15 +21,22 @@ static bool match_sides(const Node *n, const X *sum, X *read, X *index, Push *p)
     for (int k = 0; k < n->result[0]->rank - 1; k++) if (n->u.compute.idx[k] == index->u.index) p->axis = k;
     return p->q && p->axis >= 0;
 }
-static bool match(const Node *n, Push *p) {
-    const X *e = n->u.compute.expr;
-    if (e->k != X_REDUCE || e->u.reduce.op != R_SUM || e->u.reduce.n_cond != 1 || e->dt != n->result[0]->dt || e->u.reduce.acc != e->dt) return false;
+static bool match_sum(const Node *n, X *e, X *rest, Push *p) {
+    p->sum = e, p->rest = rest;
+    if (e->k != X_REDUCE || e->u.reduce.op != R_SUM || e->u.reduce.n_cond != 1 || e->u.reduce.n > 16 || e->dt != n->result[0]->dt || e->u.reduce.acc != e->dt) return false;
+    if (!has_reduce(e->u.reduce.body) && e->u.reduce.n == 1) return false;
     const X *c = e->u.reduce.cond[0];
     return c->k == X_OP && c->u.op.op == OP_EQ && (match_sides(n, e, c->u.op.arg[0], c->u.op.arg[1], p) || match_sides(n, e, c->u.op.arg[1], c->u.op.arg[0], p));
 }
+static bool match(const Node *n, Push *p) {
+    X *e = n->u.compute.expr;
+    if (match_sum(n, e, NULL, p)) return true;
+    if (e->k != X_OP || e->u.op.op != OP_ADD) return false;
+    return match_sum(n, e->u.op.arg[1], e->u.op.arg[0], p) || match_sum(n, e->u.op.arg[0], e->u.op.arg[1], p);
+}
 /* The term of one q; v stands for M(q) in it. */
 static X *term(Lower *l, const Node *n, const Push *p) {
-    const X *e = n->u.compute.expr;
+    const X *e = p->sum;
     Index *inner[16];
     int m = 0;
     for (int k = 0; k < e->u.reduce.n; k++) if (e->u.reduce.idx[k] != p->q) inner[m++] = e->u.reduce.idx[k];
@@ -42,9 +49,8 @@ bool push_plan(Lower *l, Node *n, TilePlan *plan) {
     Value *v = n->result[0];
     Push p;
     if (!l->machine || v->rank < 2 || dtype_is_complex(v->dt) || dtype_bytes(v->dt) < 4 || !lanes_pay(n) || in_bind(v) || !match(n, &p)) return false;
-    if (n->u.compute.expr->u.reduce.n > 16 || asked(l, V_GATHER, v) || left_alone(l, V_SCATTER, v)) return false;
-    *plan = (TilePlan){ .l = l, .n = n, .lane = n->u.compute.idx[v->rank - 1] };
-    if (!has_reduce(n->u.compute.expr->u.reduce.body) && n->u.compute.expr->u.reduce.n == 1) return false;
+    if (asked(l, V_GATHER, v) || left_alone(l, V_SCATTER, v)) return false;
+    *plan = (TilePlan){ .l = l, .n = n, .lane = n->u.compute.idx[v->rank - 1], .before = p.rest };
     plan->expr = term(l, n, &p);
     return (tile_pays(plan, p.q, NULL) || tile_uniform(plan, p.q)) && tile_size(plan, p.q->space);
 }
@@ -67,11 +73,19 @@ static Buf *groups_of(Lower *l, const Push *p, const Rows *rows, Ext *n, Ext *gr
     kernel_add(l, b, MAP_FLAT);
     return to;
 }
-static void clear(Lower *l, Node *n) {
+/* What the sums are added to. */
+static bool begin(Lower *l, const Node *n, X *rest, const TilePlan *p) {
     Value *v = n->result[0];
+    if (rest) {
+        Node *first = NEW(l->a, Node);
+        *first = *n;
+        first->u.compute.expr = rest;
+        return lower_part(l, first, p);
+    }
     Build b = build_start(l, kernel_new(l, arena_printf(l->a, "%s_zero", v->name), "nothing yet", count_of(l, v), n->loc));
     store(&b, value_buf(l, v), lx_var(l->a, b.k->item), zero_pair(&b, v->dt).re);
     kernel_add(l, &b, MAP_FLAT);
+    return true;
 }
 static void add_rows(Build *b, TilePlan *p, const Push *push, LX *count) {
     Arena *a = b->l->a;
@@ -127,7 +141,7 @@ bool push_lower(TilePlan *p) {
     Buf *list = tile_list(l, n->result[0]->name, count, p->tile.rows, n_keys, key, groups, blocks, items, &first, bind, n->loc);
     l->host = save;
 
-    clear(l, n);
+    if (!begin(l, n, push.rest, p)) return false;
     Build build = build_start(l, kernel_of(l, n, blocks)), *b = &build;
     LX *item = lx_var(a, b->k->item);
     LX *from = let(b, lx_cast(a, lx_load(a, first, item, NULL), DT_I64), "from"), *to = let(b, lx_cast(a, lx_load(a, first, lop(b, OP_ADD, item, I64(1)), NULL), DT_I64), "to");

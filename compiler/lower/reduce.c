@@ -130,17 +130,48 @@ static const Index *lane_index(Build *b) {
     for (Level *v = b->level; v; v = v->up) if (v->kind == LV_LANE && v->bound.n) return v->bound.at[0].index;
     return NULL;
 }
+static void close_inline(Build *b) {                         /* the level's statements go to the one around it */
+    Block in = b->level->block;
+    b->level = b->level->up;
+    for (int j = 0; j < in.n; j++) vec_add(b->l->a, b->level->block, in.at[j]);
+}
+/* The element that is read some steps on, bound in a level of its own. */
+static void open_ahead(Run *r, Axis *ax, LX *at, int steps) {
+    Build *b = r->b;
+    Arena *a = b->l->a;
+    LX *next = lop(b, OP_MIN, lop(b, OP_ADD, at, I64(steps)), lop(b, OP_SUB, lx_size(a, ax->rows->items->count), I64(1)));   /* the next rows follow this one */
+    level_push(b, LV_LOOP);
+    level_bind(b->level, a, ax->index, let(b, lx_cast(a, lx_load(a, ax->rows->items, let(b, next, "next"), NULL), DT_I64), "ahead"));
+}
+/* Elements of a fibre lie anywhere in their maps, so these are fetched still earlier: else the loads of what is prefetched would wait. */
+static void prefetch_maps(Run *r, Axis *ax, const Ahead *h) {
+    Build *b = r->b;
+    Value *done[8];
+    int n = 0;
+    for (int k = 0; k < h->n; k++) for (int q = 0; q < h->read[k]->u.read.v->rank; q++) {
+        X *e = h->read[k]->u.read.idx[q];
+        while (e->k == X_CAST) e = e->u.cast.arg;
+        if (e->k != X_READ || e->u.read.v->rank != 1 || e->u.read.idx[0]->k != X_INDEX || e->u.read.idx[0]->u.index != ax->index || n == 8) continue;
+        Buf *from = b->l->place[e->u.read.v->id].buf;
+        bool seen = !from;
+        for (int j = 0; j < n; j++) seen |= done[j] == e->u.read.v;
+        if (seen) continue;
+        done[n++] = e->u.read.v;
+        LS *s = stmt(b, LS_PREFETCH);
+        s->buf = from, s->index = level_find(b, ax->index);
+    }
+}
 static void prefetch_rows(Run *r, Axis *ax, LX *at) {
     enum { STEPS = 12 };
     Build *b = r->b;
-    Arena *a = b->l->a;
     Ahead h = { .r = r, .index = ax->index, .lane = lane_index(b) };
     if (!b->l->machine || !h.lane || b->path) return;
     x_walk(r->x->u.reduce.body, see_ahead, &h);
     if (!h.n) return;
-    LX *next = lop(b, OP_MIN, lop(b, OP_ADD, at, I64(STEPS)), lop(b, OP_SUB, lx_size(a, ax->rows->items->count), I64(1)));   /* the next rows follow this one */
-    level_push(b, LV_LOOP);                                  /* a level of its own: the index has another value in it */
-    level_bind(b->level, a, ax->index, let(b, lx_cast(a, lx_load(a, ax->rows->items, let(b, next, "next"), NULL), DT_I64), "ahead"));
+    open_ahead(r, ax, at, 2 * STEPS);
+    prefetch_maps(r, ax, &h);
+    close_inline(b);
+    open_ahead(r, ax, at, STEPS);
     for (int k = 0; k < h.n; k++) {
         Value *v = h.read[k]->u.read.v;
         LX *sub[8], *flat[MOST_ROWS];
@@ -156,9 +187,7 @@ static void prefetch_rows(Run *r, Axis *ax, LX *at) {
             s->buf = b->l->place[v->id].buf, s->index = flat[m];
         }
     }
-    Block in = b->level->block;
-    b->level = b->level->up;
-    for (int j = 0; j < in.n; j++) vec_add(a, b->level->block, in.at[j]);
+    close_inline(b);
 }
 static void loop_rows(Run *r, Axis *ax, int k) {
     Build *b = r->b;

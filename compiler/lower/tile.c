@@ -112,6 +112,7 @@ static bool can_stage(TilePlan *p, Value *v) {
     Rowwise r = { v, p->tile.index, true };
     bool recur = false;
     x_walk(p->expr, see_rowwise, &r);
+    if (p->before) r.row = NULL, x_walk(p->before, see_rowwise, &r);
     x_walk(n->u.compute.expr, see_recur, &recur);
     x_walk(p->expr, see_recur, &recur);
     TilePlan own;                                            /* what gains from tiles of its own gets them */
@@ -139,7 +140,7 @@ static bool see_staged(X *e, void *data) {
 void tile_stage(TilePlan *p) { x_walk(p->expr, see_staged, p); }
 bool tile_need(TilePlan *p) {
     for (int k = 0; k < p->n_staged; k++) if (!need_expr(p->l, p->staged[k]->node->u.compute.expr)) return false;
-    return need_expr(p->l, p->expr);
+    return need_expr(p->l, p->expr) && (!p->before || need_expr(p->l, p->before));
 }
 
 /* ---- parts of the kernel --------------------------------------------------------------------------------------------- */

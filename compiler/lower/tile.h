@@ -6,6 +6,7 @@ enum { MOST_STAGED = 4 };
 typedef struct TilePlan {
     Lower *l; Node *n;
     X *expr;                            /* of one element */
+    X *before;                          /* a part of the equation that is computed in a kernel before, or NULL */
     const Index *lane;
     Tile tile;
     int width;                          /* lanes at once */
@@ -27,4 +28,5 @@ bool tile_plan(Lower *l, Node *n, TilePlan *p, int *axis);
 bool tile_lower(TilePlan *p, int axis);
 bool push_plan(Lower *l, Node *n, TilePlan *p);
 bool push_lower(TilePlan *p);
+bool lower_part(Lower *l, Node *n, const TilePlan *whole);  /* compute.c: the kernel of a part, with the whole's tiles; what it reads is there */
 #endif

@@ -184,7 +184,7 @@ Estimate estimate_read(double times, double count, Dtype dt) { return (Estimate)
 typedef uint64_t Set;                       /* of loops */
 typedef struct Loop { const Index *i; double size; } Loop;
 typedef struct Tie { Set loops; double divide; } Tie;
-typedef struct Walk { Sizes *s; VEC(Loop) loop; VEC(Tie) tie; VEC(const X *) seen; int n_result; Estimate sum; } Walk;
+typedef struct Walk { Sizes *s; VEC(Loop) loop; VEC(Tie) tie; VEC(const X *) seen; int n_result; Set rows; const X *root; Estimate sum; } Walk;
 
 static double times(const Walk *w, Set set) {
     double t = 1;
@@ -242,13 +242,15 @@ static Set read(Walk *w, const X *e) {
     Set set = 0;
     double count = 1;
     int dims = 0;
-    bool typed = false;                     /* the matrix of the type of a row of the result, many rows per type: done type by type */
+    /* the matrix of the type of a row, many rows per type, used along the last axis of the result: done type by type (lower/tile.c, push.c) */
+    const Index *last = w->n_result > 1 ? w->loop.at[w->n_result - 1].i : NULL;
+    bool typed = false, lanes = last && v->rank && position_index(e->u.read.idx[v->rank - 1]) == last;
     for (int k = 0; k < v->rank; k++) {
         Set sub = walk(w, e->u.read.idx[k]);
         if (e->u.read.other[k]) sub |= walk(w, e->u.read.other[k]);
         count *= size_space(w->s, v->axis[k]);
         if (position_index(e->u.read.idx[k])) dims++;
-        else if (e->u.read.idx[k]->space && sub && sub < (Set)1 << w->n_result && 16 * size_space(w->s, v->axis[k]) <= times(w, sub)) typed = true;
+        else if (lanes && e->u.read.idx[k]->space && sub && !(sub & ~w->rows) && 16 * size_space(w->s, v->axis[k]) <= times(w, sub)) typed = true;
         else dims++;
         set |= sub;
     }
@@ -256,6 +258,19 @@ static Set read(Walk *w, const X *e) {
     double width = (double)dtype_bytes(v->dt);
     w->sum.bytes += typed && dims >= 2 ? fmin(times(w, set), count) * width : traffic(w, set, count, width);
     return set;
+}
+static bool is_summand(const X *root, const X *e) {
+    return root == e || (root->k == X_OP && root->u.op.op == OP_ADD && (is_summand(root->u.op.arg[0], e) || is_summand(root->u.op.arg[1], e)));
+}
+/* sum(q: M(q) = v) ..: its terms are computed where the q are and added to the rows v, so that the q are rows as well (lower/push.c) */
+static Set pushed_rows(const Walk *w, const X *e, int first) {
+    Index *q;
+    X *value;
+    if (e->u.reduce.op != R_SUM || e->u.reduce.n_cond != 1 || !is_summand(w->root, e) || !reduce_fibre(e, 0, &q, NULL, &value)) return 0;
+    bool to_row = false;
+    for (int k = 0; k < w->n_result - 1; k++) to_row |= position_index(value) == w->loop.at[k].i;
+    for (int k = 0; to_row && k < e->u.reduce.n && first + k < 64; k++) if (e->u.reduce.idx[k] == q) return (Set)1 << (first + k);
+    return 0;
 }
 static Set reduce(Walk *w, const X *e) {
     int first = w->loop.n, ties = w->tie.n;
@@ -277,11 +292,13 @@ static Set reduce(Walk *w, const X *e) {
         if (fibre) tested *= fmax(1, size_space(w->s, map->space)), listed = fmax(listed, size_space(w->s, map->space));
         set |= in;
     }
+    Set rows = w->rows;
+    w->rows |= pushed_rows(w, e, first);
     if (tested > listed) w->sum.flops += times(w, open_loops(w)) * tested / listed;
     body = walk(w, e->u.reduce.body);
     set |= body | bound;
     w->sum.flops += times(w, open_loops(w));               /* a sum inside of loops is done in all of them */
-    w->loop.n = first, w->tie.n = ties;
+    w->loop.n = first, w->tie.n = ties, w->rows = rows;
     set &= ~bound;
     return e->u.reduce.other ? set | walk(w, e->u.reduce.other) : set;
 }
@@ -310,6 +327,7 @@ static Set walk(Walk *w, const X *e) {
 Estimate estimate_equation(Sizes *s, int n, Index *const *idx, X *expr, bool stored) {
     Walk w = { .s = s, .n_result = n < 64 ? n : 63 };
     for (int k = 0; k < n; k++) vec_add(s->p->arena, w.loop, (Loop){ idx[k], size_space(s, idx[k]->space) });
+    w.rows = ((Set)1 << w.n_result) - 1, w.root = expr;
     walk(&w, expr);
     if (stored) w.sum.bytes += times(&w, ((Set)1 << w.n_result) - 1) * (double)dtype_bytes(expr->dt);
     return w.sum;
