@@ -55,6 +55,27 @@ def wordnet(root, folder):
                 nodes=int(a["g.num_nodes"]), etypes=int(a["g.num_etypes"]), ntypes=int(a["g.num_ntypes"]) if "g.num_ntypes" in a else 1)
 
 
+def star(half):
+    """400,000 edges at random; with `half`, half of them arrive at one node."""
+    g = np.random.default_rng(3)
+    n, m, r = 20000, 400000, 50
+    dst = g.integers(0, n, m)
+    if half:
+        dst[:m // 2] = 0
+    return dict(src=g.integers(0, n, m), dst=g.permutation(dst), etype=g.integers(0, r, m), ntype=np.zeros(n, int), nodes=n, etypes=r, ntypes=1)
+
+
+def typed(r):
+    """100,000 edges at random, equally many of each type."""
+    g = np.random.default_rng(4)
+    n, m = 20000, 100000
+    return dict(src=g.integers(0, n, m), dst=g.integers(0, n, m), etype=g.permutation(np.arange(m) % r), ntype=np.zeros(n, int), nodes=n, etypes=r, ntypes=1)
+
+
+# pairs of equal counts: what one heavy node costs, and what as many types as edges cost
+EXTREMES = {"star": lambda: star(True), "balanced": lambda: star(False), "types-1": lambda: typed(100000), "types-1000": lambda: typed(100)}
+
+
 def load(name, root, data, folder):
     if name in ("fb15k-237", "wn18rr"):
         return from_triples(os.path.join(data, name, "train.txt.gz"))
@@ -62,4 +83,6 @@ def load(name, root, data, folder):
         return wordnet(root, folder)
     if name in SHAPES:
         return seeded(*SHAPES[name])
-    raise SystemExit("no graph %s; there are fb15k-237 wn18rr wordnet %s" % (name, " ".join(SHAPES)))
+    if name in EXTREMES:
+        return EXTREMES[name]()
+    raise SystemExit("no graph %s; there are fb15k-237 wn18rr wordnet %s" % (name, " ".join([*SHAPES, *EXTREMES])))
