@@ -22,7 +22,7 @@ passes "and what each saves" grep -q 'saves .*runner-up' a.pgs
 passes "as JSON too" python3 -c '
 import json
 d = json.load(open("a.json")); q = [x for x in d["decisions"] if x.get("command") == "recompute z in s, y"][0]
-assert d["model"] == "rgat" and q["pass"] == "linear" and q["saved"]["bytes"] == q["before"]["bytes"] - q["after"]["bytes"] and q["runner_up"], d'
+assert d["model"] == "rgat" and q["pass"] == "linear" and abs(q["saved"]["bytes"] - q["before"]["bytes"] + q["after"]["bytes"]) <= 1e-5 * q["before"]["bytes"] and q["runner_up"], d'
 for c in "store z" "compact z by (src, etype)" "full z by (src, etype)" "recompute z in s" "fuse a, y" "store *" "only" "store z; only" "tile z 3 x 8; store z"; do
     printf 'schedule rgat { %s }\n' "$c" >c.pgs
     passes "$c: agrees with the reference" "$PIGEONC" run a.pgn $data --schedule c.pgs --executor=cpu,c --verify
