@@ -582,7 +582,8 @@ def main():
         jobs += [(test_executors, p, line) for p in examples for line in lines_of(p, "run")]
         jobs += [(test_executors, p, line, "cpu,cuda-shim") for p, line in library]
     if wanted("derivatives"):
-        jobs += [(test_derivatives, p, line) for p in examples for line in lines_of(p, "run")] + [(test_derivatives, p, line) for p, line in library]
+        # a training step from states of 0 divides by their roots
+        jobs += [(test_derivatives, p, line) for p in examples for line in lines_of(p, "run") if "training=1" not in line] + [(test_derivatives, p, line) for p, line in library]
     sys.path.insert(0, HERE + "/random")
     if wanted("shapes"):
         jobs += [(test_shapes, p, line) for p in examples if not p.startswith(HERE) for line in lines_of(p, "run")] + [(test_shapes, p, line) for p, line in library]
