@@ -127,10 +127,12 @@ Value *derivative(Env *e, Expr *x);                /* grad(L wrt W), vjp(y, c wr
 /* build.c */
 void add_graph(Sema *s, Scope *c, ModelArg *m);
 Model *std_model(Sema *s, const char *name);
+/* layer.c */
+Value *tensor_value(Env *e, Expr *x);              /* a whole tensor by name: x, h1, h1.y, h1.W */
+Value *layer_output(Env *e, Bind *b, Loc at);       /* h1[v, j]: the one output of a layer */
+void layer_check(Env *e, Bind *b);                   /* elaborates a called layer that nothing has read */
 /* equation.c */
 Value *def_value(Sema *s, Def *d);
-Value *tensor_value(Env *e, Expr *x);              /* a whole tensor by name: x, h1, h1.y, h1.W */
-void layer_check(Env *e, Bind *b);                   /* elaborates a called layer that nothing has read */
 Scope *instantiate(Env *e, Model *m, Expr *generic, Expr *args, const char *prefix, Loc at);
 Value *define(Sema *s, Def *d);
 Index *left_index(Env *e, Expr *u, const char *tensor);

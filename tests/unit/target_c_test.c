@@ -61,7 +61,7 @@ static Buf *buffer(const char *name, Dtype dt, Ext *count, BufRole role) {
 static Var *var(const char *name, Dtype dt, bool mutable_) {
     static int id;
     Var *v = NEW(A, Var);
-    *v = (Var){ id++, name, dt, mutable_ };
+    *v = (Var){ .id = id++, .name = name, .dt = dt, .mutable_ = mutable_ };
     return v;
 }
 static LX *begin_kernel(const char *name, const char *what, Ext *extent, KernelMap map) {
