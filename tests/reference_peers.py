@@ -467,6 +467,16 @@ def operators():
         wgt = (1 + 4 * math.pi ** 2 * k ** 2) ** s_
         nm = lambda z: ((wgt * torch.fft.fft(z, norm="forward").abs() ** 2).sum(-1)).sqrt()
         yield case("relative Sobolev norm", "loss", "relative_sobolev", dict(y=y, target=t), dict(loss=(nm(y - t) / nm(t)).mean()), peer="torch.fft")
+    y, t = rand(3, 9, 6), rand(3, 9, 6)
+    wgt = 1 + 4 * math.pi ** 2 * (k[:, None] ** 2 + torch.fft.fftfreq(6, 1 / 6) ** 2)
+    nm = lambda z: (wgt * torch.fft.fft2(z, norm="forward").abs() ** 2).sum((-1, -2)).sqrt()
+    yield case("relative Sobolev norm, two axes", "loss", "relative_sobolev2d", dict(y=y, target=t), dict(loss=(nm(y - t) / nm(t)).mean()), peer="torch.fft")
+    # torch.gradient: differences of two neighbours inside, of one at the ends
+    nm = lambda z: (z ** 2 + torch.gradient(z, spacing=1 / 9, dim=1)[0] ** 2 + torch.gradient(z, spacing=1 / 6, dim=2)[0] ** 2).sum((-1, -2)).sqrt()
+    yield case("relative H1 norm, two axes", "loss", "relative_h1_2d", dict(y=y, target=t), dict(loss=(nm(y - t) / nm(t)).mean()), peer="torch.gradient")
+    y, t = y[..., 0], t[..., 0]
+    nm = lambda z: (z ** 2 + torch.gradient(z, spacing=1 / 9, dim=1)[0] ** 2).sum(-1).sqrt()
+    yield case("relative H1 norm", "loss", "relative_h1", dict(y=y, target=t), dict(loss=(nm(y - t) / nm(t)).mean()), peer="torch.gradient")
 
 
 # ---------------------------------------------------------------- everything else
@@ -629,6 +639,16 @@ def losses():
     yield case("mean absolute error", "loss", "mean_absolute_error", dict(y=y, target=z), dict(loss=F.l1_loss(y, z)), peer="torch l1_loss")
     yield case("Huber", "loss", "huber", dict(y=y, target=z), dict(loss=F.huber_loss(y, z)), peer="torch huber_loss")
     logits = F.normalize(y, dim=1) @ F.normalize(z, dim=1).t() / 0.1
+    g, M = Graph(11, 60, 3), 20
+    known = torch.unique(torch.stack([g.src, g.et, g.dst], 1), dim=0)
+    g.src, g.et, g.dst = known.unbind(1)
+    head, rel, tail = known[torch.randperm(len(known))[:M]].unbind(1)
+    score = ints(6, M, 11).double()                       # whole numbers: many are equal
+    rank = []
+    for m in range(M):
+        others = set(range(11)) - {tails for h, r, tails in known.tolist() if (h, r) == (int(head[m]), int(rel[m]))}
+        rank.append(1 + sum(1.0 * (score[m, v] > score[m, tail[m]]) + 0.5 * (score[m, v] == score[m, tail[m]]) for v in others))
+    yield case("filtered rank", "loss", "filtered_rank", dict(score=score, head=head, rel=rel, tail=tail), dict(rank=torch.tensor(rank)), graph=g)
     yield case("InfoNCE", "loss", "info_nce", dict(x=y, z=z), dict(loss=F.cross_entropy(logits, torch.arange(N))), peer="torch cross_entropy")
 
 
