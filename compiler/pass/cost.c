@@ -9,8 +9,6 @@
 #include <math.h>
 #include <string.h>
 
-enum { FLOPS_PER_BYTE = 8 };
-
 /* ---- sizes ---------------------------------------------------------------------------------------------- */
 static const About *about(const Program *p, const char *name) {
     for (int k = 0; k < p->about.n; k++) if (!strcmp(p->about.at[k].name, name)) return &p->about.at[k];
@@ -163,8 +161,18 @@ double size_unique(Sizes *s, const Space *domain, int n, X *const *key) {
 
 /* ---- estimates ------------------------------------------------------------------------------------------- */
 Estimate estimate_add(Estimate a, Estimate b) { return (Estimate){ a.flops + b.flops, a.bytes + b.bytes }; }
-double estimate_time(Estimate e) {
-    double b = FLOPS_PER_BYTE * e.bytes;
+/* The machine that the program is for: what (about "machine.l2" ..) lines say of it, else one that is usual. */
+typedef struct Rates { double l1, l2, l3, flops_per_byte, far; } Rates;
+static double told(const Program *p, const char *name, double otherwise) { const About *a = about(p, name); return a && a->count > 0 ? a->count : otherwise; }
+static Rates rates_of(const Program *p) {
+    double gemm = told(p, "machine.gemm", 0), copy = told(p, "machine.copy", 0), gather = told(p, "machine.gather", 0);
+    Rates m = { told(p, "machine.l1", 32e3), told(p, "machine.l2", 1e6), told(p, "machine.l3", 32e6), 8, 1 };
+    if (gemm > 0 && copy > 0) m.flops_per_byte = fmin(64, fmax(2, gemm / copy));
+    if (gather > 0 && copy > 0) m.far = fmin(4, fmax(1, copy / gather));
+    return m;
+}
+double estimate_time(const Program *p, Estimate e) {
+    double b = rates_of(p).flops_per_byte * e.bytes;
     return fmax(e.flops, b) + 0.1 * fmin(e.flops, b);
 }
 const char *estimate_text(Arena *a, Estimate e) {
@@ -175,16 +183,19 @@ const char *estimate_text(Arena *a, Estimate e) {
     return arena_printf(a, "%.3g %sflop, %.3g %sB", e.flops / row[f].unit, row[f].prefix, e.bytes / row[b].unit, row[b].prefix);
 }
 /* The part of a byte's time that reading it again takes, when so many bytes were read in between: caches of three sizes */
-static double again(double bytes) { return bytes <= 32e3 ? 0 : bytes <= 1e6 ? 0.05 : bytes <= 32e6 ? 0.3 : 1; }
-static double table(double times, double count, double width) {
-    return fmin(times, count) * width + fmax(0, times - count) * width * again(count * width);
+static double again(const Rates *m, double bytes) { return bytes <= m->l1 ? 0 : bytes <= m->l2 ? 0.05 : bytes <= m->l3 ? 0.3 : m->far; }
+static double table(const Rates *m, double times, double count, double width) {
+    return fmin(times, count) * width + fmax(0, times - count) * width * again(m, count * width);
 }
-Estimate estimate_read(double times, double count, Dtype dt) { return (Estimate){ 0, table(times, count, (double)dtype_bytes(dt)) }; }
+Estimate estimate_read(const Program *p, double times, double count, Dtype dt) {
+    Rates m = rates_of(p);
+    return (Estimate){ 0, table(&m, times, count, (double)dtype_bytes(dt)) };
+}
 
 typedef uint64_t Set;                       /* of loops */
 typedef struct Loop { const Index *i; double size; } Loop;
 typedef struct Tie { Set loops; double divide; } Tie;
-typedef struct Walk { Sizes *s; VEC(Loop) loop; VEC(Tie) tie; VEC(const X *) seen; int n_result; Set rows; const X *root; Estimate sum; } Walk;
+typedef struct Walk { Sizes *s; Rates m; VEC(Loop) loop; VEC(Tie) tie; VEC(const X *) seen; int n_result; Set rows; const X *root; Estimate sum; } Walk;
 
 static double times(const Walk *w, Set set) {
     double t = 1;
@@ -208,7 +219,7 @@ static bool is_inside(const Walk *w, int inner, int outer) {
  * table in between; again for each loop around that the subscripts don't use: in between what the loops inside of it read, or all, when
  * a condition gives these another range each time. */
 static double traffic(const Walk *w, Set set, double count, double width) {
-    double visits = fmin(times(w, set), times(w, open_loops(w))), bytes = table(visits, count, width);
+    double visits = fmin(times(w, set), times(w, open_loops(w))), bytes = table(&w->m, visits, count, width);
     Set used = set;
     for (int k = w->loop.n - 1; k >= 0; k--) {
         Set inner = 0;
@@ -219,7 +230,7 @@ static double traffic(const Walk *w, Set set, double count, double width) {
         for (int t = 0; t < w->tie.n; t++) tied |= (w->tie.at[t].loops >> k & 1) && (w->tie.at[t].loops & inner);
         used |= (Set)1 << k;
         double all = times(w, used), between = tied ? count : fmin(count, times(w, inner));
-        if (all > visits) bytes += (all - visits) * width * again(between * width), visits = all;
+        if (all > visits) bytes += (all - visits) * width * again(&w->m, between * width), visits = all;
     }
     return bytes;
 }
@@ -325,7 +336,7 @@ static Set walk(Walk *w, const X *e) {
     return 0;
 }
 Estimate estimate_equation(Sizes *s, int n, Index *const *idx, X *expr, bool stored) {
-    Walk w = { .s = s, .n_result = n < 64 ? n : 63 };
+    Walk w = { .s = s, .m = rates_of(s->p), .n_result = n < 64 ? n : 63 };
     for (int k = 0; k < n; k++) vec_add(s->p->arena, w.loop, (Loop){ idx[k], size_space(s, idx[k]->space) });
     w.rows = ((Set)1 << w.n_result) - 1, w.root = expr;
     walk(&w, expr);

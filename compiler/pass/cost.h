@@ -2,7 +2,7 @@
  *
  * flops: operations, a function counts as several. bytes: what goes between memory (or a large cache) and the core; what is read
  * again from a small table is nearly free. The time of an equation is that of its slower half plus a tenth of the other (they
- * overlap), in operations: a byte takes as long as eight of them. */
+ * overlap), in operations: a byte takes as long as eight of them, or as many as (about "machine.gemm" ..) and (about "machine.copy" ..) say. */
 #ifndef PIGEON_COST_H
 #define PIGEON_COST_H
 #include "ir/ir.h"
@@ -17,10 +17,10 @@ const char *key_text(Program *p, const X *key);                    /* "g.ntype(g
 void keys_sort(Sizes *s, int n, X *const *key, X **sorted);
 
 Estimate estimate_add(Estimate a, Estimate b);
-double estimate_time(Estimate e);
+double estimate_time(const Program *p, Estimate e);
 /* value[idx] = expr, stored (or not: what it costs where it is needed). */
 Estimate estimate_equation(Sizes *s, int n, Index *const *idx, X *expr, bool stored);
 /* Reading `times` elements of a table of `count` elements of this type. */
-Estimate estimate_read(double times, double count, Dtype dt);
+Estimate estimate_read(const Program *p, double times, double count, Dtype dt);
 const char *estimate_text(Arena *a, Estimate e);                   /* "1.33 Gflop, 41.5 MB" */
 #endif

@@ -32,7 +32,7 @@ static bool is_tied(const Hoist *h, const X *e) {
     }
     return false;
 }
-static double time_of(Hoist *h, X *e) { return estimate_time(estimate_equation(h->s, h->n->result[0]->rank, h->n->u.compute.idx, e, false)); }
+static double time_of(Hoist *h, X *e) { return estimate_time(h->s->p, estimate_equation(h->s, h->n->result[0]->rank, h->n->u.compute.idx, e, false)); }
 static X *without(Hoist *h, X *what, Value *v, const Placed *b) {
     X *with = x_read(h->p->arena, v, (X **)b->at, NULL, NULL);
     with->loc = what->loc;
@@ -60,7 +60,7 @@ static bool pays(Hoist *h, X *e) {
     if (!b.ok) return false;
     Value *v = program_equation(h->p, h->n->result[0]->name, b.rank, b.own, b.expr, h->n->loc);
     h->p->node.n--;
-    double before = time_of(h, h->n->u.compute.expr), own = estimate_time(estimate_equation(h->s, b.rank, b.own, b.expr, true)) + launch;
+    double before = time_of(h, h->n->u.compute.expr), own = estimate_time(h->s->p, estimate_equation(h->s, b.rank, b.own, b.expr, true)) + launch;
     if (own >= before || own + time_of(h, without(h, e, v, &b)) > before * WORTH_PERCENT / 100) return false;
     h->what = e, h->choice = c;
     return true;

@@ -83,14 +83,14 @@ static bool eligible(const Node *n) {
 }
 static double time_of(Linear *l, Node *n, X *e, bool stored, Estimate *cost) {
     *cost = estimate_equation(&l->sizes, n->result[0]->rank, n->u.compute.idx, e, stored);
-    return estimate_time(*cost);
+    return estimate_time(l->p, *cost);
 }
 /* What the equation costs by itself where its rows may be compact. */
 static double time_placed(Linear *l, Node *n, X *e, Estimate *cost) {
     double t = time_of(l, n, e, true, cost);
     if (!n->result[0]->rank) return t;
     Choice c = choice_of(l->p, n->result[0]->rank, n->u.compute.idx, e);
-    if (c.n && choose_rows(&l->sizes, &c, 1, false, l->compact, 90)) { *cost = c.cost; return fmin(t, estimate_time(c.cost)); }
+    if (c.n && choose_rows(&l->sizes, &c, 1, false, l->compact, 90)) { *cost = c.cost; return fmin(t, estimate_time(l->p, c.cost)); }
     return t;
 }
 static void knows_program(Linear *l, Planner *pl, const Node *but) {

@@ -168,12 +168,12 @@ bool restrict_rows(Moved *m, Sizes *s, Node *n, const char *label) {
     Trials trial = { 0 };
     Rewritten w = restricted(p, n, &a, key, &trial);
     double all = product(s, n->u.compute.idx, v->rank), rows = product(s, w.own, w.rank), asked = rows * size_space(s, a.domain) / (size_space(s, w.unique->u.derive.space) + 1);
-    Estimate before = estimate_add(estimate_equation(s, v->rank, n->u.compute.idx, n->u.compute.expr, true), estimate_read(asked * m->reads[v->id], all, v->dt));
-    Estimate after = estimate_add(estimate_equation(s, w.rank, w.own, w.expr, true), estimate_read(asked * m->reads[v->id], rows, v->dt));
+    Estimate before = estimate_add(estimate_equation(s, v->rank, n->u.compute.idx, n->u.compute.expr, true), estimate_read(p, asked * m->reads[v->id], all, v->dt));
+    Estimate after = estimate_add(estimate_equation(s, w.rank, w.own, w.expr, true), estimate_read(p, asked * m->reads[v->id], rows, v->dt));
     Command *say = said(p, label, a.n, key);
     if (say) schedule_done(say, label);
     else if (schedule_only(p) || schedule_keeps(p, label)) return false;
-    if (!say && (rows >= all || estimate_time(after) * 100 > estimate_time(before) * WORTH_PERCENT)) return false;
+    if (!say && (rows >= all || estimate_time(p, after) * 100 > estimate_time(p, before) * WORTH_PERCENT)) return false;
     w = restricted(p, n, &a, key, NULL);
     Value *to = program_equation(p, v->name, w.rank, w.own, w.expr, n->loc);
     to->storage = STORE_COMPACT, to->loc = v->loc;

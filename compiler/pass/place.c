@@ -75,7 +75,7 @@ static double product(Sizes *s, Index *const *idx, int n) {
 static Estimate cost_of(Sizes *s, const Choice *c, const Placed *b, int readers, bool stored) {
     Dtype dt = c->expr->dt;
     double all = product(s, c->idx, c->n_idx), rows = product(s, b->own, b->rank);
-    Estimate e = estimate_equation(s, b->rank, b->own, b->expr, true), r = estimate_read(all * readers, rows, dt);
+    Estimate e = estimate_equation(s, b->rank, b->own, b->expr, true), r = estimate_read(s->p, all * readers, rows, dt);
     for (int k = 0; k < b->rank; k++) if (!position_index(b->at[k])) r.bytes += 4 * readers * product(s, c->idx, 1);
     if (stored) r.bytes += all * (double)dtype_bytes(dt);
     return estimate_add(e, r);
@@ -96,17 +96,17 @@ bool choose_rows(Sizes *s, Choice *c, int readers, bool stored, bool unique, int
             c->place[g] = at;
             if (!(b = place_rows(c->p, c, &trial)).ok) continue;
             Estimate e = cost_of(s, c, &b, readers, stored);
-            if (estimate_time(e) < estimate_time(c->cost)) {
+            if (estimate_time(s->p, e) < estimate_time(s->p, c->cost)) {
                 memcpy(c->second, was, sizeof was);
                 c->second_cost = c->cost, c->cost = e, first = at, changed = second = true;
-            } else if (!second || estimate_time(e) < estimate_time(c->second_cost)) {
+            } else if (!second || estimate_time(s->p, e) < estimate_time(s->p, c->second_cost)) {
                 memcpy(c->second, c->place, sizeof was);
                 c->second_cost = e, second = true;
             }
         }
         c->place[g] = first;
     }
-    if (changed && estimate_time(c->cost) * 100 < estimate_time(c->before) * percent) return true;
+    if (changed && estimate_time(s->p, c->cost) * 100 < estimate_time(s->p, c->before) * percent) return true;
     for (int g = 0; g < c->n; g++) c->place[g] = AT_BASE;
     c->cost = c->before;
     return false;

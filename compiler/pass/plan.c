@@ -212,7 +212,7 @@ static X *inner_value(Planner *pl, X *sum, Step *s, bool whole, bool trial) {
     if (!b.ok) return NULL;
     Estimate cost = estimate_equation(pl->sizes, b.rank, b.own, b.expr, true);
     pl->cost = estimate_add(pl->cost, cost);
-    pl->time += estimate_time(cost) + launch;
+    pl->time += estimate_time(pl->p, cost) + launch;
     Value *v = program_equation(p, trial ? pl->name : intern(p->cx, arena_printf(p->arena, "%s.t", pl->name)), b.rank, b.own, b.expr, pl->loc);
     if (trial) p->node.n--;
     v->storage = b.compact ? STORE_COMPACT : b.full ? STORE_FULL : STORE_WHOLE;
@@ -287,9 +287,9 @@ static void search(Planner *pl, const Term *t, Dtype dt, Plan *now, Plan *best) 
     int made = pl->made.n;
     double time = pl->time;
     Estimate cost = pl->cost, direct = estimate_equation(pl->sizes, pl->around.n, pl->around.at, term_expr(pl->p, t, dt), false);
-    if (time + estimate_time(direct) < best->time) {
+    if (time + estimate_time(pl->p, direct) < best->time) {
         *best = *now;
-        best->time = time + estimate_time(direct), best->cost = estimate_add(cost, direct);
+        best->time = time + estimate_time(pl->p, direct), best->cost = estimate_add(cost, direct);
     }
     if (now->n == MOST_STEPS) return;
     for (int b = 0; b < t->n_bound; b++) {

@@ -18,6 +18,18 @@ typedef struct RunResult {
     bool verified; double *worst, *tolerance; bool ok;       /* per output: largest error over the output's scale */
 } RunResult;
 bool artifact_run(Options *o, Program *p, const Artifact *a, RunData *d, RunResult *r);
+/* The same in steps, for what is run many times or beside another: bound and run once, once more, let go. */
+typedef struct Launch {
+    const pgn_model *model; pgn_plan *plan;
+    const char *executor;
+    const void **input, **param; void **output, *work;
+    VEC(void *) device;                    /* memory on the device */
+    size_t sync;                           /* the first byte of an output, if there is one */
+    pgn_error error;
+} Launch;
+bool launch_begin(Options *o, Program *p, const Artifact *a, RunData *d, RunResult *r, Launch *l);    /* launch_end() in any case */
+bool launch_once(Options *o, Launch *l);
+void launch_end(Launch *l);
 bool interp_result(Options *o, Program *p, RunData *d, RunResult *r);
 /* false after D_VERIFY_FAILED. p: the program that both were made from */
 bool verify_result(Options *o, Program *p, const pgn_tensor *want, RunResult *r);

@@ -109,7 +109,7 @@ static int why_not(Options *o, Program *p) {
     p->schedule.n = was;
     if (!tried) return EXIT_DIAGNOSED;
     Estimate a = total(chosen), b = total(tried);
-    double ratio = estimate_time(b) / (estimate_time(a) > 0 ? estimate_time(a) : 1);
+    double ratio = estimate_time(p, b) / (estimate_time(p, a) > 0 ? estimate_time(p, a) : 1);
     if (o->json) {
         Writer w;
         writer_init(&w, cx->arena);

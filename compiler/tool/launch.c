@@ -29,14 +29,6 @@ static bool bench(Options *o, Once *fn, void *data, RunResult *r) {
 }
 
 /* ---- compiled ---------------------------------------------------------------------------------------------------------- */
-typedef struct Launch {
-    const pgn_model *model; pgn_plan *plan;
-    const void **input, **param; void **output, *work;
-    VEC(void *) device;                    /* memory on the device */
-    size_t sync;                           /* the first byte of an output, if there is one */
-    pgn_error error;
-} Launch;
-
 static bool on_device(Options *o, Launch *l, void **p, const void *from, size_t n, const char *name) {
     if (l->model->dev->alloc(p, n ? n : 1)) { diag_error(o->cx, D_OUT_OF_MEMORY, NO_LOC, "`%s`: no device memory for %zu bytes", name, n); return false; }
     vec_add(o->cx->arena, l->device, *p);
@@ -100,21 +92,28 @@ static bool back(Options *o, Program *p, Launch *l, RunResult *r) {
     }
     return true;
 }
-static bool all_steps(Options *o, Program *p, Launch *l, RunData *d, RunResult *r) {
+bool launch_once(Options *o, Launch *l) { return forward(l) || failed(o, l->executor, &l->error); }
+bool launch_begin(Options *o, Program *p, const Artifact *a, RunData *d, RunResult *r, Launch *l) {
+    *l = (Launch){ .model = a->model, .executor = r->executor };
     l->input = NEWN(o->cx->arena, const void *, p->input.n + 1), l->param = NEWN(o->cx->arena, const void *, p->param.n + 1);
     if (!bind(o, p, l, d, r) || !outputs(o, p, l, d, r)) return false;
     if (!give(o, l, l->model->input, d->input, p->input.n, l->input) || !give(o, l, l->model->param, d->param, p->param.n, l->param)) return false;
     double start = now();
-    if (!forward(l)) return failed(o, r->executor, &l->error);
+    if (!launch_once(o, l)) return false;
     r->first = now() - start;
-    if (o->bench >= 0 && !bench(o, forward, l, r)) return failed(o, r->executor, &l->error);
-    return back(o, p, l, r);
+    return true;
+}
+void launch_end(Launch *l) {
+    for (int k = 0; k < l->device.n; k++) l->model->dev->free(l->device.at[k]);
+    pgn_plan_free(l->plan);
+    l->device.n = 0, l->plan = NULL;
 }
 bool artifact_run(Options *o, Program *p, const Artifact *a, RunData *d, RunResult *r) {
-    Launch l = { .model = a->model };
-    bool ok = all_steps(o, p, &l, d, r);
-    for (int k = 0; k < l.device.n; k++) l.model->dev->free(l.device.at[k]);
-    pgn_plan_free(l.plan);
+    Launch l;
+    bool ok = launch_begin(o, p, a, d, r, &l);
+    if (ok && o->bench >= 0 && !bench(o, forward, &l, r)) ok = failed(o, r->executor, &l.error);
+    ok = ok && back(o, p, &l, r);
+    launch_end(&l);
     return ok;
 }
 

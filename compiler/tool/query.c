@@ -162,7 +162,7 @@ static int print_completion(Options *o) {
 int command_query(Options *o) {
     static const struct { const char *name; int (*print)(Options *o); } query[] = {
         { "version", print_version }, { "targets", print_targets }, { "config", print_config }, { "passes", print_passes }, { "emit", print_emit },
-        { "options", print_options }, { "diagnostics", print_diagnostics }, { "man", print_man }, { "completion", print_completion },
+        { "options", print_options }, { "diagnostics", print_diagnostics }, { "man", print_man }, { "completion", print_completion }, { "machine", machine_print },
     };
     if (!strcmp(o->query, "help")) { help_print(stdout, o->command == '?' ? 0 : o->command); return EXIT_OK; }
     if (!strncmp(o->query, "explain:", 8)) {
@@ -172,6 +172,6 @@ int command_query(Options *o) {
         return EXIT_USAGE;
     }
     for (size_t k = 0; k < sizeof query / sizeof *query; k++) if (!strcmp(o->query, query[k].name)) return query[k].print(o);
-    fprintf(stderr, "pigeonc: --print takes targets, version, config, passes, emit, options, diagnostics, man or completion, not `%s`\n", o->query);
+    fprintf(stderr, "pigeonc: --print takes targets, version, config, machine, passes, emit, options, diagnostics, man or completion, not `%s`\n", o->query);
     return EXIT_USAGE;
 }

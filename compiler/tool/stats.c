@@ -4,7 +4,8 @@
  *     unique(g.etype, g.src) 63020
  *
  * or the same as one JSON object.  `pigeonc stats` writes it from a graph. The lines become the program's (about ..), so code depends on the
- * file alone; a run takes its own graph's numbers, unless that is so small that any way of computing is fast. */
+ * file alone; a run takes its own graph's numbers and those of its machine (machine.c), unless the graph is so small that any way of computing is
+ * fast. */
 #include "tool/data.h"
 #include <ctype.h>
 #include <errno.h>
@@ -48,6 +49,12 @@ bool stats_read(Options *o, Program *p) {
             from++, s = to + 1 + strspn(to + 1, " \t\r\n");
             if (*s != ':') return bad_line(o, source, line, "a `:` is expected behind the name");
             s += 1 + strspn(s + 1, " \t\r\n");
+            if (*s == '"') {                                  /* a text, such as the name of a machine */
+                const char *end = strchr(s + 1, '"');
+                if (!end) return bad_line(o, source, line, "a count is expected behind the name");
+                s = end + 1;
+                continue;
+            }
         } else {                                             /* the count is the last word of the line: names have blanks */
             const char *end = s + strcspn(s, "\r\n");
             while (end > s && isspace((unsigned char)end[-1])) end--;
@@ -91,7 +98,9 @@ static void learn(Program *p, const RunData *d) {
 void stats_learn(Options *o, Program *p, const RunData *d) {
     int64_t most = 0;
     for (int k = 0, at = 0; k < p->graph.n; k++) if (p->graph.at[k]->given) { if (d->graph[at].edges > most) most = d->graph[at].edges; at++; }
-    if (most >= SMALL && !o->graph_stats) learn(p, d);
+    if (most < SMALL || o->graph_stats) return;
+    learn(p, d);
+    machine_learn(o, p);
 }
 int command_stats(Options *o) {
     File *f = front_parse(o, o->file.at[0]);

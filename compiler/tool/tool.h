@@ -72,6 +72,10 @@ const char *home_include(Context *cx);                          /* the folder th
 /* stats.c */
 bool stats_read(Options *o, Program *p);                        /* --graph-stats; false after a diagnostic */
 
+/* machine.c */
+void machine_learn(Options *o, Program *p);                     /* what this machine can do, for estimates of code that runs on it; measured once */
+int machine_print(Options *o);
+
 /* manifest.c */
 void put_json(Writer *w, const char *text);                     /* a JSON string */
 void manifest_print(Writer *w, const Options *o, Unit *const *u, int n);

@@ -17,7 +17,7 @@ fails "a wrong executor" 2 'did you mean `interp`' "$PIGEONC" run m.pgn --execut
 fails "a wrong number of threads" 2 "--threads" "$PIGEONC" run m.pgn --threads=0
 fails "no model" 2 "no model given" "$PIGEONC"
 fails "two files" 2 "one file at a time" "$PIGEONC" m.pgn m.pgn
-for what in targets version config passes emit options diagnostics; do
+for what in targets version config machine passes emit options diagnostics; do
     passes "--print=$what" "$PIGEONC" --print=$what
     "$PIGEONC" --print=$what --format=json >json.txt
     passes "--print=$what as JSON" python3 -c 'import json; assert json.load(open("json.txt"))'
