@@ -19,6 +19,14 @@ typedef struct Gather {
 
 static X *strip(X *e) { while (e->k == X_CAST && dtype_is_int(e->dt) && dtype_is_int(e->u.cast.arg->dt)) e = e->u.cast.arg; return e; }
 static X *whole(Gather *g, X *e) { return x_cast(g->a, e, DT_I64); }
+/* An index that diff_position made one of another space of the same extent. */
+static X *unclamped(X *e) {
+    e = strip(e);
+    if (e->k != X_OP || e->u.op.op != OP_MIN) return e;
+    X *i = strip(e->u.op.arg[0]), *last = e->u.op.arg[1], *size = last->k == X_OP && last->u.op.op == OP_SUB ? strip(last->u.op.arg[0]) : NULL;
+    bool same = i->k == X_INDEX && size && size->k == X_EXT && ext_equal(size->u.ext, i->u.index->space->extent) && last->u.op.arg[1]->k == X_INT && last->u.op.arg[1]->u.i == 1;
+    return same ? i : e;
+}
 static int sum_place(const Gather *g, const X *e) {
     for (int k = 0; e->k == X_INDEX && k < g->sum.n; k++) if (g->sum.at[k] == e->u.index) return k;
     return -1;
@@ -50,7 +58,9 @@ static void in_range(Gather *g, X *v, const Ext *extent) {
 static bool is_position(const X *v, const Space *s) { return strip((X *)v)->space == s; }
 /* v as a subscript where a position of s belongs, under the condition that it is one. */
 static X *as_position(Gather *g, X *v, Space *s) {
+    const X *i = strip(v);
     if (is_position(v, s)) return v;
+    if (i->k == X_INDEX && ext_equal(i->u.index->space->extent, s->extent)) return diff_position(g->a, v, s);
     in_range(g, v, s->extent);
     return strip(v)->space ? diff_position(g->a, v, s) : v;
 }
@@ -134,7 +144,7 @@ static bool solve_product(Gather *g, X *s, X *target, X **quotient, X **left) {
     return false;
 }
 static bool solve(Gather *g, Equation *e) {
-    X *s = strip(e->a), *t = strip(e->b), *quotient, *left;
+    X *s = unclamped(e->a), *t = unclamped(e->b), *quotient, *left;
     for (int side = 0; side < 2; side++, (void)(left = s, s = t, t = left)) {
         int k = sum_place(g, s);
         if (k >= 0 && !x_uses_index(t, g->sum.at[k])) {

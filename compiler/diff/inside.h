@@ -10,6 +10,7 @@ struct Diff {
     Value *y, *seed;
     Seen *seen; int n;                     /* by id of a value; those made later lead nowhere */
     VEC(Node *) recur; VEC(Value **) recur_adjoint;       /* of the members of a recurrence, by member */
+    VEC(Node *) factor; VEC(Value **) factor_adjoint;     /* of the operands of a factorisation */
     bool failed;                           /* a diagnosis was given */
 };
 
@@ -43,12 +44,13 @@ bool dx_is(const X *x, double v);           /* that constant */
 X *dx_number(Arena *a, double v, Dtype dt);
 bool dx_flows(Dtype dt);                   /* numbers that have derivatives */
 
-/* recur.c, node.c */
+/* recur.c, node.c, factor.c */
 Value *diff_value(Diff *d, Value *v);                       /* the adjoint, NULL: zero, or failed */
 X *diff_external(Diff *d, Value *v, Index **u);                /* what all but v's own node give to it */
 Value **recur_adjoint(Diff *d, Node *n);                   /* per member, NULL where there is none */
 void recur_terms(Diff *d, Node *n, const Value *wanted, Terms *out);
 X *node_contribution(Diff *d, Node *n, const Value *wanted, Index **u);        /* transforms, selections, factorisations */
+X *factor_back(Diff *d, Node *n, const Value *wanted, Index **u);
 Value *diff_compute(Program *p, const char *name, Index **idx, int n, X *e, Loc loc);       /* a new node at the end */
 X *diff_position(Arena *a, X *v, const Space *s);            /* v, a position of another space, as one of s: it is known to be in range */
 X *diff_read(Program *p, Value *v, Index **idx);
