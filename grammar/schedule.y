@@ -38,7 +38,7 @@ static Command *command(ScheduleReader *r, int verb, const NameList *names, Loc 
 %token TIMES "`x`" COMPACT_ "`compact`" FULL_ "`full`" LPAREN "`(`" RPAREN "`)`" COMMA "`,`" COLON "`:`" STAR "`*`" BAD "a word that no command has"
 %token <s> NAME "a name"
 %token <n> INT "a number"
-%token <verb> STORE COMPACT FULL RECOMPUTE FUSE ORDER APART TILE SCATTER GATHER PREFETCH ONLY
+%token <verb> STORE COMPACT FULL RECOMPUTE FUSE TOGETHER ORDER APART TILE SCATTER GATHER PREFETCH ONLY
 %type <s> key for_opt
 %type <names> names keys key_list in_opt
 %type <rows> row
@@ -65,6 +65,7 @@ command: STORE names                   { $$ = command(r, V_STORE, &$2, @$); }
   | FULL names BY keys                 { $$ = command(r, V_FULL, &$2, @$); $$->rows = (RowsBy){ false, $4 }; }
   | RECOMPUTE names in_opt             { $$ = command(r, V_RECOMPUTE, &$2, @$); $$->in = $3; }
   | FUSE names                         { $$ = command(r, V_FUSE, &$2, @$); }
+  | TOGETHER names                     { $$ = command(r, V_TOGETHER, &$2, @$); }
   | ORDER NAME order_at steps_opt      { NameList one; LIST_NEW(one, $2); $$ = command(r, V_ORDER, &one, @$); command_numbers($$, 2, $3.at[0], $3.at[1]); memcpy(&$$->step, &$4, sizeof $4); }
   | APART NAME INT early_opt at_opt    { NameList one; LIST_NEW(one, $2); $$ = command(r, V_APART, &one, @$); command_numbers($$, 1, $3, 0); $$->early = $4; memcpy(&$$->at, &$5, sizeof $5); }
   | TILE names tile_size               { $$ = command(r, V_TILE, &$2, @$); command_numbers($$, $3.n, $3.at[0], $3.at[1]); }
@@ -148,7 +149,7 @@ static bool name_next(const ScheduleReader *r) {
 static int word(ScheduleReader *r, const char *s) {
     static const struct { const char *word; int token; } inner[] = { { "by", BY }, { "in", IN }, { "as", AS }, { "at", AT }, { "inside", INSIDE }, { "early", EARLY }, { "for", FOR },
         { "compact", COMPACT_ }, { "full", FULL_ } };
-    static const int verb[V_COUNT] = { STORE, COMPACT, FULL, RECOMPUTE, FUSE, ORDER, APART, TILE, SCATTER, GATHER, PREFETCH, ONLY };
+    static const int verb[V_COUNT] = { STORE, COMPACT, FULL, RECOMPUTE, FUSE, TOGETHER, ORDER, APART, TILE, SCATTER, GATHER, PREFETCH, ONLY };
     if (name_next(r)) return NAME;
     bool first = !r->last || r->last == TERM || r->last == LBRACE || r->last == RBRACE;
     if (first && !strcmp(s, "schedule")) return SCHEDULE;

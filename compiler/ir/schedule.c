@@ -39,7 +39,7 @@ void command_print(const Command *c, Writer *w) {
     put(w, "%s%s", verb_row[c->verb].name, c->name.n ? " " : "");
     put_words(w, &c->name);
     switch (c->verb) {
-    case V_STORE: case V_FUSE: case V_SCATTER: case V_GATHER: case V_ONLY: case V_COUNT: break;
+    case V_STORE: case V_FUSE: case V_TOGETHER: case V_SCATTER: case V_GATHER: case V_ONLY: case V_COUNT: break;
     case V_COMPACT: case V_FULL: put(w, " by "); put_keys(w, &c->rows.key); break;
     case V_RECOMPUTE: if (c->in.n) { put(w, " in "); put_words(w, &c->in); } break;
     case V_ORDER:
@@ -163,7 +163,7 @@ static bool check_rows(Known *k, const Command *c, const RowsBy *r) {
 }
 static bool contradicts(Verb a, Verb b) {
     static const struct { Verb a, b; } no[] = { { V_STORE, V_COMPACT }, { V_STORE, V_FULL }, { V_STORE, V_RECOMPUTE }, { V_COMPACT, V_RECOMPUTE }, { V_FULL, V_RECOMPUTE },
-        { V_SCATTER, V_GATHER }, { V_TILE, V_RECOMPUTE } };
+        { V_SCATTER, V_GATHER }, { V_TILE, V_RECOMPUTE }, { V_STORE, V_TOGETHER } };
     for (size_t k = 0; k < sizeof no / sizeof *no; k++) if ((no[k].a == a && no[k].b == b) || (no[k].a == b && no[k].b == a)) return true;
     return false;
 }
@@ -194,8 +194,8 @@ static bool check_numbers(Program *p, const Command *c) {
         diag_help(diag_error(p->cx, D_SCHEDULE_REFUSED, c->loc, "rows are asked for at most 1024 items ahead"), "prefetch %s 16", c->name.at[0]);
         return false;
     }
-    if (c->verb == V_FUSE && c->name.n < 2) {
-        diag_help(diag_error(p->cx, D_SCHEDULE_REFUSED, c->loc, "one value alone can't be fused"), "fuse %s, Y: computed in the kernel of Y", c->name.at[0]);
+    if ((c->verb == V_FUSE || c->verb == V_TOGETHER) && c->name.n < 2) {
+        diag_help(diag_error(p->cx, D_SCHEDULE_REFUSED, c->loc, "one value alone can't be fused"), c->verb == V_FUSE ? "fuse %s, Y: computed in the kernel of Y" : "together %s, Y: one kernel for both", c->name.at[0]);
         return false;
     }
     return true;
@@ -297,7 +297,7 @@ bool schedule_finish(const Program *p, bool lowered) {
             if (c->done[j] || *c->name.at[j] == '*' || (c->verb == V_FUSE && j == c->name.n - 1)) continue;
             const char *name = c->name.at[j];
             if (!has_value(p->node.at, p->node.n, name, label)) {
-                if (c->verb != V_FUSE && c->verb != V_RECOMPUTE)
+                if (c->verb != V_FUSE && c->verb != V_TOGETHER && c->verb != V_RECOMPUTE)
                     schedule_refuse(p, c, "no equation `%s` is left where that is decided: an equal or a simpler one has taken its place, or what reads it has taken it in", name);
                 continue;
             }
@@ -306,6 +306,7 @@ bool schedule_finish(const Program *p, bool lowered) {
             case V_COMPACT: case V_FULL: schedule_refuse(p, c, "`%s` has no such rows at the levels and with the passes that are run", name); break;
             case V_RECOMPUTE: schedule_refuse(p, c, "`%s` is an output, a map, or read by something that no equation can stand in", name); break;
             case V_FUSE: schedule_refuse(p, c, "`%s` is stored: another equation or an output needs it, or its rows are not those of `%s`", name, c->name.at[c->name.n - 1]); break;
+            case V_TOGETHER: schedule_refuse(p, c, "`%s` is no equation of its own outside of loops", name); break;
             case V_ORDER: schedule_refuse(p, c, "`%s` has no such term of sums", name); break;
             case V_APART: schedule_refuse(p, c, "`%s` has no such part", name); break;
             case V_TILE: schedule_refuse(p, c, "`%s` has no sums whose rows share what they read", name); break;

@@ -13,6 +13,7 @@ static bool long_space(const Space *s) {
     if (ext_is_const(s->extent, &n)) return n > PIECE;
     return s->kind != SP_DIM && s->kind != SP_RANGE;
 }
+static bool is_known(const Space *s) { int64_t n; return ext_is_const(s->extent, &n); }
 bool few(const Space *s) { int64_t n; return ext_is_const(s->extent, &n) && n < FEW; }
 /* Lanes along the last axis of an equation: not when each lane would walk along a fibre of its own, nor when the axis is short and what its
  * sums read lies side by side along their own indices. */
@@ -52,6 +53,10 @@ void finish_equation(Build *b, Value *v, Index **idx, X *expr) {
     Pair x = convert(b, lower_expr(b, expr), expr->dt, v->dt);
     store_pair(b, value_buf(b->l, v), flat_position(b, v, at, &b->l->place[v->id]), x);
 }
+static void finish(Build *b, Value *v, Index **idx, X *expr) {
+    if (b->family) fuse_finish(b, b->family);
+    else finish_equation(b, v, idx, expr);
+}
 /* All axes but the last are items, the last is lanes. */
 static void lanes_last(Build *b, Value *v, Index **idx, X *expr) {
     Arena *a = b->l->a;
@@ -60,7 +65,7 @@ static void lanes_last(Build *b, Value *v, Index **idx, X *expr) {
     bind_axes(b, r, idx, lx_var(a, b->k->item));
     level_push(b, LV_LANE);
     level_bind(b->level, a, idx[r], lx_var(a, j));
-    finish_equation(b, v, idx, expr);
+    finish(b, v, idx, expr);
     level_pop_for(b, j, I64(0), lx_size(a, idx[r]->space->extent), LOOP_LANE);
 }
 /* As above, but the last axis is cut in pieces, which are items too. */
@@ -75,7 +80,7 @@ static void lanes_in_pieces(Build *b, Value *v, Index **idx, X *expr) {
     Var *j = var_new(b, idx[r]->name, DT_I64, false);
     level_push(b, LV_LANE);
     level_bind(b->level, a, idx[r], lx_var(a, j));
-    finish_equation(b, v, idx, expr);
+    finish(b, v, idx, expr);
     level_pop_for(b, j, lo, hi, LOOP_LANE);
 }
 /* Rows that sums of later items will read through maps of the first axis:  s[e] = sum(k) a[pair(e), k] * b[dst(e), k]  */
@@ -139,18 +144,18 @@ static void prefetch_items(Build *b, Value *v, Index **idx, X *expr) {
 static void items_only(Build *b, Value *v, Index **idx, X *expr) {
     if (v->rank) bind_axes(b, v->rank, idx, lx_var(b->l->a, b->k->item));
     prefetch_items(b, v, idx, expr);
-    finish_equation(b, v, idx, expr);
+    finish(b, v, idx, expr);
 }
 
 static void untiled(Build *b, Node *n) {
     Value *v = n->result[0];
     Arena *a = b->l->a;
-    Index **idx = n->u.compute.idx;
+    Index **idx = b->family ? b->family->idx : n->u.compute.idx;
     X *expr = n->u.compute.expr;
     bool sums = has_reduce(expr);
     Space *last = v->rank ? v->axis[v->rank - 1] : NULL;
     b->blocked = true;
-    if (!sums && last && long_space(last)) {
+    if (!sums && last && (long_space(last) || (v->rank == 1 && !is_known(last)))) {
         b->k->extent = ext_op(a, EXT_MUL, product_of(b->l, v->axis, 0, v->rank - 1), ext_op(a, EXT_CEILDIV, last->extent, ext_const(a, PIECE)));
         lanes_in_pieces(b, v, idx, expr);
     } else if (v->rank > (sums ? 1 : 0) && lanes_pay(n)) {
@@ -190,10 +195,24 @@ bool lower_part(Lower *l, Node *n, const TilePlan *whole) {
     p.tile.rows = whole->tile.rows, p.width = whole->width;
     return kernels(l, n, &p, push, tiled, axis);
 }
+/* Several equations, one kernel. */
+static bool lower_family(Lower *l, Node *n, Family *f) {
+    if (!fuse_need(l, f)) return false;
+    if (f->node.n) {
+        Node *first = f->node.at[0];
+        Build b = build_start(l, kernel_of(l, first, count_of(l, first->result[0])));
+        if (f->node.n > 1) b.family = f;
+        for (int k = 1; k < f->node.n; k++) b.k->what = arena_printf(l->a, "%s%s %s", b.k->what, k == 1 ? "; with" : ",", plain_name(l, f->node.at[k]->result[0]->name));
+        untiled(&b, first);
+    }
+    fuse_done(l, f);
+    return l->state[n->id] == 2 || l->pulled_into[n->id];
+}
 bool lower_compute(Lower *l, Node *n) {
     Value *v = n->result[0];
     TilePlan p;
     int axis = 0;
+    if (l->family[n->id]) return lower_family(l, n, l->family[n->id]);
     bool push = push_plan(l, n, &p), tiled = !push && tile_plan(l, n, &p, &axis);
     if (push || tiled) tile_stage(&p);
     if (!(push || tiled ? tile_need(&p) : need_expr(l, n->u.compute.expr))) return false;

@@ -196,6 +196,7 @@ Unit *lower_program(Program *p, const Machine *machine) {
     Unit *u = l.u;
     u->cx = p->cx, u->arena = a, u->name = p->name, u->signature = source_line(&l, p->loc, p->name);
     for (int k = 0; k < p->sym.n; k++) vec_add(a, u->sym, p->sym.at[k]);
+    fuse_plan(&l);
     l.host = &u->bind;
     add_checks(&l, false);
     if (!lower_interface(&l) || !need_derived(&l)) return NULL;

@@ -12,6 +12,8 @@
 
 /* Where a value lives. ring > 0: only that many elements of axis `time` are kept, element t at place t mod ring. */
 typedef struct Place { Buf *buf; HostBlock *made_in; int time; int64_t ring; bool staged; /* rows of a tile only, in the kernel itself */ } Place;
+/* Equations that one kernel computes (fuse.c), over the first one's indices; read: what they read. */
+typedef struct Family { VEC(Node *) node; int rank; Index **idx; VEC(X *) read; Command *command; } Family;
 /* Rows of a fibre: the positions of a space grouped by a chain of maps f(g(e)); map[0] is the outermost. */
 typedef struct Rows { int n; Value *map[8]; Buf *start, *items; HostBlock *made_in; } Rows;
 
@@ -23,6 +25,7 @@ typedef struct Lower {
     Place *place;                       /* by value id */
     int8_t *state;                      /* by node id: 1 being lowered, 2 done */
     Node **pulled_into;                 /* by node id: the recurrence that computes this node as well */
+    Family **family;                    /* by node id: NULL: a kernel of its own */
     bool *direct;                       /* by value id: an output that is computed in the caller's buffer */
     VEC(Rows *) rows;
     HostBlock *host;                    /* where steps go now */
@@ -63,6 +66,7 @@ typedef struct Build {
     Path *path;
     Group *group;
     Tile *tile; int row;
+    Family *family;                     /* whose members the kernel computes */
     bool blocked;                       /* reductions at item level may use the lanes */
 } Build;
 
@@ -131,6 +135,10 @@ bool few(const Space *s);                                  /* known to have so f
 Kernel *kernel_of(Lower *l, const Node *n, Ext *extent);
 void finish_equation(Build *b, Value *v, Index **idx, X *expr);
 bool lanes_pay(const Node *n);                             /* along the last axis of an equation */
+void fuse_plan(Lower *l);                                  /* fuse.c */
+bool fuse_need(Lower *l, Family *f);                       /* lowers what the members read; leaves out those that something else computes then */
+void fuse_finish(Build *b, Family *f);
+void fuse_done(Lower *l, const Family *f);
 bool lower_recur(Lower *l, Node *n);
 bool lower_transform(Lower *l, Node *n);
 bool lower_select(Lower *l, Node *n);

@@ -42,6 +42,30 @@ echo 'tile z 3 x 8; store z' >c.pgs; "$PIGEONC" a.pgn --emit=intra --target=cpu 
 passes "tile: so many lanes" grep -q '(width 8)' c.intra
 kernels() { "$PIGEONC" a.pgn --emit=intra --target=cpu "$@" -o - | grep -c '(kernel '; }
 is "--no-kernel-fusion: a kernel for each equation" "$(kernels --model small) $(kernels --model small --no-kernel-fusion)" "1 2"
+# several outputs over the same elements: one kernel, what only it reads is not stored
+cat >many.pgn <<'PGN'
+use "std/optim.pgn"
+model many(n: dim) {
+  index i: n
+  input g[n], m[n], v[n]
+  param p[n] init normal(0, 0.1)
+  u = adamw(lr = 0.001)(p = p, g = g, m = m, v = v)
+  r = adamw(lr = 0.001)(p = m, g = g, m = v, v = v)
+  output q[i] = u.p'[i]
+  output mm[i] = u.m'[i]
+  output vv[i] = u.v'[i]
+  output rr[i] = r.p'[i]
+}
+PGN
+many() { "$PIGEONC" many.pgn --emit=intra "$@" -o - | grep -c "$what"; }
+what='(kernel '; is "an update is one kernel, a kernel for each equation on demand" "$(many) $(many --no-kernel-fusion)" "1 6"
+what='(store '; is "which stores what is an output" "$(many)" 4
+"$PIGEONC" explain many.pgn -o many.pgs
+passes "explain says so" grep -q "^  together u.m', u.v', q" many.pgs
+for c in "$(cat many.pgs)" "only; together u.m', q" "together u.v', rr; only" "store *"; do
+    case $c in sch*) echo "$c" >c.pgs ;; *) printf 'schedule many { %s }\n' "$c" >c.pgs ;; esac
+    passes "many, $c: agrees with the reference" "$PIGEONC" run many.pgn -D n=1031 --in '*=random:1' --step 2 --schedule c.pgs --executor=cpu,c,cuda-shim --verify
+done
 is "--no-compaction: no combinations" "$("$PIGEONC" ir a.pgn --run=default --no-compaction | grep -c 'derive unique')" 0
 is "--no-linear-fusion: z stays a product" "$("$PIGEONC" ir a.pgn --run=default --no-linear-fusion --no-compaction | grep -c '(compute (z f32 (g.edges d))')" 1
 for x in --no-linear-fusion --no-compaction --no-kernel-fusion "--no-linear-fusion --no-compaction --no-kernel-fusion"; do
