@@ -104,11 +104,21 @@ static bool is_copy(const X *e) {
     for (int k = 0; k < e->u.read.v->rank; k++) if (e->u.read.bnd[k] != BND_NONE) return false;
     return true;
 }
+/* Everything that reads v is named by a command. */
+static bool names_all(const Inline *s, const Command *c, const Value *v) {
+    for (int k = 0; k < s->p->node.n; k++) {
+        const Node *r = s->p->node.at[k];
+        bool found = !node_reads(r, v);
+        for (int j = 0; r->kind == N_COMPUTE && j < c->in.n && !found; j++) found = !strcmp(c->in.at[j], s->label[r->result[0]->id]);
+        if (!found) return false;
+    }
+    return true;
+}
 /* What a command asks of v: 1 to be inlined, -1 not to be, 0 nothing. */
 static int said(const Inline *s, const Node *n) {
     const char *name = s->label[n->result[0]->id];
     Command *c = schedule_find(s->p, V_RECOMPUTE, name);
-    if (c && !c->in.n && !(s->linear && linear_source(s->p, (Node *)n))) { schedule_done(c, name); return 1; }
+    if (c && (!c->in.n || names_all(s, c, n->result[0])) && !(s->linear && linear_source(s->p, (Node *)n))) { schedule_done(c, name); return 1; }
     if (schedule_fuses(s->p, name) && !x_has_reduce(n->u.compute.expr)) { schedule_done(schedule_find(s->p, V_FUSE, name), name); return 1; }
     return schedule_keeps(s->p, name) || schedule_unfused(s->p, name) || schedule_find(s->p, V_FUSE, name) || schedule_find(s->p, V_TILE, name) ? -1 : 0;
 }

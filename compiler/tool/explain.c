@@ -1,8 +1,6 @@
 /* explain.c - `pigeonc explain`: what the compiler decided about a model, as a schedule in the language of schedules.  Saved and given back
  * with --schedule it makes the same code, whatever the sizes that estimates would count on: `only` says that nothing else is decided. */
-#include "tool/exec.h"
-#include "ir/schedule.h"
-#include "pass/cost.h"
+#include "tool/tune.h"
 #include <inttypes.h>
 #include <string.h>
 
@@ -30,7 +28,7 @@ static void put_command(Writer *w, const Command *c) {
     command_print(c, &line);
     put(w, "%s", line.at);
 }
-static void put_text(Writer *w, Options *o, const Program *p) {
+void explain_print(Writer *w, Options *o, const Program *p) {
     put(w, "schedule %s for %s {\n", p->name, o->target && o->target->kind == TARGET_CUDA ? "cuda" : "cpu");
     put(w, "  only\n");
     for (int k = 0; k < p->decision.n; k++) {
@@ -79,7 +77,7 @@ static void put_json_form(Writer *w, Options *o, const Program *p) {
 }
 
 /* ---- --why-not ------------------------------------------------------------------------------------------------- */
-static Estimate total(Program *p) {
+Estimate explain_total(Program *p) {
     Sizes s = { .p = p };
     Estimate e = { 0 };
     for (int k = 0; k < p->node.n; k++) {
@@ -108,7 +106,7 @@ static int why_not(Options *o, Program *p) {
     Program *tried = schedule_check(p) ? decide(o, p) : NULL;
     p->schedule.n = was;
     if (!tried) return EXIT_DIAGNOSED;
-    Estimate a = total(chosen), b = total(tried);
+    Estimate a = explain_total(chosen), b = explain_total(tried);
     double ratio = estimate_time(p, b) / (estimate_time(p, a) > 0 ? estimate_time(p, a) : 1);
     if (o->json) {
         Writer w;
@@ -132,6 +130,6 @@ int command_explain(Options *o) {
     if (!q) return EXIT_DIAGNOSED;
     Writer w;
     writer_init(&w, o->cx->arena);
-    if (o->json) put_json_form(&w, o, q); else put_text(&w, o, q);
+    if (o->json) put_json_form(&w, o, q); else explain_print(&w, o, q);
     return write_file(o->cx, o->output ? o->output : "-", w.at, w.n, false) ? EXIT_OK : EXIT_DIAGNOSED;
 }

@@ -83,7 +83,7 @@ static void after_pass(Program *p, const char *pass, void *data) {
 }
 /* A file of schedules takes the place of those beside the model. What is for another kind of target stays out. */
 static bool read_schedule(Options *o, Program *p) {
-    int source = source_read(o->cx, o->schedule, NO_LOC);
+    int source = o->schedule_text ? source_from_text(o->cx, "the schedule", o->schedule_text, strlen(o->schedule_text)) : source_read(o->cx, o->schedule, NO_LOC);
     if (source < 0) return false;
     const Source *s = &o->cx->source.at[source];
     ScheduleFile *f = schedule_parse(o->cx, s->text, s->length, (Loc){ source, 1, 1, 1, 1 }, false);
@@ -95,12 +95,12 @@ static bool read_schedule(Options *o, Program *p) {
         found = true;
         for (int j = 0; j < b->command.n; j++) vec_add(p->arena, p->schedule, b->command.at[j]);
     }
-    if (f && !found && o->model.n < 2)
+    if (f && !found && o->model.n < 2 && !o->schedule_text)
         diag_help(diag_error(o->cx, D_SCHEDULE_STALE, (Loc){ source, 1, 1, 1, 1 }, "`%s` has no schedule for model `%s`", o->schedule, p->name), "pigeonc explain prints one");
     return f && !o->cx->n_errors && schedule_check(p);
 }
 bool front_schedule(Options *o, Program *p) {
-    if (o->schedule && !read_schedule(o, p)) return false;
+    if ((o->schedule || o->schedule_text) && !read_schedule(o, p)) return false;
     const char *kind = o->target && o->target->kind == TARGET_CUDA ? "cuda" : "cpu";
     int n = 0;
     for (int k = 0; k < p->schedule.n; k++) {
@@ -158,8 +158,9 @@ Program *front_passes(Options *o, Program *p, const char *passes) {
 const char *front_pipeline(const Options *o) { return passes_of(o, o->passes ? o->passes : o->opt ? pass_default(o->opt) : NULL); }
 
 /* Lowering wants to know what is structural, also when the passes that were asked for leave it out. */
-Unit *front_unit(Options *o, Program *p, const Machine *machine) {
-    if (!(p = front_passes(o, p, "structure"))) return NULL;
+Unit *front_lower(Options *o, Program **program, const Machine *machine) {
+    Program *p = *program = front_passes(o, *program, "structure");
+    if (!p) return NULL;
     phase_begin(o);
     Unit *u = lower_program(p, machine);
     phase_end(o, "lower");
@@ -173,6 +174,8 @@ Unit *front_unit(Options *o, Program *p, const Machine *machine) {
     }
     return u;
 }
+
+Unit *front_unit(Options *o, Program *p, const Machine *machine) { return front_lower(o, &p, machine); }
 
 /* ---- commands that end with the program ----------------------------------------------------------------------------------- */
 int command_check(Options *o) {

@@ -12,6 +12,7 @@ static int run_command(Options *o) {
     case 'I': return command_ir(o);
     case 'O': return command_opt(o);
     case 'E': return command_explain(o);
+    case 'U': return command_tune(o);
     case 'S': return command_stats(o);
     default: return EXIT_USAGE;
     }

@@ -27,6 +27,7 @@ const CommandRow command_row[] = {
     { 'F', "fmt",   "MODEL.pgn...", "lay the files out canonically, in place" },
     { 'I', "ir",    "MODEL.pgn",    "print the inter-operator IR of a model" },
     { 'E', "explain", "MODEL.pgn",  "print what the compiler decided, as a schedule that can be edited and given back with --schedule" },
+    { 'U', "tune",  "MODEL.pgn",    "search for a faster schedule on data that are given as to run" },
     { 'S', "stats", "MODEL.pgn",    "print the sizes and numbers of combinations of graphs that are given as to run, for --graph-stats" },
     { 'O', "opt",   "PROGRAM.ir",   "read IR text of either level, verify it, and go on from there" },
 };
@@ -205,6 +206,9 @@ static int take(Options *o, OptionId id, const char *v) {
     case OPT_METRICS: o->metrics = v; break;
     case OPT_CURVE: o->curve = v; break;
     case OPT_SEED: if (!long_number(v, &o->seed)) return usage("--seed takes a whole number, not `%s`", v); break;
+    case OPT_BUDGET:
+        if (!((o->budget = strtod(v, &end)) > 0) || end == v || *end) return usage("--budget takes seconds, such as 60, not `%s`", v);
+        break;
     case OPT_STEP: if (!long_number(v, &o->step)) return usage("--step takes a whole number, not `%s`", v); break;
     case OPT_OUTPUTS: o->outputs = v; break;
     case OPT_EXECUTOR: {
@@ -298,7 +302,7 @@ static int parse_words(Options *o, const Words *w, int first) {
     return 0;
 }
 int options_parse(Context *cx, int argc, char **argv, Options *o) {
-    *o = (Options){ .cx = cx, .command = 'C', .real = DT_F32, .opt = 2, .bench = -1, .tolerance = -1 };
+    *o = (Options){ .cx = cx, .argc = argc, .argv = argv, .command = 'C', .real = DT_F32, .opt = 2, .bench = -1, .tolerance = -1 };
     o->color = isatty(2) && !getenv("NO_COLOR");
     Words w = { 0 };
     int code = 0, first = 0;
@@ -312,7 +316,7 @@ int options_parse(Context *cx, int argc, char **argv, Options *o) {
         return EXIT_USAGE;
     }
     if (o->file.n > 1 && o->command != 'K' && o->command != 'F') return usage("one file at a time here, not %d", o->file.n);
-    if (o->target_set.n > 1 && o->command == 'R') return usage("one target at a time here, not %d", o->target_set.n);
+    if (o->target_set.n > 1 && strchr("RU", o->command)) return usage("one target at a time here, not %d", o->target_set.n);
     if (o->model.n > 1 && o->command != 'C') return usage("one model at a time here, not %d", o->model.n);
     return 0;
 }

@@ -13,7 +13,8 @@ typedef struct Pair { const char *name, *value; } Pair;        /* --in x=FILE */
 typedef VEC(const char *) Words;
 typedef struct Options {
     Context *cx;
-    char command;                          /* C compile, R run, K check, F fmt, I ir, O opt, E explain, S stats, ? query */
+    int argc; char **argv;
+    char command;                          /* C compile, R run, U tune, K check, F fmt, I ir, O opt, E explain, S stats, ? query */
     Words file, model, emit, executor;
     const char *inputs, *outputs, *std_dir, *output, *passes, *schedule, *why_not, *graph_stats, *print_after, *symbol_prefix, *deps_file, *deps_target, *query;
     const struct Target *target;           /* NULL: the command's own default */
@@ -23,6 +24,8 @@ typedef struct Options {
     Dtype real;
     int64_t seed, step;
     const char *checkpoint, *metrics, *curve; Pair batch; VEC(Pair) valid; int epochs, patience; bool resume;      /* train */
+    double budget;                         /* tune: seconds */
+    const char *schedule_text;             /* in place of --schedule */
     int opt, threads, bench;               /* bench: -1 no, 0 as many runs as fit */
     double tolerance;                      /* of --verify; -1: by type */
     bool no_linear, no_compaction, no_fusion;    /* ablation: passes are left out, equations not fused */
@@ -62,6 +65,7 @@ File *front_parse(Options *o, const char *path);
 Program *front_program(Options *o, File *f, const char *model);
 Program *front_passes(Options *o, Program *p, const char *passes /* NULL: none */);
 const char *front_pipeline(const Options *o);                   /* the passes that -O or --run choose for code */
+Unit *front_lower(Options *o, Program **p, const Machine *machine);      /* *p becomes the program that was lowered, with all decisions */
 Unit *front_unit(Options *o, Program *p, const Machine *machine);        /* lowered and verified; machine NULL: for text and GPUs */
 double now(void);                                               /* seconds */
 void phase_begin(Options *o);                                   /* --time */
@@ -109,6 +113,7 @@ int command_fmt(Options *o);
 int command_ir(Options *o);
 int command_opt(Options *o);
 int command_explain(Options *o);
+int command_tune(Options *o);
 int command_stats(Options *o);
 int command_compile(Options *o);
 #endif

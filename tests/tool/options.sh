@@ -23,7 +23,7 @@ for what in targets version config machine passes emit options diagnostics; do
     passes "--print=$what as JSON" python3 -c 'import json; assert json.load(open("json.txt"))'
 done
 fails "--print of what is not there" 2 "--print takes" "$PIGEONC" --print=nothing
-for c in "" run check fmt ir opt; do passes "help of \`$c\`" "$PIGEONC" $c --help; done
+for c in "" run check fmt ir opt tune explain; do passes "help of \`$c\`" "$PIGEONC" $c --help; done
 "$PIGEONC" run --help >run.help
 if grep -q -e --bench run.help && ! grep -q -e --emit run.help; then echo "ok help shows the command's own options"; else echo "not ok help of run"; fi
 "$PIGEONC" --print=man >pigeonc.1
