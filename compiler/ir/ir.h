@@ -191,7 +191,8 @@ X *x_int(Arena *a, int64_t v, Dtype dt);
 X *x_real(Arena *a, double v, Dtype dt);
 X *x_complex(Arena *a, double re, double im, Dtype dt);
 X *x_index(Arena *a, Index *i);
-X *x_ext(Arena *a, Ext *e);
+X *x_ext(Arena *a, Ext *e);                            /* an extent, the literal where it is known */
+X *x_size(Arena *a, Ext *e);                           /* the same, but never a literal, which takes the type of what stands beside it */
 X *x_read(Arena *a, Value *v, X **idx, const Boundary *bnd /* NULL: all none */, X **other /* NULL */);
 X *x_op(Arena *a, ScalarOp op, X *p, X *q /* NULL */);
 X *x_cast(Arena *a, X *p, Dtype dt);                       /* p itself when it has that type */

@@ -136,10 +136,7 @@ static X *list(IrReader *r, const Sexp *s) {
     if (!strcmp(head, "reduce")) return reduction(r, s);
     if (!strcmp(head, "size")) {
         Ext *e = n == 1 ? read_ext(r, s->item.at[1]) : read_error(r, s, "(size extent) is expected here");
-        if (!e) return NULL;
-        X *x = x_ext(r->arena, ext_const(r->arena, 0));
-        x->k = X_EXT, x->u.ext = e;                /* even of a constant: the text says so */
-        return x;
+        return e ? x_size(r->arena, e) : NULL;
     }
     if (!strcmp(head, "cast") || !strcmp(head, "bitcast")) {
         if (n != 2) return read_error(r, s, "(%s dtype value) is expected here", head);

@@ -12,12 +12,10 @@ X *x_int(Arena *a, int64_t v, Dtype dt) { X *e = make(a, X_INT, dt); e->u.i = v;
 X *x_real(Arena *a, double v, Dtype dt) { X *e = make(a, X_REAL, dt); e->u.c.re = v; return e; }
 X *x_complex(Arena *a, double re, double im, Dtype dt) { X *e = make(a, X_COMPLEX, dt); e->u.c.re = re, e->u.c.im = im; return e; }
 X *x_index(Arena *a, Index *i) { X *e = make(a, X_INDEX, DT_I64); e->u.index = i, e->space = i->space; return e; }
+X *x_size(Arena *a, Ext *v) { X *e = make(a, X_EXT, DT_I64); e->u.ext = v; return e; }
 X *x_ext(Arena *a, Ext *v) {
     int64_t n;
-    if (ext_is_const(v, &n)) return x_int(a, n, DT_I64);
-    X *e = make(a, X_EXT, DT_I64);
-    e->u.ext = v;
-    return e;
+    return ext_is_const(v, &n) ? x_int(a, n, DT_I64) : x_size(a, v);
 }
 X *x_read(Arena *a, Value *v, X **idx, const Boundary *bnd, X **other) {
     X *e = make(a, X_READ, v->dt);

@@ -187,7 +187,7 @@ static X *type_call(Env *e, Expr *x) {
         if (x->call.n != 1) { diag_error(s->cx, D_WRONG_ARITY, x->loc, "`%s` takes a space", f); return NULL; }
         Space *v = space_of(e, x->call.at[0].value);
         if (!v) return NULL;
-        if (f[1] == 'i') return x_ext(s->a, v->extent);
+        if (f[1] == 'i') return x_size(s->a, v->extent);
         int64_t every = coarse_step(s, &v);
         return x_op(s->a, OP_DIV, x_real(s->a, (double)every, s->real), convert(s->a, x_ext(s->a, v->extent), s->real));
     }

@@ -49,10 +49,20 @@ static void reads_name(Order *o, const char *name, const Stmt *block) {
     if (block && ((i->def && block_of(i->def) == block) || assigned_in(block, name))) return;     /* inside, the name is the round's own */
     vec_add(o->s->a, o->edge, to);
 }
+/* The name of a model that is called: not the tensor or the layer of that name, which may be its very result, as in  norm = norm(d)(x = x). */
+static bool calls_model(Order *o, const Expr *base, bool parameters) {
+    return base->kind == E_NAME && find(o, base->name.s) >= 0 && (find_model(o->s, o->c->file, base->name.s) || (parameters && std_model(o->s, base->name.s)));
+}
 static void reads(Order *o, const Expr *x, const Stmt *block) {
     if (!x) return;
+    const Expr *callee = x->kind == E_CALL ? x->arg.at[0] : NULL;
+    if (callee && callee->kind == E_CALL && calls_model(o, callee->arg.at[0], true)) {
+        for (int k = 0; k < callee->call.n; k++) reads(o, callee->call.at[k].value, block);
+        for (int k = 0; k < x->call.n; k++) reads(o, x->call.at[k].value, block);
+        return;
+    }
     if (x->kind == E_NAME || x->kind == E_PRIME) reads_name(o, x->name.s, block);
-    for (int k = 0; k < x->arg.n; k++) reads(o, x->arg.at[k], block);
+    for (int k = callee && calls_model(o, callee, false); k < x->arg.n; k++) reads(o, x->arg.at[k], block);
     for (int k = 0; k < x->call.n; k++) reads(o, x->call.at[k].value, block);
     for (int k = 0; k < x->sub.n; k++) { reads(o, x->sub.at[k].e, block); reads(o, x->sub.at[k].other, block); }
     for (int k = 0; k < x->bind.n; k++) reads(o, x->bind.at[k].cond, block);

@@ -63,7 +63,7 @@ static X *count_of(Env *e, Index **idx, int n, X **cond, int n_cond) {
     if (!n_cond) {
         Ext *x = idx[0]->space->extent;
         for (int k = 1; k < n; k++) x = ext_op(a, EXT_MUL, x, idx[k]->space->extent);
-        return x_ext(a, x);
+        return x_size(a, x);
     }
     X *c = x_reduce(a, R_SUM, n, idx, n_cond, cond, x_int(a, 1, DT_I64), NULL, DT_I64);
     return x_substitute(e->s->p, c, 0, NULL, NULL);           /* with indices of its own */
