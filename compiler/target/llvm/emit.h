@@ -72,6 +72,7 @@ typedef struct Slot {                  /* a variable of the kernel */
     Val val; LT type;
     bool outer;                        /* a lane loop's reduction: assignments in the masked tail must respect the tail mask */
 } Slot;
+enum { NONNEGATIVE = 1, EVEN = 2 };    /* Gen.known */
 typedef struct Computed { const Ext *e; LV v; } Computed;
 typedef struct Gen {
     Mod *m; Kernel *k;
@@ -81,7 +82,7 @@ typedef struct Gen {
     LLVMMetadataRef *own, *others;     /* per buffer id: alias scope lists */
     LV *size;                          /* per symbol id */
     VEC(Computed) extent;
-    Map slot, memo, known; int epoch;
+    Map slot, memo, known /* facts about integer variables */; int epoch;
     int width; LV tail, cond;          /* masks <width x i1>, NULL: all lanes */
     bool in_lanes;                     /* inside a lane loop that became vectors: one in it is serial */
     Map *varies;                       /* study.c's findings for that loop; NULL in scalar code */
@@ -102,9 +103,19 @@ bool gen_lanes(Gen *g, const LS *loop, LV lo, LV hi, int64_t constant /* extent,
 Val gen_expr(Gen *g, const LX *e);
 LV gen_scalar(Gen *g, const LX *e);                          /* a uniform expression */
 LV spread(Gen *g, Val v);                                    /* as a vector of g->width lanes (width 1: the scalar) */
+bool known_nonnegative(Gen *g, const LX *e);
+bool known_even(Gen *g, const LX *e);
+LV lane_steps(Gen *g, LT t, int64_t stride);                 /* 0, stride, 2 stride, .. */
+static inline Val uniform(LV v) { return (Val){ v, 1, 0 }; }
+static inline Val vector(Gen *g, LV v) { return (Val){ v, g->width, 0 }; }
+static inline bool is_uniform(Val v) { return v.lanes == 1 && !v.stride; }
+
+/* ---- memory.c -------------------------------------------------------------------------------------------------- */
+Val gen_load(Gen *g, const LX *e);
 void gen_store(Gen *g, const LS *s);
 void gen_prefetch(Gen *g, const LS *s);
-bool known_nonnegative(Gen *g, const LX *e);
+bool stores_pair(const Block *b, int k);                     /* statements k and k + 1 store at i and i + 1 of one buffer */
+bool gen_store_pair(Gen *g, const LS *s, const LS *t);       /* false, and nothing emitted: not in steps of two */
 
 /* ---- scalar.c, math.c: operations on scalars or vectors of one type ------------------------------------------------ */
 LV scalar_op(Mod *m, ScalarOp op, Dtype dt, LV a, LV b, bool nonneg);

@@ -1,13 +1,7 @@
-/* expr.c - expressions, loads and stores, in scalar code and in lane loops (see emit.h for Val).
- *
- * Loads whose guard is false read a cell of zeros instead of branching.  In a lane loop: uniform index: one scalar load;
- * consecutive: one vector load; anything else: a gather. */
+/* expr.c - expressions in scalar code and in lane loops (see emit.h for Val); loads and stores are memory.c's. */
 #include "target/llvm/emit.h"
 
-static Val uniform(LV v) { return (Val){ v, 1, 0 }; }
-static bool is_uniform(Val v) { return v.lanes == 1 && !v.stride; }
-static Val vector(Gen *g, LV v) { return (Val){ v, g->width, 0 }; }
-static LV steps(Gen *g, LT t, int64_t stride) {              /* 0, stride, 2 stride, .. */
+LV lane_steps(Gen *g, LT t, int64_t stride) {              /* 0, stride, 2 stride, .. */
     LV at[MAX_LANES];
     for (int k = 0; k < g->width; k++) at[k] = LLVMConstInt(t, (uint64_t)(k * stride), true);
     return LLVMConstVector(at, (unsigned)g->width);
@@ -15,7 +9,7 @@ static LV steps(Gen *g, LT t, int64_t stride) {              /* 0, stride, 2 str
 LV spread(Gen *g, Val v) {
     if (v.lanes > 1 || g->width == 1) return v.v;
     LV all = splat(g->m, v.v, g->width);
-    return v.stride ? LLVMBuildAdd(g->m->b, all, steps(g, LLVMTypeOf(v.v), v.stride), "") : all;
+    return v.stride ? LLVMBuildAdd(g->m->b, all, lane_steps(g, LLVMTypeOf(v.v), v.stride), "") : all;
 }
 LV gen_scalar(Gen *g, const LX *e) { return gen_expr(g, e).v; }
 
@@ -47,7 +41,7 @@ static bool nonnegative(Gen *g, const LX *e, int depth) {
     switch (e->k) {
     case LX_INT: return e->i >= 0;
     case LX_SIZE: return ext_nonnegative(e->size);
-    case LX_VAR: { MapEntry *k = map_find(&g->known, e->var); return k && k->u.i; }
+    case LX_VAR: { MapEntry *k = map_find(&g->known, e->var); return k && k->u.i & NONNEGATIVE; }
     case LX_CAST: return e->dt == DT_I64 && e->arg[0]->dt == DT_I32 && nonnegative(g, e->arg[0], depth + 1);
     case LX_SELECT: return nonnegative(g, e->arg[1], depth + 1) && nonnegative(g, e->arg[2], depth + 1);
     case LX_OP:
@@ -63,129 +57,10 @@ static bool nonnegative(Gen *g, const LX *e, int depth) {
     return false;
 }
 bool known_nonnegative(Gen *g, const LX *e) { return dtype_is_int(e->dt) && nonnegative(g, e, 0); }
-
-/* ---- memory --------------------------------------------------------------------------------------------------------- */
-static LV mark(Gen *g, LV access, const Buf *b) {
-    LLVMSetMetadata(access, g->m->md_scope, LLVMMetadataAsValue(g->m->c, g->own[b->id]));
-    if (g->others[b->id]) LLVMSetMetadata(access, g->m->md_noalias, LLVMMetadataAsValue(g->m->c, g->others[b->id]));
-    return access;
-}
-static LV both(Gen *g, LV a, LV b) { return a && b ? LLVMBuildAnd(g->m->b, a, b, "") : a ? a : b; }
-static LV any(Gen *g, LV mask) { return call_intrinsic(g->m, "llvm.vector.reduce.or", LLVMTypeOf(mask), &mask, 1); }
-static LV all_true(Gen *g) { return LLVMConstAllOnes(LLVMVectorType(g->m->i1, (unsigned)g->width)); }
-static LV element_address(Gen *g, const Buf *b, LV index) { return LLVMBuildInBoundsGEP2(g->m->b, memory_type(g->m, b->dt), g->buffer[b->id], &index, 1, ""); }
-/* Of masked-out lanes only the address is formed: no `inbounds` here. */
-static LV address(Gen *g, const Buf *b, LV index) { return LLVMBuildGEP2(g->m->b, memory_type(g->m, b->dt), g->buffer[b->id], &index, 1, ""); }
-static LV addresses(Gen *g, const Buf *b, Val i) {           /* one per lane */
-    if (i.lanes > 1) return address(g, b, i.v);
-    LV offsets = steps(g, g->m->i64, i.stride);
-    return LLVMBuildGEP2(g->m->b, memory_type(g->m, b->dt), address(g, b, i.v), &offsets, 1, "");
-}
-static LV alignment(Gen *g, const Buf *b) { return LLVMConstInt(g->m->i32, dtype_bytes(b->dt), false); }
-
-static Val load_uniform(Gen *g, const Buf *b, LV index, Val guard) {
-    Mod *m = g->m;
-    LV lanes = guard.lanes > 1 ? guard.v : NULL;             /* which lanes want the value */
-    LV wanted = lanes || g->cond ? any(g, both(g, lanes, mask_of(g))) : NULL;
-    if (!lanes) wanted = both(g, wanted, guard.v);
-    LV p = wanted ? LLVMBuildSelect(m->b, wanted, address(g, b, index), m->zero_cell, "") : element_address(g, b, index);
-    LV v = mark(g, LLVMBuildLoad2(m->b, memory_type(m, b->dt), p, b->name), b);
-    LLVMSetAlignment(v, (unsigned)dtype_bytes(b->dt));
-    v = widen(m, v, b->dt);
-    if (!lanes) return uniform(v);
-    LV wide = splat(m, v, g->width);
-    return vector(g, LLVMBuildSelect(m->b, lanes, wide, LLVMConstNull(LLVMTypeOf(wide)), ""));
-}
-static Val gen_load(Gen *g, const LX *e) {
-    Mod *m = g->m;
-    const Buf *b = e->buf;
-    Val i = gen_expr(g, e->index), guard = e->arg[0] ? gen_expr(g, e->arg[0]) : uniform(NULL);
-    if (is_uniform(i)) return load_uniform(g, b, i.v, guard);
-    LT vt = LLVMVectorType(memory_type(m, b->dt), (unsigned)g->width);
-    LV mask = mask_of(g), v;
-    if (guard.v) mask = both(g, mask, spread(g, guard));
-    if (i.lanes == 1 && i.stride == 1) {
-        if (!mask) {
-            v = LLVMBuildLoad2(m->b, vt, element_address(g, b, i.v), b->name);
-            LLVMSetAlignment(v, (unsigned)dtype_bytes(b->dt));
-        } else {
-            LV arg[] = { address(g, b, i.v), alignment(g, b), mask, LLVMConstNull(vt) };
-            LT over[] = { vt, m->ptr };
-            v = call_overloaded(m, "llvm.masked.load", over, 2, arg, 4);
-        }
-    } else {
-        LV arg[] = { addresses(g, b, i), alignment(g, b), mask ? mask : all_true(g), LLVMConstNull(vt) };
-        LT over[] = { vt, LLVMTypeOf(arg[0]) };
-        v = call_overloaded(m, "llvm.masked.gather", over, 2, arg, 4);
-    }
-    return vector(g, widen(m, mark(g, v, b), b->dt));
-}
-/* What follows happens only if the condition holds, up to end_if(); NULL: always. */
-static LLVMBasicBlockRef only_if(Gen *g, LV condition) {
-    if (!condition) return NULL;
-    LLVMBasicBlockRef yes = new_block(g, "if"), done = new_block(g, "endif");
-    LLVMBuildCondBr(g->m->b, condition, yes, done);
-    LLVMPositionBuilderAtEnd(g->m->b, yes);
-    return done;
-}
-static void end_if(Gen *g, LLVMBasicBlockRef done) {
-    if (!done) return;
-    LLVMBuildBr(g->m->b, done);
-    LLVMPositionBuilderAtEnd(g->m->b, done);
-}
-static void store_one(Gen *g, const Buf *b, LV index, LV value, LV guard) {
-    Mod *m = g->m;
-    LLVMBasicBlockRef done = only_if(g, guard);
-    LV s = mark(g, LLVMBuildStore(m->b, narrow(m, value, b->dt), element_address(g, b, index)), b);
-    LLVMSetAlignment(s, (unsigned)dtype_bytes(b->dt));
-    end_if(g, done);
-}
-/* The cache lines that the lanes will read; only where they follow one another. */
-void gen_prefetch(Gen *g, const LS *s) {
-    enum { LINE = 64 };
-    Mod *m = g->m;
-    Val i = gen_expr(g, s->index);
-    if (i.lanes > 1) return;
-    int bytes = dtype_bytes(s->buf->dt) * (i.stride == 1 ? g->width : 1);
-    LV p = address(g, s->buf, i.v);
-    for (int at = 0; at < bytes; at += LINE) {
-        LV off = int64_of(m, at), arg[] = { LLVMBuildGEP2(m->b, LLVMInt8TypeInContext(m->c), p, &off, 1, ""), LLVMConstInt(m->i32, 0, false),
-                                            LLVMConstInt(m->i32, 3, false), LLVMConstInt(m->i32, 1, false) };
-        call_intrinsic(m, "llvm.prefetch", m->ptr, arg, 4);
-    }
-}
-void gen_store(Gen *g, const LS *s) {
-    Mod *m = g->m;
-    const Buf *b = s->buf;
-    Val x = gen_expr(g, s->x), i = gen_expr(g, s->index), guard = s->guard ? gen_expr(g, s->guard) : uniform(NULL);
-    if (g->width == 1) {
-        store_one(g, b, i.v, x.v, guard.v);
-        return;
-    }
-    if (is_uniform(i) && is_uniform(x)) {                    /* one store stands for all lanes that want it */
-        LV lanes = guard.lanes > 1 ? guard.v : NULL, wanted = lanes || g->cond ? any(g, both(g, lanes, mask_of(g))) : NULL;
-        store_one(g, b, i.v, x.v, lanes ? wanted : both(g, wanted, guard.v));
-        return;
-    }
-    LV mask = mask_of(g), v = narrow(m, spread(g, x), b->dt), a;
-    LLVMBasicBlockRef done = guard.v && guard.lanes == 1 ? only_if(g, guard.v) : NULL;
-    if (guard.lanes > 1) mask = both(g, mask, guard.v);
-    if (i.lanes == 1 && i.stride == 1) {
-        if (!mask) {
-            a = LLVMBuildStore(m->b, v, element_address(g, b, i.v));
-            LLVMSetAlignment(a, (unsigned)dtype_bytes(b->dt));
-        } else {
-            LV arg[] = { v, address(g, b, i.v), alignment(g, b), mask };
-            LT over[] = { LLVMTypeOf(v), m->ptr };
-            a = call_overloaded(m, "llvm.masked.store", over, 2, arg, 4);
-        }
-    } else {                                                 /* lanes that meet: the last one wins, as in the scalar loop */
-        LV arg[] = { v, addresses(g, b, i), alignment(g, b), mask ? mask : all_true(g) };
-        LT over[] = { LLVMTypeOf(v), LLVMTypeOf(arg[1]) };
-        a = call_overloaded(m, "llvm.masked.scatter", over, 2, arg, 4);
-    }
-    mark(g, a, b);
-    end_if(g, done);
+bool known_even(Gen *g, const LX *e) {
+    if (e->k == LX_INT) return e->i % 2 == 0;
+    if (e->k == LX_VAR) { MapEntry *k = map_find(&g->known, e->var); return k && k->u.i & EVEN; }
+    return e->k == LX_OP && e->op == OP_MUL && e->dt == DT_I64 && (known_even(g, e->arg[0]) || known_even(g, e->arg[1]));
 }
 
 /* ---- operations ------------------------------------------------------------------------------------------------------ */

@@ -25,7 +25,7 @@ static void gen_loc(Gen *g, Loc loc) {
     if (!g->scope || loc.file < 0 || loc.line <= 0) return;
     LLVMSetCurrentDebugLocation2(g->m->b, LLVMDIBuilderCreateDebugLocation(g->m->c, (unsigned)loc.line, (unsigned)(loc.col > 0 ? loc.col : 0), g->scope, NULL));
 }
-static void note_nonnegative(Gen *g, const Var *v, bool is) { map_add(&g->known, v)->u.i = is; }
+static void note_facts(Gen *g, const Var *v, const LX *x) { map_add(&g->known, v)->u.i = (known_nonnegative(g, x) ? NONNEGATIVE : 0) | (known_even(g, x) ? EVEN : 0); }
 
 /* `for var in lo..hi` one by one */
 static void serial(Gen *g, Var *var, LV lo, LV hi, const Block *body) {
@@ -52,7 +52,7 @@ static LV bound(Gen *g, const LX *e) {
 }
 static void gen_for(Gen *g, LS *s) {
     LV lo = bound(g, s->lo), hi = bound(g, s->hi);
-    note_nonnegative(g, s->var, known_nonnegative(g, s->lo));
+    map_add(&g->known, s->var)->u.i = known_nonnegative(g, s->lo) ? NONNEGATIVE : 0;
     int64_t n = s->lo->k == LX_INT && s->hi->k == LX_INT ? s->hi->i - s->lo->i : -1;
     if (n < 0 && s->hi->k == LX_OP && s->hi->op == OP_ADD && s->hi->arg[0] == s->lo && s->hi->arg[1]->k == LX_INT) n = s->hi->arg[1]->i;
     if (s->loop == LOOP_LANE && !g->in_lanes && gen_lanes(g, s, lo, hi, n)) return;
@@ -110,7 +110,7 @@ static void statement(Gen *g, LS *s) {
     switch (s->k) {
     case LS_FOR: gen_for(g, s); return;
     case LS_LET:
-        note_nonnegative(g, s->var, known_nonnegative(g, s->x));
+        note_facts(g, s->var, s->x);
         *slot_of(g, s->var) = (Slot){ .val = gen_expr(g, s->x) };
         return;
     case LS_VAR: gen_variable(g, s); return;
@@ -127,7 +127,12 @@ static void statement(Gen *g, LS *s) {
     case LS_BARRIER: case LS_COMMENT: return;            /* one thread does all lanes */
     }
 }
-void gen_block(Gen *g, const Block *b) { for (int k = 0; k < b->n; k++) statement(g, b->at[k]); }
+void gen_block(Gen *g, const Block *b) {
+    for (int k = 0; k < b->n; k++) {
+        if (g->width > 1 && stores_pair(b, k) && gen_store_pair(g, b->at[k], b->at[k + 1])) k++;
+        else statement(g, b->at[k]);
+    }
+}
 
 static bool has_lanes(const Block *b) {
     for (int k = 0; k < b->n; k++) {
@@ -209,7 +214,7 @@ LV kernel_function(Mod *m, Kernel *k) {
     LLVMBuildBr(m->b, start);
     LLVMPositionBuilderAtEnd(m->b, start);
     LV lo = LLVMGetParam(g.fn, 1), hi = LLVMGetParam(g.fn, 2);
-    note_nonnegative(&g, k->item, true);
+    map_add(&g.known, k->item)->u.i = NONNEGATIVE;
     /* items are independent, so without lane loops inside they are the lanes */
     bool flat = k->map == MAP_FLAT && !has_lanes(&k->body);
     for (int j = 0; j < k->buf.n; j++) flat &= k->buf.at[j]->role != BUF_LOCAL;

@@ -1,19 +1,22 @@
 /* study.c - classifies the body of a lane loop: what is uniform (the same for all lanes), consecutive (lane variable plus
- * something uniform) or varying, and what it costs.  A body whose inner loop bounds vary, that leaves a loop on a varying
+ * something uniform), in steps of two or varying, and what it costs.  A body whose inner loop bounds vary, that leaves a loop on a varying
  * condition, or that assigns to a variable from outside other than its reductions, is refused. */
 #include "target/llvm/study.h"
 
-enum { UNIFORM, CONSECUTIVE, VARYING };
+enum { UNIFORM, CONSECUTIVE, TWICE, VARYING };          /* TWICE: twice the lane variable plus something uniform */
 
 int lane_class(Map *varies, const void *var) {
     MapEntry *e = map_find(varies, var);
     return e ? (int)e->u.i : UNIFORM;
 }
 static int classify(Study *s, const LX *e);
+static bool is_two(const LX *e) { return e->k == LX_INT && e->i == 2; }
 static int classify_op(Study *s, const LX *e) {
     int a = classify(s, e->arg[0]), b = e->n > 1 ? classify(s, e->arg[1]) : UNIFORM;
     if (!a && !b) return UNIFORM;
-    if ((e->op == OP_ADD && a + b == CONSECUTIVE) || (e->op == OP_SUB && a == CONSECUTIVE && !b)) return CONSECUTIVE;
+    if (e->op == OP_ADD && a + b <= TWICE) return a + b;
+    if (e->op == OP_SUB && a <= TWICE && !b) return a;
+    if (e->op == OP_MUL && a + b == CONSECUTIVE && (is_two(e->arg[0]) || is_two(e->arg[1]))) return TWICE;
     return VARYING;
 }
 static int classify_new(Study *s, const LX *e) {
@@ -25,7 +28,7 @@ static int classify_new(Study *s, const LX *e) {
     case LX_CAST: {
         int c = classify(s, e->arg[0]);
         bool keeps = e->dt == DT_I32 || (e->dt == DT_I64 && e->arg[0]->k == LX_VAR);
-        return c == CONSECUTIVE && !keeps ? VARYING : c;
+        return c && !keeps ? VARYING : c;
     }
     case LX_BITCAST: return classify(s, e->arg[0]) ? VARYING : UNIFORM;
     case LX_SELECT: return classify(s, e->arg[0]) || classify(s, e->arg[1]) || classify(s, e->arg[2]) ? VARYING : UNIFORM;
@@ -90,12 +93,12 @@ static void element_type(Study *s, Dtype dt) {
         if (bytes > s->widest) s->widest = bytes;
     } else if (dt == DT_I64) s->any_i64 = true;
 }
-static void access_of(Study *s, const Buf *b, const LX *index, const LX *guard, bool masked) {
+static void access_of(Study *s, const Buf *b, const LX *index, const LX *guard, bool masked, bool by_two) {
     int i = classify(s, index);
     bool conditional = masked || (guard && classify(s, guard)), narrow = dtype_bytes(b->dt) < 4;
     if (!i) return;
     element_type(s, register_type(b->dt));
-    if (i == VARYING) s->n_slow++;
+    if (i == VARYING || (i == TWICE && !by_two)) s->n_slow++;
     if (narrow) s->narrow = true;
     if (conditional) s->guarded = true, s->narrow_guarded = s->narrow_guarded || narrow;
 }
@@ -121,7 +124,7 @@ static void price(Study *s, const LX *e, bool masked) {
     if (e->k == LX_LOAD) {
         price(s, e->index, masked);
         price(s, e->arg[0], masked);
-        access_of(s, e->buf, e->index, e->arg[0], masked);
+        access_of(s, e->buf, e->index, e->arg[0], masked, true);
         return;
     }
     for (int j = 0; j < e->n; j++) price(s, e->arg[j], masked);
@@ -137,7 +140,7 @@ static void price_block(Study *s, const Block *b, bool masked) {
         price(s, t->x, masked), price(s, t->index, masked), price(s, t->guard, masked), price(s, t->lo, masked), price(s, t->hi, masked);
         if (t->k == LS_FOR) s->n_inner++, s->n_lanes += t->loop == LOOP_LANE;
         if (t->k == LS_VAR && lane_class(&s->varies, t->var)) s->n_vectors++, element_type(s, t->var->dt);
-        if (t->k == LS_STORE) access_of(s, t->buf, t->index, t->guard, masked);
+        if (t->k == LS_STORE) access_of(s, t->buf, t->index, t->guard, masked, stores_pair(b, k) || (k && stores_pair(b, k - 1)));
         price_block(s, &t->body, m);
         price_block(s, &t->other, m);
     }
