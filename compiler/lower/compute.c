@@ -6,7 +6,7 @@
  *     d[x] = sum(k: -1..1) u[x + k]          ->   item x, no lanes: one thread each */
 #include "lower/tile.h"
 
-enum { PIECE = 512, FEW = 4, SHORT = 16 };
+enum { PIECE = 512 };
 
 static bool long_space(const Space *s) {
     int64_t n;
@@ -14,38 +14,6 @@ static bool long_space(const Space *s) {
     return s->kind != SP_DIM && s->kind != SP_RANGE;
 }
 static bool is_known(const Space *s) { int64_t n; return ext_is_const(s->extent, &n); }
-bool few(const Space *s) { int64_t n; return ext_is_const(s->extent, &n) && n < FEW; }
-/* Lanes along the last axis of an equation: not when each lane would walk along a fibre of its own, nor when the axis is short and what its
- * sums read lies side by side along their own indices. */
-typedef struct Beside { const Index *last; int axis, sums; bool apart; const X *sum; } Beside;
-static bool see_beside(X *e, void *data) {
-    Beside *p = data;
-    if (e->k == X_REDUCE) {
-        const X *save = p->sum;
-        for (int k = 0; k < e->u.reduce.n_cond; k++) p->apart |= e->u.reduce.cond[k]->k == X_OP && e->u.reduce.cond[k]->u.op.op == OP_EQ && x_uses_index(e->u.reduce.cond[k], p->last);
-        p->sum = e;
-        x_walk(e->u.reduce.body, see_beside, p);
-        p->sum = save;
-        return false;
-    }
-    X *sub = e->k == X_READ && e->u.read.v->rank ? e->u.read.idx[e->u.read.v->rank - 1] : NULL;
-    if (!sub || sub->k != X_INDEX) return true;
-    p->axis += sub->u.index == p->last;
-    int64_t n;
-    for (int k = 0; p->sum && k < p->sum->u.reduce.n; k++)
-        p->sums += sub->u.index == p->sum->u.reduce.idx[k] && !(ext_is_const(sub->u.index->space->extent, &n) && n < SHORT);
-    return true;
-}
-bool lanes_pay(const Node *n) {
-    const Value *v = n->result[0];
-    const Index *last = v->rank ? n->u.compute.idx[v->rank - 1] : NULL;
-    int64_t extent;
-    if (!last || few(last->space)) return false;
-    Beside p = { .last = last };
-    x_walk(n->u.compute.expr, see_beside, &p);
-    if (p.apart) return false;
-    return !ext_is_const(last->space->extent, &extent) || extent >= SHORT || p.axis >= p.sums;
-}
 
 void finish_equation(Build *b, Value *v, Index **idx, X *expr) {
     LX *at[8];
@@ -57,16 +25,18 @@ static void finish(Build *b, Value *v, Index **idx, X *expr) {
     if (b->family) fuse_finish(b, b->family);
     else finish_equation(b, v, idx, expr);
 }
-/* All axes but the last are items, the last is lanes. */
-static void lanes_last(Build *b, Value *v, Index **idx, X *expr) {
+/* One axis is lanes, the others are items. */
+static void lanes_along(Build *b, Value *v, Index **idx, X *expr, int lane) {
     Arena *a = b->l->a;
-    int r = v->rank - 1;
-    Var *j = var_new(b, idx[r]->name, DT_I64, false);
-    bind_axes(b, r, idx, lx_var(a, b->k->item));
+    Var *j = var_new(b, idx[lane]->name, DT_I64, false);
+    Index *item[8];
+    int n = 0;
+    for (int k = 0; k < v->rank; k++) if (k != lane) item[n++] = idx[k];
+    bind_axes(b, n, item, lx_var(a, b->k->item));
     level_push(b, LV_LANE);
-    level_bind(b->level, a, idx[r], lx_var(a, j));
+    level_bind(b->level, a, idx[lane], lx_var(a, j));
     finish(b, v, idx, expr);
-    level_pop_for(b, j, I64(0), lx_size(a, idx[r]->space->extent), LOOP_LANE);
+    level_pop_for(b, j, I64(0), lx_size(a, idx[lane]->space->extent), LOOP_LANE);
 }
 /* As above, but the last axis is cut in pieces, which are items too. */
 static void lanes_in_pieces(Build *b, Value *v, Index **idx, X *expr) {
@@ -153,14 +123,16 @@ static void untiled(Build *b, Node *n) {
     Index **idx = b->family ? b->family->idx : n->u.compute.idx;
     X *expr = n->u.compute.expr;
     bool sums = has_reduce(expr);
+    Index *inside;
+    int lane = b->family ? (lanes_pay(n) ? v->rank - 1 : -1) : lane_axis(b->l, n, &inside);
     Space *last = v->rank ? v->axis[v->rank - 1] : NULL;
     b->blocked = true;
     if (!sums && last && (long_space(last) || (v->rank == 1 && !is_known(last)))) {
         b->k->extent = ext_op(a, EXT_MUL, product_of(b->l, v->axis, 0, v->rank - 1), ext_op(a, EXT_CEILDIV, last->extent, ext_const(a, PIECE)));
         lanes_in_pieces(b, v, idx, expr);
-    } else if (v->rank > (sums ? 1 : 0) && lanes_pay(n)) {
-        b->k->extent = product_of(b->l, v->axis, 0, v->rank - 1);
-        lanes_last(b, v, idx, expr);
+    } else if (v->rank > (sums ? 1 : 0) && lane >= 0) {
+        b->k->extent = ext_op(a, EXT_MUL, product_of(b->l, v->axis, 0, lane), product_of(b->l, v->axis, lane + 1, v->rank));
+        lanes_along(b, v, idx, expr, lane);
     } else items_only(b, v, idx, expr);
     kernel_add(b->l, b, MAP_BLOCKED);
 }

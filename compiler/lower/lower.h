@@ -135,6 +135,7 @@ bool few(const Space *s);                                  /* known to have so f
 Kernel *kernel_of(Lower *l, const Node *n, Ext *extent);
 void finish_equation(Build *b, Value *v, Index **idx, X *expr);
 bool lanes_pay(const Node *n);                             /* along the last axis of an equation */
+int lane_axis(Lower *l, const Node *n, Index **inside);    /* the axis that lies across the lanes; -1: none, then perhaps an index of its sum */
 void fuse_plan(Lower *l);                                  /* fuse.c */
 bool fuse_need(Lower *l, Family *f);                       /* lowers what the members read; leaves out those that something else computes then */
 void fuse_finish(Build *b, Family *f);

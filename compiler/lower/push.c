@@ -50,7 +50,7 @@ bool push_plan(Lower *l, Node *n, TilePlan *plan) {
     Push p;
     if (!l->machine || v->rank < 2 || dtype_is_complex(v->dt) || dtype_bytes(v->dt) < 4 || !lanes_pay(n) || in_bind(v) || !match(n, &p)) return false;
     if (asked(l, V_GATHER, v) || left_alone(l, V_SCATTER, v)) return false;
-    *plan = (TilePlan){ .l = l, .n = n, .lane = n->u.compute.idx[v->rank - 1], .before = p.rest };
+    *plan = (TilePlan){ .l = l, .n = n, .lane = n->u.compute.idx[v->rank - 1], .lane_axis = v->rank - 1, .before = p.rest };
     plan->expr = term(l, n, &p);
     return (tile_pays(plan, p.q, NULL) || tile_uniform(plan, p.q)) && tile_size(plan, p.q->space);
 }

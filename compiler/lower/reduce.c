@@ -26,6 +26,13 @@ static Pair body_value(Run *r) {
     X *body = r->x->u.reduce.body;
     return convert(r->b, lower_expr(r->b, body), body->dt, r->acc);
 }
+/* The parts of a complex product are sums of two real ones: added one by one, each is one operation of the machine. */
+static bool is_product(const LX *e) { return e->k == LX_OP && e->op == OP_MUL; }
+static void add_terms(Build *b, Var *to, LX *x) {
+    bool two = x->k == LX_OP && (x->op == OP_ADD || x->op == OP_SUB) && is_product(x->arg[0]) && is_product(x->arg[1]);
+    set(b, to, lop(b, OP_ADD, lx_var(b->l->a, to), two ? x->arg[0] : x));
+    if (two) set(b, to, lop(b, x->op, lx_var(b->l->a, to), x->arg[1]));
+}
 static void accumulate(Run *r) {
     Build *b = r->b;
     Arena *a = b->l->a;
@@ -33,8 +40,8 @@ static void accumulate(Run *r) {
     Pair v = body_value(r);
     switch (op) {
     case R_SUM:
+        if (r->v->im) { add_terms(b, r->v->re, v.re); add_terms(b, r->v->im, v.im); return; }
         set(b, r->v->re, wrap_small(b, lop(b, OP_ADD, lx_var(a, r->v->re), v.re), r->acc));
-        if (r->v->im) set(b, r->v->im, lop(b, OP_ADD, lx_var(a, r->v->im), v.im));
         return;
     case R_PROD:
         if (r->v->im) {

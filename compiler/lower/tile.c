@@ -54,27 +54,36 @@ static int choose_axis(TilePlan *p) {
     Value *v = p->n->result[0];
     Index **idx = p->n->u.compute.idx;
     int64_t extent;
-    for (int k = v->rank - 2; k >= 0; k--) {
-        if (ext_is_const(v->axis[k]->extent, &extent) && extent < 2) continue;
+    for (int k = v->rank - 1; k >= 0; k--) {
+        if (k == p->lane_axis || (ext_is_const(v->axis[k]->extent, &extent) && extent < 2)) continue;
         if (tile_pays(p, idx[k], NULL) || tile_uniform(p, idx[k])) return k;
     }
-    for (int k = v->rank - 2; k >= 0; k--)                    /* a few heads in one walk along a fibre */
-        if (ext_is_const(v->axis[k]->extent, &extent) && extent > 1 && extent <= 8) { tile_pays(p, idx[k], NULL); if (p->walk) return k; }
+    for (int k = v->rank - 1; k >= 0; k--)                    /* a few heads in one walk along a fibre */
+        if (k != p->lane_axis && ext_is_const(v->axis[k]->extent, &extent) && extent > 1 && extent <= 8) { tile_pays(p, idx[k], NULL); if (p->walk) return k; }
     return -1;
 }
-/* Accumulators, the shared vectors, those of a sum that is not shared, and two more fit the registers. */
+/* Accumulators, the shared vectors, those of a sum that is not shared, and two more fit the registers; complex numbers take two of each. */
+static int rows_that_fit(const TilePlan *p, int vectors, int parts) {
+    int sums = p->sums > 1 ? p->sums : 1, free = p->l->machine->registers - parts * (vectors + 2) - (p->alone > p->sums ? parts * vectors : 0);
+    return free / (parts * vectors * sums);
+}
 bool tile_size(TilePlan *p, const Space *rows) {
+    enum { MOST = 12 };
     const Machine *m = p->l->machine;
     Value *v = p->n->result[0];
-    int lanes = m->vector_bytes / dtype_bytes(register_type(v->dt)), vectors = m->registers >= 32 ? 4 : 2;
+    bool pairs = dtype_is_complex(v->dt);
+    int parts = pairs ? 2 : 1, lanes = m->vector_bytes / dtype_bytes(pairs ? dtype_real_of(v->dt) : register_type(v->dt)), vectors = m->registers >= 32 ? 4 : 2;
     int64_t n, extent;
     bool known = ext_is_const(rows->extent, &extent);
-    if (ext_is_const(v->axis[v->rank - 1]->extent, &n)) while (vectors > 1 && (vectors - 1) * lanes >= n) vectors--;
+    if (ext_is_const(p->lane->space->extent, &n)) while (vectors > 1 && (vectors - 1) * lanes >= n) vectors--;
     if (!p->shared) while (vectors > 1 && known && extent * vectors > m->registers - 4) vectors--;
-    int free = m->registers - vectors - 2 - (p->alone > p->sums ? vectors : 0);
-    int many = free / (vectors * (p->sums > 1 ? p->sums : 1));
+    if (p->lane_axis < 0 && vectors > 2) vectors = 2;
+    if (pairs) while (vectors > 1 && (!known || rows_that_fit(p, vectors, parts) < (extent < MOST ? extent : MOST))) vectors--;
+    int many = rows_that_fit(p, vectors, parts);
     if (known && (extent < many || !p->shared)) many = (int)extent;
-    p->width = vectors * lanes, p->tile.rows = many > 12 ? 12 : many;
+    if (many > MOST) many = MOST;
+    if ((pairs || p->lane_axis < 0) && known && many > 1) many = (int)((extent + (extent + many - 1) / many - 1) / ((extent + many - 1) / many));     /* tiles of equal size */
+    p->width = vectors * lanes, p->tile.rows = many;
     Command *say = asked(p->l, V_TILE, v);
     if (say) p->tile.rows = (int)say->number[0];
     if (say && say->n_number > 1) p->width = (int)say->number[1];
@@ -137,7 +146,7 @@ static bool see_staged(X *e, void *data) {
     p->staged[p->n_staged++] = v;
     return true;
 }
-void tile_stage(TilePlan *p) { x_walk(p->expr, see_staged, p); }
+void tile_stage(TilePlan *p) { if (p->lane_axis >= 0) x_walk(p->expr, see_staged, p); }
 bool tile_need(TilePlan *p) {
     for (int k = 0; k < p->n_staged; k++) if (!need_expr(p->l, p->staged[k]->node->u.compute.expr)) return false;
     return need_expr(p->l, p->expr) && (!p->before || need_expr(p->l, p->before));
@@ -197,9 +206,12 @@ Buf *tile_list(Lower *l, const char *name, Ext *n, int rows, int n_keys, Buf *co
 bool tile_plan(Lower *l, Node *n, TilePlan *p, int *axis) {
     Value *v = n->result[0];
     *p = (TilePlan){ .l = l, .n = n, .expr = n->u.compute.expr };
-    if (!l->machine || v->rank < 2 || dtype_is_complex(v->dt) || !lanes_pay(n) || in_bind(v) || !has_reduce(p->expr)) return false;
+    if (!l->machine || v->rank < 2 || in_bind(v) || !has_reduce(p->expr)) return false;
     if (left_alone(l, V_TILE, v)) return false;
-    p->lane = n->u.compute.idx[v->rank - 1];
+    Index *inside;
+    p->lane_axis = lane_axis(l, n, &inside);
+    p->lane = p->lane_axis >= 0 ? n->u.compute.idx[p->lane_axis] : inside;
+    if (!p->lane) return false;
     *axis = choose_axis(p);
     return *axis >= 0 && tile_size(p, v->axis[*axis]);
 }
@@ -227,12 +239,12 @@ bool tile_lower(TilePlan *p, int axis) {
         l->host = save;
     }
     Ext *count = ext_const(a, 1);
-    for (int k = 0; k < v->rank - 1; k++) count = ext_op(a, EXT_MUL, count, k == axis ? tiles : v->axis[k]->extent);
+    for (int k = 0; k < v->rank; k++) if (k != p->lane_axis) count = ext_op(a, EXT_MUL, count, k == axis ? tiles : v->axis[k]->extent);
     Build build = build_start(l, kernel_of(l, n, count)), *b = &build;
     b->blocked = true;
     LX *rest = lx_var(a, b->k->item);                        /* the tile outermost, so that neighbours share what rows share */
-    for (int k = v->rank - 2; k >= 0; k--) {
-        if (k == axis) continue;
+    for (int k = v->rank - 1; k >= 0; k--) {
+        if (k == axis || k == p->lane_axis) continue;
         LX *size = lx_size(a, v->axis[k]->extent);
         level_bind(b->level, a, idx[k], let(b, lop(b, OP_MOD, rest, size), idx[k]->name));
         rest = let(b, lop(b, OP_FLOORDIV, rest, size), "rest");
@@ -249,11 +261,13 @@ bool tile_lower(TilePlan *p, int axis) {
     if (some) level_push(b, LV_IF);
     tile_open(b, p, first, end, items);
     Var *j = var_new(b, p->lane->name, DT_I64, false);
-    level_push(b, LV_LANE);
-    level_bind(b->level, a, (Index *)p->lane, lx_var(a, j));
+    if (p->lane_axis >= 0) {
+        level_push(b, LV_LANE);
+        level_bind(b->level, a, (Index *)p->lane, lx_var(a, j));
+    }
     for (b->row = 0; b->row < p->tile.rows; b->row++) finish_equation(b, v, idx, p->expr);
     b->row = 0;
-    level_pop_for(b, j, I64(0), lx_size(a, p->lane->space->extent), LOOP_LANE)->width = p->width;
+    if (p->lane_axis >= 0) level_pop_for(b, j, I64(0), lx_size(a, p->lane->space->extent), LOOP_LANE)->width = p->width;
     b->tile = NULL;
     if (some) level_pop_if(b, some);
     kernel_add(l, b, MAP_BLOCKED);

@@ -7,7 +7,7 @@ typedef struct TilePlan {
     Lower *l; Node *n;
     X *expr;                            /* of one element */
     X *before;                          /* a part of the equation that is computed in a kernel before, or NULL */
-    const Index *lane;
+    const Index *lane; int lane_axis;   /* across the lanes; -1: lane is an index of the sum */
     Tile tile;
     int width;                          /* lanes at once */
     int sums, alone;                    /* reductions that depend on the lane: whose loops the rows share; all */
