@@ -335,6 +335,8 @@ static Complex divide(Complex x, Complex y) {
     double q = y.re / y.im, d = q * y.re + y.im;
     return (Complex){ (q * x.re + x.im) / d, (q * x.im - x.re) / d };
 }
+/* A real number in complex arithmetic: a factor or divisor that acts on both parts alike. */
+static bool is_real(const Op *o) { return o->k == O_CAST ? o->cfrom != IS_COMPLEX : o->k == O_CONST && o->u.z.im == 0; }
 static Complex complex_scalar(Interp *I, const Op *o) {
     if (o->op == OP_COMPLEX) { double re = eval_real(I, o->a[0]); return (Complex){ re, eval_real(I, o->a[1]) }; }
     Complex x = eval_complex(I, o->a[0]), y = o->a[1] ? eval_complex(I, o->a[1]) : (Complex){ 0, 0 };
@@ -343,8 +345,11 @@ static Complex complex_scalar(Interp *I, const Op *o) {
     case OP_NEG: return (Complex){ -x.re, -x.im };
     case OP_ADD: return (Complex){ x.re + y.re, x.im + y.im };
     case OP_SUB: return (Complex){ x.re - y.re, x.im - y.im };
-    case OP_MUL: return (Complex){ x.re * y.re - x.im * y.im, x.re * y.im + x.im * y.re };
-    case OP_DIV: return divide(x, y);
+    case OP_MUL:
+        if (is_real(o->a[1])) return (Complex){ x.re * y.re, x.im * y.re };
+        if (is_real(o->a[0])) return (Complex){ x.re * y.re, x.re * y.im };
+        return (Complex){ x.re * y.re - x.im * y.im, x.re * y.im + x.im * y.re };
+    case OP_DIV: return is_real(o->a[1]) ? (Complex){ x.re / y.re, x.im / y.re } : divide(x, y);
     case OP_SIGN: { double a = hypot(x.re, x.im); return a == 0 ? x : (Complex){ x.re / a, x.im / a }; }
     case OP_CONJ: return (Complex){ x.re, -x.im };
     case OP_POW: return x.re == 0 && x.im == 0 ? (Complex){ y.re == 0 && y.im == 0, 0 } : from_c(cpow(to_c(x), to_c(y)));

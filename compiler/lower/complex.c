@@ -12,12 +12,17 @@ static LX *hypot_of(Build *b, Pair x) {
     LX *h = lop(b, OP_MUL, m, f1(b, OP_SQRT, lop(b, OP_ADD, real_of(b, 1, m), lop(b, OP_MUL, r, r))));
     return let(b, lx_select(b->l->a, lop(b, OP_GT, m, zero), h, lop(b, OP_ADD, p, q)), "abs");
 }
+/* A real number in complex arithmetic: a factor or divisor that acts on both parts alike. */
+static bool is_real(Pair x) { return x.im->k == LX_REAL && x.im->r == 0; }
 static Pair product(Build *b, Pair x, Pair y) {
+    if (is_real(y)) return (Pair){ lop(b, OP_MUL, x.re, y.re), lop(b, OP_MUL, x.im, y.re) };
+    if (is_real(x)) return (Pair){ lop(b, OP_MUL, x.re, y.re), lop(b, OP_MUL, x.re, y.im) };
     return (Pair){ lop(b, OP_SUB, lop(b, OP_MUL, x.re, y.re), lop(b, OP_MUL, x.im, y.im)), lop(b, OP_ADD, lop(b, OP_MUL, x.re, y.im), lop(b, OP_MUL, x.im, y.re)) };
 }
 /* Smith's quotient: no overflow on the way. */
 static Pair quotient(Build *b, Pair x, Pair y) {
     Arena *a = b->l->a;
+    if (is_real(y)) return (Pair){ lop(b, OP_DIV, x.re, y.re), lop(b, OP_DIV, x.im, y.re) };
     LX *big = let(b, lop(b, OP_GE, f1(b, OP_ABS, y.re), f1(b, OP_ABS, y.im)), "big");
     LX *p = let(b, lx_select(a, big, y.re, y.im), "p"), *s = lx_select(a, big, y.im, y.re);
     LX *zero = lop(b, OP_EQ, p, real_of(b, 0, p));

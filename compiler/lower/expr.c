@@ -229,9 +229,14 @@ static Pair lower_read(Build *b, X *x) {
 }
 
 /* ---- operations ------------------------------------------------------------------------------------------------- */
+static bool is_modulus(const X *x) { return x->k == X_OP && x->u.op.op == OP_ABS && dtype_is_complex(x->u.op.arg[0]->dt); }
 static Pair lower_op(Build *b, X *x) {
     Arena *a = b->l->a;
     ScalarOp op = x->u.op.op;
+    if (op == OP_MUL && is_modulus(x->u.op.arg[0]) && x_equal(x->u.op.arg[0], x->u.op.arg[1])) {      /* |z|^2 without the root */
+        Pair z = let_pair(b, lower_expr(b, x->u.op.arg[0]->u.op.arg[0]), "z");
+        return (Pair){ lop(b, OP_ADD, lop(b, OP_MUL, z.re, z.re), lop(b, OP_MUL, z.im, z.im)), NULL };
+    }
     X *ax = x->u.op.arg[0], *bx = x->u.op.n > 1 ? x->u.op.arg[1] : NULL;
     Pair p = lower_expr(b, ax), q = bx ? lower_expr(b, bx) : (Pair){ NULL, NULL };
     if (op == OP_COMPLEX) return (Pair){ p.re, q.re };

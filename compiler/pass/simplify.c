@@ -270,11 +270,12 @@ static X *negated_difference(Program *p, X *e) {          /* -(a - b) -> b - a *
     if (!is_op(e, OP_NEG) || !is_op(e->u.op.arg[0], OP_SUB)) return NULL;
     return x_op(p->arena, OP_SUB, e->u.op.arg[0]->u.op.arg[1], e->u.op.arg[0]->u.op.arg[0]);
 }
-static X *repeated_operand(Program *p, X *e) {            /* max(a, a) -> a;  a and a -> a;  abs(-a), abs(abs(a)) -> abs(a) */
+static X *repeated_operand(Program *p, X *e) {            /* max(a, a) -> a;  a and a -> a;  abs(-a), abs(abs(a)) -> abs(a);  abs(a) * abs(a) -> a * a */
     if (e->k != X_OP) return NULL;
     X *a = e->u.op.arg[0];
     switch (e->u.op.op) {
     case OP_MIN: case OP_MAX: case OP_AND: case OP_OR: case OP_BITAND: case OP_BITOR: return x_equal(a, e->u.op.arg[1]) ? a : NULL;
+    case OP_MUL: return is_op(a, OP_ABS) && dtype_is_float(a->u.op.arg[0]->dt) && x_equal(a, e->u.op.arg[1]) ? x_op(p->arena, OP_MUL, a->u.op.arg[0], a->u.op.arg[0]) : NULL;
     case OP_ABS: return dtype_is_float(a->dt) && (is_op(a, OP_NEG) || is_op(a, OP_ABS)) ? x_op(p->arena, OP_ABS, a->u.op.arg[0], NULL) : NULL;
     default: return NULL;
     }
