@@ -37,7 +37,7 @@ static void pigeon_yyerror(Loc *at, Reader *r, const char *text);
 %token END 0 "the end of the file"
 %token <t> NAME "a name" ARGNAME "a name of an argument" INT "a number" REAL "a real number" IMAG "an imaginary number" STRING "a string" BOOLEAN "true or false"
 %token <t> EQ "`=`" COLON "`:`" ARROW "`->`" COMMA "`,`" THEN "`then`" ELSE "`else`" RPAREN "`)`" RBRACK "`]`" LBRACE "`{`" RBRACE "`}`" SEMI "`;`"
-%token <t> BY "`by`" ACC "`acc`" OF "`of`" KEEP "`keep`" UNTIL "`until`" MAXIMUM "`max`" INIT "`init`" FROZEN "`frozen`" WHERE "`where`" OVER "`over`" WITH "`with`" WRT "`wrt`"
+%token <t> BY "`by`" ACC "`acc`" OF "`of`" KEEP "`keep`" UNTIL "`until`" MAXIMUM "`max`" IMPLICIT "`implicit`" INIT "`init`" FROZEN "`frozen`" WHERE "`where`" OVER "`over`" WITH "`with`" WRT "`wrt`"
 %token <t> EDGE "a boundary rule" FAMILY "a family of frequencies"
 %token <t> AND "`and`" OR "`or`" NOT "`not`" MOD "`mod`" IF "`if`" OELSE "`else` of a reduction or subscript" CMP "a comparison" SHIFT "a shift" POW "`**`"
 %token <t> FLOORDIV "`//`" DOTS "`..`" PLUS "`+`" MINUS "`-`" STAR "`*`" SLASH "`/`" BAR "`|`" HAT "`^`" AMP "`&`" TILDE "`~`" PRIME "`'`" LPAREN "`(`" LBRACK "`[`"
@@ -71,7 +71,7 @@ static void pigeon_yyerror(Loc *at, Reader *r, const char *text);
 %type <keep> keep
 %type <mas> margs margs1
 %type <ma> marg
-%type <t> mulop dtype_opt acc family edge_opt
+%type <t> mulop dtype_opt acc family edge_opt implicit_opt
 %%
 file: top
   | BODY block                          { r->body = $2; };      /* of one model, by model_read */
@@ -122,16 +122,17 @@ compound: SCHEDULE                      { $$ = tree_stmt(r, S_SCHEDULE, @$); $$-
         vec_add(r->a, $$->rhs, $4);
         TAKE($$->body, $7);
     }
-  | ITERATE starts UNTIL expr MAXIMUM expr block {
+  | ITERATE starts UNTIL expr MAXIMUM expr implicit_opt block {
         $$ = tree_stmt(r, S_ITERATE, @$);
         for (int k = 0; k < $2->n; k += 2) { vec_add(r->a, $$->lhs, $2->at[k]); vec_add(r->a, $$->rhs, $2->at[k + 1]); }
-        $$->cond = $4, $$->count = $6;
-        TAKE($$->body, $7);
+        $$->cond = $4, $$->count = $6, $$->implicit = $7 != NULL;
+        TAKE($$->body, $8);
     }
   | REPEAT error block                  { yyerrok; $$ = NULL; }
   | REPEAT error TERM                   { yyerrok; $$ = NULL; }
   | ITERATE error block                 { yyerrok; $$ = NULL; }
   | ITERATE error TERM                  { yyerrok; $$ = NULL; };
+implicit_opt: %empty { $$ = NULL; } | IMPLICIT;
 starts: postfix EQ expr                 { $$ = E2($1, $3); }
   | starts COMMA postfix EQ expr        { $$ = MORE(r, Exprs, MORE(r, Exprs, $1, $3), $5); };
 simple: equation

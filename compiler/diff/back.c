@@ -138,17 +138,6 @@ static int *slot_of(Back *b, const X *e) {
     while (b->slot[h % (size_t)b->cap] && b->part.at[b->slot[h % (size_t)b->cap] - 1].e != e) h++;
     return &b->slot[h % (size_t)b->cap];
 }
-typedef struct Reads { const Value *v; bool found; } Reads;
-static bool sees_read(X *e, void *data) {
-    Reads *r = data;
-    if (e->k == X_READ && e->u.read.v == r->v) r->found = true;
-    return !r->found;
-}
-static bool reads(X *e, const Value *v) {
-    Reads r = { v, false };
-    x_walk(e, sees_read, &r);
-    return r.found;
-}
 /* Whether a derivative can flow from e to a read of the wanted value; adds e and what is in it to the parts. */
 static bool visit(Back *b, X *e) {
     if (!dx_flows(e->dt)) return false;
@@ -162,9 +151,9 @@ static bool visit(Back *b, X *e) {
         break;
     case X_OP: for (int j = 0; j < e->u.op.n; j++) reaches |= visit(b, e->u.op.arg[j]); break;
     case X_CAST: reaches = visit(b, e->u.cast.arg); break;
-    case X_BITCAST: reaches = reads(e->u.cast.arg, b->wanted); break;
+    case X_BITCAST: reaches = x_reads(e->u.cast.arg, b->wanted); break;
     case X_IF: reaches = visit(b, e->u.if_.then); reaches |= visit(b, e->u.if_.other); break;
-    case X_REDUCE: reaches = reads(e->u.reduce.body, b->wanted) || (e->u.reduce.other && reads(e->u.reduce.other, b->wanted)); break;
+    case X_REDUCE: reaches = x_reads(e->u.reduce.body, b->wanted) || (e->u.reduce.other && x_reads(e->u.reduce.other, b->wanted)); break;
     case X_INT: case X_REAL: case X_COMPLEX: case X_INDEX: case X_EXT: break;
     }
     vec_add(b->a, b->part, (Part){ .e = e, .reaches = reaches });
@@ -270,7 +259,7 @@ static void back_reduce(Back *b, X *e, Cot c) {
     }
     case R_ANY: case R_ALL: case R_ARGMIN: case R_ARGMAX: return;
     }
-    if (e->u.reduce.other && dx_flows(e->u.reduce.other->dt) && reads(e->u.reduce.other, b->wanted)) {
+    if (e->u.reduce.other && dx_flows(e->u.reduce.other->dt) && x_reads(e->u.reduce.other, b->wanted)) {
         X *any = reduce_like(p, e, R_ANY, NULL, x_int(a, 1, DT_BOOL), NULL);
         Terms in = { 0 };
         back(b->d, e->u.reduce.other, c.x, b->frame, b->wanted, NULL, b->in_recur, &in);

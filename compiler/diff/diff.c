@@ -47,12 +47,22 @@ static void ways(Diff *d) {
     Program *p = d->p;
     d->n = p->n_value;
     d->seen = NEWN(p->arena, Seen, d->n + 1);
-    d->seen[d->y->id].leads = true;
+    for (int k = 0; k < d->root.n; k++) d->seen[d->root.at[k].y->id].leads = true;
     for (int k = p->node.n - 1; k >= 0; k--) if (leads(d, p->node.at[k])) node_each_use(p->node.at[k], lead, d);
 }
 Diff *diff_new(Program *p, Value *y, Value *seed) {
     Diff *d = NEW(p->arena, Diff);
-    *d = (Diff){ .p = p, .y = y, .seed = seed };
+    *d = (Diff){ .p = p };
+    vec_add(p->arena, d->root, (Root){ y, seed });
+    diff_begin(d);
+    return d;
+}
+bool diff_is_root(const Diff *d, const Value *v) {
+    for (int k = 0; k < d->root.n; k++) if (d->root.at[k].y == v) return true;
+    return false;
+}
+void diff_begin(Diff *d) {
+    Program *p = d->p;
     ways(d);
     VEC(Node *) on_way = { 0 };
     for (int k = 0; k < p->node.n; k++) if (leads(d, p->node.at[k])) vec_add(p->arena, on_way, p->node.at[k]);
@@ -62,7 +72,6 @@ Diff *diff_new(Program *p, Value *y, Value *seed) {
         Walk w = { d, p->node.at[k] };
         if (leads(d, w.n)) node_each_use(w.n, reader, &w);
     }
-    return d;
 }
 
 /* ---- adjoints ------------------------------------------------------------------------------------------------------------------ */
@@ -76,9 +85,9 @@ static void compute_terms(Diff *d, Node *n, const Value *wanted, Terms *out) {
 }
 X *diff_external(Diff *d, Value *v, Index **u) {
     X *all = NULL;
-    if (v == d->y) {
-        X *one = dx_number(d->p->arena, 1, v->dt);
-        all = d->seed ? diff_read(d->p, d->seed, u) : one;
+    for (int k = 0; k < d->root.n; k++) {
+        const Root *r = &d->root.at[k];
+        if (r->y == v) all = dx_add(d->p->arena, all, r->seed ? diff_read(d->p, r->seed, u) : dx_number(d->p->arena, 1, v->dt));
     }
     const Seen *s = &d->seen[v->id];
     for (int k = 0; k < s->reader.n && !d->failed; k++) {
@@ -101,7 +110,7 @@ X *diff_external(Diff *d, Value *v, Index **u) {
 Value *diff_value(Diff *d, Value *v) {
     if (d->failed || v->id >= d->n || !dx_flows(v->dt)) return NULL;
     Seen *s = &d->seen[v->id];
-    if (s->asked || (!s->leads && v != d->y)) return s->adjoint;
+    if (s->asked || (!s->leads && !diff_is_root(d, v))) return s->adjoint;
     s->asked = true;
     if (v->node->kind == N_RECUR && v->node->u.recur.member.n) {
         Value **bar = recur_adjoint(d, v->node);
@@ -119,10 +128,10 @@ static bool fits(Diff *d, Value *v, Loc at) {
 }
 Value *diff_adjoint(Diff *d, Value *x, Loc at) {
     d->failed = false;                     /* an earlier request was answered by a diagnosis */
-    if (!fits(d, d->y, at) || !fits(d, x, at)) return NULL;
+    if (!fits(d, d->root.at[0].y, at) || !fits(d, x, at)) return NULL;
     Value *r = diff_value(d, x);
     if (r || d->failed) return r;
-    diff_refuse(d, at, arena_printf(d->p->arena, "`%s` does not depend on `%s`, or only through integers, conditions or stop()", d->y->name, x->name));
+    diff_refuse(d, at, arena_printf(d->p->arena, "`%s` does not depend on `%s`, or only through integers, conditions or stop()", d->root.at[0].y->name, x->name));
     return NULL;
 }
 Value *diff_gradient(Diff *d, Value *x) { return diff_value(d, x); }

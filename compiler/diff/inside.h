@@ -5,12 +5,15 @@
 
 /* One value as seen from y. */
 typedef struct Seen { bool leads, asked; Value *adjoint; VEC(Node *) reader; } Seen;
+/* What the derivative is of: y with these weights, NULL: ones. Several roots count together. */
+typedef struct Root { Value *y, *seed; } Root;
 struct Diff {
     Program *p;
-    Value *y, *seed;
+    VEC(Root) root;
     Seen *seen; int n;                     /* by id of a value; those made later lead nowhere */
     VEC(Node *) recur; VEC(Value **) recur_adjoint;       /* of the members of a recurrence, by member */
     VEC(Node *) factor; VEC(Value **) factor_adjoint;     /* of the operands of a factorisation */
+    VEC(Node *) iterate; VEC(struct Given *) iterate_adjoint;       /* of what an iterate begins with and reads */
     bool failed;                           /* a diagnosis was given */
 };
 
@@ -25,6 +28,9 @@ typedef VEC(Term) Terms;
 void back(Diff *d, X *e, X *x, const Frame *frame, const Value *wanted, X *root, bool in_recur, Terms *out);
 /* Gives reductions that a derivative will need once per element a value of their own, in place. */
 void outline(Program *p, Node *n);
+
+/* clone.c: the nodes again, with results of their own; `to` says by id what is read instead, and receives the new results */
+Node *clone_node(Program *p, const Node *n, Value **to);
 
 /* gather.c: terms that read the same element become one */
 void terms_merge(Arena *a, Terms *t);
@@ -50,6 +56,9 @@ X *diff_external(Diff *d, Value *v, Index **u);                /* what all but v
 Value **recur_adjoint(Diff *d, Node *n);                   /* per member, NULL where there is none */
 void recur_terms(Diff *d, Node *n, const Value *wanted, Terms *out);
 X *node_contribution(Diff *d, Node *n, const Value *wanted, Index **u);        /* transforms, selections, factorisations */
+bool diff_is_root(const Diff *d, const Value *v);
+void diff_begin(Diff *d);                                   /* finds the ways to the roots among the nodes of p */
+X *iterate_back(Diff *d, Node *n, const Value *wanted, Index **u);
 X *factor_back(Diff *d, Node *n, const Value *wanted, Index **u);
 Value *diff_compute(Program *p, const char *name, Index **idx, int n, X *e, Loc loc);       /* a new node at the end */
 X *diff_position(Arena *a, X *v, const Space *s);            /* v, a position of another space, as one of s: it is known to be in range */

@@ -104,12 +104,7 @@ X *node_contribution(Diff *d, Node *n, const Value *wanted, Index **u) {
     case N_TRANSFORM: return transform_back(d, n, u);
     case N_SELECT: return select_back(d, n, u);
     case N_FACTOR: return factor_back(d, n, wanted, u);
-    case N_ITERATE: {
-        bool flows = false;
-        for (int k = 0; k < n->n_result; k++) flows |= dx_flows(n->result[k]->dt) && diff_value(d, n->result[k]);
-        if (flows) diff_refuse(d, n->loc, arena_printf(d->p->arena, "`%s` comes from an iterate, which this version of the compiler has no derivative of", n->result[0]->name));
-        return NULL;
-    }
+    case N_ITERATE: return iterate_back(d, n, wanted, u);
     case N_INPUT: case N_PARAM: case N_CONST: case N_COMPUTE: case N_RECUR: case N_DERIVE: break;
     }
     return NULL;

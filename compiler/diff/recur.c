@@ -81,7 +81,7 @@ Value **recur_adjoint(Diff *d, Node *n) {
         if (!dx_flows(v->dt)) continue;
         Index **u = NEWN(a, Index *, v->rank + 1);
         for (int j = 0; j < v->rank; j++) u[j] = program_index(p, "u", v->axis[j]);
-        X *x = d->seen[v->id].leads || v == d->y ? diff_external(d, v, u) : NULL;
+        X *x = d->seen[v->id].leads || diff_is_root(d, v) ? diff_external(d, v, u) : NULL;
         if (x) external[k] = diff_compute(p, arena_printf(a, "d.%s.out", v->name), u, v->rank, x, v->loc), takes[k] = any = true;
     }
     if (!any || d->failed) return NULL;

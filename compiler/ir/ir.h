@@ -133,6 +133,7 @@ struct Node {
             VEC(Node *) body;               /* nodes run every round, in order; may read carried[] and anything before the iterate */
             Value *until;                   /* rank 0 bool, computed in body from carried[]; tested before each round */
             int64_t max;
+            bool implicit;                  /* what is carried ends where the body maps it to itself: derivatives are those of the solution */
         } iterate;
         struct {                            /* all operands are structural maps from one domain (JOIN: from two) */
             DeriveKind kind; Space *space;  /* the space that is made; its extent is a SYM_DATA */
@@ -202,6 +203,7 @@ X *x_reduce(Arena *a, ReduceOp op, int n, Index **idx, int n_cond, X **cond, X *
 /* A copy with indices replaced: from[k] by to[k]; bound indices are renewed (fresh ids from p). */
 X *x_substitute(Program *p, X *e, int n, Index **from, X **to);
 bool x_uses_index(const X *e, const Index *i);
+bool x_reads(X *e, const Value *v);                        /* v is read in it */
 bool x_equal(const X *a, const X *b);                      /* same up to names of bound indices */
 /* Calls f on e and everything in it, parents first; f returning false skips the children. */
 void x_walk(X *e, bool (*f)(X *e, void *data), void *data);
@@ -265,6 +267,8 @@ bool program_verify(Program *p, const char *after);
 bool reduce_fibre(const X *reduce, int cond, Index **bound, X **map_side, X **value_side);
 bool compute_is_pointwise(const Node *n);
 bool compute_is_contraction(const Node *n);                          /* sum of a product of reads */
+/* `of` but for one slice of its first axis:  if i = at then x else of[i, ..]. */
+bool compute_updates_slice(const Node *n, const Value *of, X **at, X **x);
 /* Reads of `v` in a node's expressions (members, iterate bodies included). */
 bool node_reads(const Node *n, const Value *v);
 void node_each_expr(Node *n, void (*f)(X *e, void *data), void *data);

@@ -125,6 +125,7 @@ static void node(Printer *t, const Node *n) {
         break;
     case N_ITERATE:
         put(w, " (max %lld)", (long long)n->u.iterate.max);
+        if (n->u.iterate.implicit) put(w, " (implicit)");
         w->indent++;
         for (int k = 0; k < n->u.iterate.n; k++) {
             put(w, "\n(carry");

@@ -61,6 +61,22 @@ bool compute_is_contraction(const Node *n) {
     int reads = 0;
     return e->k == X_REDUCE && e->u.reduce.op == R_SUM && product(e->u.reduce.body, &reads) && reads >= 2;
 }
+bool compute_updates_slice(const Node *n, const Value *of, X **at, X **x) {
+    const X *e = n->kind == N_COMPUTE && of->rank && n->result[0]->rank == of->rank ? n->u.compute.expr : NULL;
+    if (!e || e->k != X_IF || e->u.if_.cond->k != X_OP || e->u.if_.cond->u.op.op != OP_EQ) return false;
+    const X *keep = e->u.if_.other;
+    if (keep->k != X_READ || keep->u.read.v != of) return false;
+    for (int k = 0; k < of->rank; k++) if (keep->u.read.idx[k]->k != X_INDEX || keep->u.read.idx[k]->u.index != n->u.compute.idx[k]) return false;
+    for (int side = 0; side < 2; side++) {
+        X *i = e->u.if_.cond->u.op.arg[side], *other = e->u.if_.cond->u.op.arg[1 - side];
+        bool free = true;
+        for (int k = 0; k < of->rank; k++) free &= !x_uses_index(other, n->u.compute.idx[k]);
+        if (i->k != X_INDEX || i->u.index != n->u.compute.idx[0] || !free) continue;
+        *at = other, *x = e->u.if_.then;
+        return true;
+    }
+    return false;
+}
 void node_each_expr(Node *n, void (*f)(X *e, void *data), void *data) {
     switch (n->kind) {
     case N_INPUT: case N_PARAM: case N_CONST: case N_TRANSFORM: case N_SELECT: case N_FACTOR: case N_DERIVE: return;

@@ -214,14 +214,15 @@ static bool read_values(IrReader *r, const Sexp *s, const char *what, Value **v,
 }
 static Node *read_node(IrReader *r, const Sexp *s);
 static bool read_iterate(IrReader *r, const Sexp *s, Node *n) {
-    const Sexp *max = part(s, 1, "max"), *body = part(s, 1, "body"), *until = part(s, 1, "until");
+    const Sexp *max = part(s, 1, "max"), *body = part(s, 1, "body"), *until = part(s, 1, "until"), *implicit = part(s, 1, "implicit");
     VEC(const Sexp *) carry = { 0 };
     for (int k = 1; k < s->item.n; k++) if (!strcmp(sexp_head(s->item.at[k]), "carry")) vec_add(r->arena, carry, s->item.at[k]);
-    if (!max || max->item.n != 2 || !body || !until || until->item.n != 2 || carry.n + 4 != s->item.n) {
-        read_error(r, s, "(iterate (max n) (carry inside init next result).. (body nodes..) (until value)) is expected here");
+    if (!max || max->item.n != 2 || !body || !until || until->item.n != 2 || carry.n + 4 + (implicit != NULL) != s->item.n) {
+        read_error(r, s, "(iterate (max n) [(implicit)] (carry inside init next result).. (body nodes..) (until value)) is expected here");
         return false;
     }
     int m = n->u.iterate.n = carry.n;
+    n->u.iterate.implicit = implicit != NULL;
     n->u.iterate.init = NEWN(r->arena, Value *, m + 1);
     n->u.iterate.carried = NEWN(r->arena, Value *, m + 1);
     n->u.iterate.next = NEWN(r->arena, Value *, m + 1);

@@ -165,6 +165,18 @@ void x_walk(X *e, bool (*f)(X *, void *), void *d) {
     }
 }
 
+typedef struct Reads { const Value *v; bool found; } Reads;
+static bool sees_read(X *e, void *data) {
+    Reads *r = data;
+    if (e->k == X_READ && e->u.read.v == r->v) r->found = true;
+    return !r->found;
+}
+bool x_reads(X *e, const Value *v) {
+    Reads r = { v, false };
+    x_walk(e, sees_read, &r);
+    return r.found;
+}
+
 typedef struct MapRun { Arena *a; X *(*f)(X *, void *); void *data; } MapRun;
 static X *map_one(X *e, void *d) {
     MapRun *m = d;

@@ -78,7 +78,7 @@ static void iterate(Copy *c, Node *n, const Node *old) {
     Arena *a = c->to->arena;
     Value **init = n->u.iterate.init = NEWN(a, Value *, old->u.iterate.n + 1), **next = n->u.iterate.next = NEWN(a, Value *, old->u.iterate.n + 1);
     Value **carried = n->u.iterate.carried = NEWN(a, Value *, old->u.iterate.n + 1);
-    n->u.iterate.max = old->u.iterate.max;
+    n->u.iterate.max = old->u.iterate.max, n->u.iterate.implicit = old->u.iterate.implicit;
     for (int k = 0; k < old->u.iterate.n; k++) {
         Node outside = { .loc = old->loc };                  /* carried values are none of the node's results */
         if (dropped(c, old->result[k])) continue;

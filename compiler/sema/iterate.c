@@ -163,7 +163,7 @@ void run_iterate(Sema *s, Def *d) {
     p->node.n = before;
     for (int k = 0; k < stay.n; k++) vec_add(a, p->node, stay.at[k]);
     node->u.iterate.n = n, node->u.iterate.init = init, node->u.iterate.carried = carried, node->u.iterate.next = next;
-    node->u.iterate.until = test, node->u.iterate.max = rounds;
+    node->u.iterate.until = test, node->u.iterate.max = rounds, node->u.iterate.implicit = st->implicit;
     for (int k = 0; k < n; k++) {
         Value *v = program_value(p, node, dotted(s, up, def[k]->name), init[k]->dt, init[k]->rank, init[k]->axis);
         v->target = init[k]->target, v->loc = def[k]->loc;

@@ -110,6 +110,7 @@ struct Stmt {
     VEC(Expr *) rhs;                /* EQUATION: one; ITERATE: start values; LET, REPEAT lo: one */
     VEC(Stmt *) body;               /* REPEAT, ITERATE */
     const char *text;               /* SCHEDULE */
+    bool implicit;                  /* ITERATE */
     bool is_output;                 /* EQUATION written with `output` */
     const char *dtype;              /* EQUATION: y[..]: f64 = ... */
 };

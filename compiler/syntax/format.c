@@ -247,6 +247,7 @@ static void iterate(Layout *l, const Stmt *s) {
     layout_expr(l, s->cond, PREC_ANY, LOOSE);
     layout_text(l, " max ");
     layout_expr(l, s->count, PREC_ANY, LOOSE);
+    if (s->implicit) layout_text(l, " implicit");
 }
 static void statement_text(Layout *l, const Stmt *s) {
     switch (s->kind) {

@@ -11,7 +11,7 @@
 
 typedef struct Word { const char *s; int kind; } Word;
 static const Word behind[] = {                                     /* an operand */
-    { "by", PIGEON_BY }, { "of", PIGEON_OF }, { "keep", PIGEON_KEEP }, { "until", PIGEON_UNTIL }, { "max", PIGEON_MAXIMUM }, { "init", PIGEON_INIT },
+    { "by", PIGEON_BY }, { "of", PIGEON_OF }, { "keep", PIGEON_KEEP }, { "until", PIGEON_UNTIL }, { "max", PIGEON_MAXIMUM }, { "implicit", PIGEON_IMPLICIT }, { "init", PIGEON_INIT },
     { "frozen", PIGEON_FROZEN }, { "where", PIGEON_WHERE }, { "with", PIGEON_WITH }, { "over", PIGEON_OVER }, { "wrt", PIGEON_WRT }, { "zero", PIGEON_EDGE }, { "periodic", PIGEON_EDGE },
     { "reflect", PIGEON_EDGE }, { "replicate", PIGEON_EDGE }, { "signed", PIGEON_FAMILY }, { "half", PIGEON_FAMILY }, { "cosine", PIGEON_FAMILY }, { "sine", PIGEON_FAMILY }, { NULL, 0 } };
 static const Word begins[] = {                                     /* a statement */

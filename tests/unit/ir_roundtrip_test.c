@@ -90,7 +90,7 @@ static Program *build(Context *cx) {
     body->u.compute.idx = NEWN(a, Index *, 1), body->u.compute.idx[0] = bi;
     body->u.compute.expr = x_op(a, OP_MUL, at(p, cz, x_index(a, bi), NULL), x_real(a, 0.5, DT_F32));
     stop->u.compute.expr = x_op(a, OP_LT, x_reduce(a, R_SUM, 1, &bk, 0, NULL, at(p, cz, x_index(a, bk), NULL), NULL, DT_F32), x_real(a, 1e-3, DT_F32));
-    it->u.iterate.n = 1, it->u.iterate.max = 20, it->u.iterate.until = un;
+    it->u.iterate.n = 1, it->u.iterate.max = 20, it->u.iterate.implicit = true, it->u.iterate.until = un;
     it->u.iterate.init = NEWN(a, Value *, 1), it->u.iterate.carried = NEWN(a, Value *, 1), it->u.iterate.next = NEWN(a, Value *, 1);
     it->u.iterate.init[0] = z, it->u.iterate.carried[0] = cz, it->u.iterate.next[0] = nz;
     vec_add(a, it->u.iterate.body, body);
