@@ -21,6 +21,7 @@ static void on_interrupt(int sig) { (void)sig; interrupted = 1; }
 typedef struct Part {                        /* one of the two programs: the step, or the model as it is used */
     Options o; Program *p; Artifact a; RunData d; pgn_plan *plan;
     pgn_tensor *output; const void **input, **param; void **out, *work; int64_t *next;      /* next: place in param of output k, -1 */
+    size_t work_size;
     bool structural;                         /* a batched input is part of the structure: a plan for each batch */
 } Part;
 typedef struct Train {
@@ -49,14 +50,18 @@ static bool build(Part *q, File *f, const char *model, bool training) {
     Unit *u = front_unit(o, code, &m);
     return u && artifact_make(o, u, DEFAULT_EXECUTOR, &q->a);
 }
-static bool make_plan(Part *q) {
+static bool make_plan(Part *q) {                                       /* and the workspace that it needs */
     const void **structural = NEWN(q->o.cx->arena, const void *, q->p->input.n + 1);
     for (int k = 0; k < q->p->input.n; k++) structural[k] = q->d.input[k].data;
     pgn_options options = { .threads = q->o.threads };
     pgn_error e = { 0 };
     pgn_plan_free(q->plan);
     q->plan = NULL;
-    return pgn_model_plan(q->a.model, q->d.graph, q->d.size, structural, &options, &q->plan, &e) ? fail(&q->o, &e, q->p->name) : true;
+    if (pgn_model_plan(q->a.model, q->d.graph, q->d.size, structural, &options, &q->plan, &e)) return fail(&q->o, &e, q->p->name);
+    size_t need = pgn_plan_workspace_size(q->plan);
+    if (q->work && need <= q->work_size) return true;
+    q->work_size = q->work ? need + need / 4 : need;                   /* plans of later batches may need a little more */
+    return (q->work = data_memory(&q->o, &q->d, NO_LOC, "the workspace", (int64_t)q->work_size, 1)) != NULL;
 }
 static bool make_room(Part *q) {
     Arena *a = q->o.cx->arena;
@@ -73,7 +78,7 @@ static bool make_room(Part *q) {
         size_t len = strlen(t->name);
         for (int j = 0; j < p->param.n; j++) if (strlen(p->param.at[j]->name) + 5 == len && !strncmp(t->name, p->param.at[j]->name, len - 5) && !strcmp(t->name + len - 5, ".next")) q->next[k] = j;
     }
-    return (q->work = data_memory(&q->o, &q->d, NO_LOC, "the workspace", (int64_t)pgn_plan_workspace_size(q->plan), 1)) != NULL;
+    return true;
 }
 static bool forward(Part *q) {
     pgn_error e = { 0 };
@@ -88,6 +93,27 @@ static void put_number(Part *q, const char *name, int64_t v) {
 
 /* ---- batches ------------------------------------------------------------------------------------------------------------- */
 static bool is_axis(const Train *t, const Value *v, int k) { return t->batch && v->axis[k]->extent->op == EXT_SYM && v->axis[k]->extent->sym == t->batch; }
+/* Fisher and Yates: the order of all rows in an epoch */
+static void shuffle(Train *t, int64_t epoch) {
+    int64_t key = pgn_threefry(pgn_threefry(t->seed, epoch), 0x6f72646572);
+    for (int64_t k = 0; k < t->rows; k++) t->order[k] = k;
+    for (int64_t k = t->rows - 1; k > 0; k--) {
+        int64_t j = (int64_t)((uint64_t)pgn_threefry(key, k) % (uint64_t)(k + 1)), x = t->order[k];
+        t->order[k] = t->order[j], t->order[j] = x;
+    }
+}
+static void take_rows(Train *t, int64_t first) {
+    Part *q = &t->step;
+    for (int k = 0; k < q->p->input.n; k++) for (int j = 0; j < q->p->input.at[k]->rank; j++) if (is_axis(t, q->p->input.at[k], j)) {
+        const pgn_tensor *from = &t->whole[k];
+        int64_t outer = 1, inner = (int64_t)pgn_dtype_size(from->dtype);
+        for (int i = 0; i < j; i++) outer *= from->extent[i];
+        for (int i = j + 1; i < from->rank; i++) inner *= from->extent[i];
+        for (int64_t a = 0; a < outer; a++) for (int64_t r = 0; r < t->size; r++)
+            memcpy((char *)q->d.input[k].data + (a * t->size + r) * inner, (const char *)from->data + (a * t->rows + t->order[first + r]) * inner, (size_t)inner);
+        break;
+    }
+}
 static bool begin_batches(Train *t) {
     Part *q = &t->step;
     Options *o = t->o;
@@ -111,31 +137,15 @@ static bool begin_batches(Train *t) {
         if (q->a.model->input[k].structural) q->structural = true;
         break;
     }
-    if (!any) diag_error(o->cx, D_USAGE, NO_LOC, "--batch %s=..: no input has that dim", o->batch.name);
-    return any;
-}
-/* Fisher and Yates: the order of all rows in an epoch */
-static void shuffle(Train *t, int64_t epoch) {
-    int64_t key = pgn_threefry(pgn_threefry(t->seed, epoch), 0x6f72646572);
-    for (int64_t k = 0; k < t->rows; k++) t->order[k] = k;
-    for (int64_t k = t->rows - 1; k > 0; k--) {
-        int64_t j = (int64_t)((uint64_t)pgn_threefry(key, k) % (uint64_t)(k + 1)), x = t->order[k];
-        t->order[k] = t->order[j], t->order[j] = x;
-    }
+    if (!any) { diag_error(o->cx, D_USAGE, NO_LOC, "--batch %s=..: no input has that dim", o->batch.name); return false; }
+    for (int64_t k = 0; k < t->rows; k++) t->order[k] = k;             /* the first plan is made on real rows */
+    take_rows(t, 0);
+    return true;
 }
 static bool take_batch(Train *t, int64_t first) {
-    Part *q = &t->step;
     if (!t->batch) return true;
-    for (int k = 0; k < q->p->input.n; k++) for (int j = 0; j < q->p->input.at[k]->rank; j++) if (is_axis(t, q->p->input.at[k], j)) {
-        const pgn_tensor *from = &t->whole[k];
-        int64_t outer = 1, inner = (int64_t)pgn_dtype_size(from->dtype);
-        for (int i = 0; i < j; i++) outer *= from->extent[i];
-        for (int i = j + 1; i < from->rank; i++) inner *= from->extent[i];
-        for (int64_t a = 0; a < outer; a++) for (int64_t r = 0; r < t->size; r++)
-            memcpy((char *)q->d.input[k].data + (a * t->size + r) * inner, (const char *)from->data + (a * t->rows + t->order[first + r]) * inner, (size_t)inner);
-        break;
-    }
-    return !q->structural || make_plan(q);
+    take_rows(t, first);
+    return !t->step.structural || make_plan(&t->step);
 }
 
 /* ---- checkpoints ------------------------------------------------------------------------------------------------------------ */
