@@ -2,14 +2,15 @@
 """Relational layers: pigeonc, PyTorch Geometric and hand-written PyTorch on the same arrays, in one process, in turn.
 
     bench.py BUILD [--graphs fb15k-237,..] [--models rgcn,..] [--d 64] [--heads 1,4] [--threads N] [--rounds 7] [--data DIR] [--json FILE]
+    bench.py BUILD .. --ablation | --choice SECONDS       pigeonc alone, in several ways: variants.py
 
 Each row: median milliseconds of each program, ratios, pigeonc's Gflop/s and its time over the bound
     bound = max(flops of the best algebra / measured peak,  bytes of rows that must be gathered / measured rate + other bytes / copy rate)
-Every program's result is compared with ours; shipped layers that compute something else beside are marked ~ and not compared."""
+Every program's result is compared with ours; shipped layers that compute something else beside are marked ~ and not compared. MB: what a
+program's first call takes beyond its arguments, by the peak of the process; caches of the allocator are emptied before."""
 import argparse
 import json
 import os
-import resource
 import sys
 import time
 import types
@@ -17,11 +18,14 @@ import types
 import numpy as np
 import torch
 
+MODELS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "models.pgn")
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 sys.path.insert(0, HERE)
 import graphs as graphs_            # noqa: E402
+import memory                       # noqa: E402
 import peers                        # noqa: E402
+import variants                     # noqa: E402
 from ours import Compiled           # noqa: E402
 
 
@@ -83,7 +87,7 @@ def dims_of(model, d, heads):
     return {"rgat": {"in": d, "heads": heads, "p": d // heads}, "hgt": {"d": d, "heads": heads, "p": d // heads}}.get(model, {"in": d, "out": d})
 
 
-def parameters(compiled, g):
+def parameters(compiled):
     torch.manual_seed(1)
     sizes = compiled.lib.pgn_plan_sizes(compiled.plan)
     out = {}
@@ -113,37 +117,66 @@ def main():
     a.add_argument("--no-shipped", action="store_true")
     a.add_argument("--run", default="", help="passes for pigeonc in place of its own choice")
     a.add_argument("--json")
+    a.add_argument("--ablation", action="store_true", help="pigeonc without linear fusion, without compaction, without both")
+    a.add_argument("--choice", type=float, default=0, metavar="SECONDS", help="the compiler's choice beside the best that pigeonc tune finds in so many seconds")
     o = a.parse_args()
     build, folder = os.path.abspath(o.build), os.path.join(os.path.abspath(o.build), "bench-rgnn")
     os.makedirs(folder, exist_ok=True)
     torch.set_num_threads(o.threads)
     torch.set_grad_enabled(False)
+    if o.ablation or o.choice:
+        rows = variants.ablation_table(ways(o, build, folder), o) if o.ablation else variants.choice_table(choices(o, folder), o, build, MODELS, folder)
+        save(o, dict(rows=rows))
+        return
     mc = machine(build, folder, o.threads)
     print("machine: %d threads, %.0f Gflop/s f32, copy %.1f GB/s, rows gathered from 4 MB %.1f GB/s, from 64 MB %.1f GB/s; torch %s" %
           (o.threads, mc["peak"] / 1e9, mc["copy"] / 1e9, mc["gather_small"] / 1e9, mc["gather_large"] / 1e9, torch.__version__))
-    head = "%-11s %-16s %4s %2s | %9s %9s %9s %9s | %7s %7s %6s %6s | %8s %8s %s"
-    print(head % ("graph", "model", "d", "H", "pigeon ms", "hand ms", "PyG ms", "bound ms", "PyG/us", "hand/us", "/bound", "Gflops", "bind ms", "space MB", "results"))
+    head = "%-11s %-16s %4s %2s | %9s %9s %9s %9s %9s | %7s %7s %6s %6s | %8s %8s %8s %8s %8s %s"
+    print(head % ("graph", "model", "d", "H", "pigeon ms", "hand ms", "PyG ms", "DGL ms", "bound ms", "best/us", "hand/us", "/bound", "Gflops", "bind ms", "us MB", "hand MB", "PyG MB", "DGL MB", "results"))
     rows = []
-    for name in o.graphs.split(","):
-        raw = graphs_.load(name, ROOT, o.data, folder)
+    print("DGL: " + peers.DGL)
+    for name, raw in loaded(o, folder):
         g = types.SimpleNamespace(**{k: torch.as_tensor(np.ascontiguousarray(v).astype(np.int64)) if hasattr(v, "__len__") else int(v) for k, v in raw.items()})
         g.index = torch.stack([g.src, g.dst])
         g.unique_src, g.unique_dst = (len(torch.unique(g.etype * g.nodes + e)) for e in (g.src, g.dst))
-        for model in o.models.split(","):
-            for d in map(int, o.d.split(",")):
-                for heads in (map(int, o.heads.split(",")) if model in ("rgat", "hgt") else [1]):
-                    rows.append(one(o, mc, build, folder, name, raw, g, model, d, heads))
-                    print(head % rows[-1].pop("text"), flush=True)
+        for model, d, heads in layers(o):
+            rows.append(one(o, mc, build, folder, name, raw, g, model, d, heads))
+            print(head % rows[-1].pop("text"), flush=True)
     total(rows)
+    save(o, dict(machine=mc, rows=rows))
+
+
+def save(o, what):
     if o.json:
         with open(o.json, "w") as f:
-            json.dump(dict(machine=mc, rows=rows), f, indent=1)
+            json.dump(what, f, indent=1)
+
+
+def layers(o):
+    return [(model, d, heads) for model in o.models.split(",") for d in map(int, o.d.split(",")) for heads in (map(int, o.heads.split(",")) if model in ("rgat", "hgt") else [1])]
+
+
+def loaded(o, folder):
+    for name in o.graphs.split(","):
+        yield name, graphs_.load(name, ROOT, o.data, folder)
+
+
+def choices(o, folder):
+    for name, raw in loaded(o, folder):
+        for model, d, heads in layers(o):
+            yield name, model, d, heads, dims_of(model, d, heads), raw
+
+
+def ways(o, build, folder):
+    for name, model, d, heads, dims, raw in choices(o, folder):
+        yield (name, model, d, heads, lambda extra: Compiled(build, folder, MODELS, model, dims, raw, o.threads, extra),
+               lambda c: {n: np.ascontiguousarray(t.numpy()) for n, t in parameters(c).items()})
 
 
 def one(o, mc, build, folder, name, raw, g, model, d, heads):
     extra = ("--run", o.run) if o.run else ()
-    ours = Compiled(build, folder, os.path.join(HERE, "models.pgn"), model, dims_of(model, d, heads), raw, o.threads, extra)
-    p = parameters(ours, g)
+    ours = Compiled(build, folder, MODELS, model, dims_of(model, d, heads), raw, o.threads, extra)
+    p = parameters(ours)
     if model == "rgat":            # the shipped layer has one pair of attention vectors for all relations
         p["al"][:], p["ar"][:] = p["al"][:1].clone(), p["ar"][:1].clone()
     x = {n: p.pop(n) for n in ours.names("input")}
@@ -156,20 +189,28 @@ def one(o, mc, build, folder, name, raw, g, model, d, heads):
         if isinstance(made, str):
             notes.append("PyG: " + made)
         else:
-            calls["shipped"] = made
-    y = ours()[0].copy()
+            calls["PyG"] = made
+        made = peers.dgl_layer(model, g, p, x)
+        if isinstance(made, str):
+            notes.append("DGL: " + made)
+        else:
+            calls["DGL"] = made
+    space = {}
+    space["ours"], y = memory.peak(lambda: ours()[0])
+    y = y.copy()
     for label, f in calls.items():
         if label == "ours":
             continue
-        out = f()
-        if label == "shipped" and model == "hgt":
-            notes.append("~PyG adds a bias, gelu and an output layer")
-        elif not (label == "shipped" and model == "rgat"):
+        space[label], out = memory.peak(f)
+        if label in ("PyG", "DGL") and model == "hgt":
+            notes.append("~%s computes more beside" % label)
+        elif not (label == "PyG" and model == "rgat"):
             checked.append("%.0e" % against(out, y))
+        del out
     seconds = {label: [] for label in calls}
     for k in range(o.rounds):
         for label, f in calls.items():
-            if label == "shipped" and k > 2 and seconds[label][0] > 0.5:
+            if label in ("PyG", "DGL") and k > 2 and seconds[label][0] > 0.5:
                 continue
             seconds[label].append(clock(f))
     median = {label: sorted(t)[len(t) // 2] for label, t in seconds.items()}
@@ -177,12 +218,16 @@ def one(o, mc, build, folder, name, raw, g, model, d, heads):
     flops, gathered, plain = work(model, g, d, heads)
     rate = mc["gather_small"] if g.nodes * 4 * d < 16e6 else mc["gather_large"]
     bound = max(flops / mc["peak"], gathered / rate + plain / mc["copy"])
-    t, shipped = median["ours"], median.get("shipped")
-    text = (name, model, d, heads, "%.2f" % (1e3 * t), "%.2f" % (1e3 * hand), "%.1f" % (1e3 * shipped) if shipped else "-", "%.2f" % (1e3 * bound),
+    t = median["ours"]
+    shipped = min((median[label] for label in ("PyG", "DGL") if label in median), default=None)
+    fastest = min((label for label in median if label.startswith("hand")), key=median.get)
+    mb = tuple("%.0f" % (space[label] / 1e6) if space.get(label) is not None else "-" for label in ("ours", fastest, "PyG", "DGL"))
+    peer = tuple("%.1f" % (1e3 * median[label]) if label in median else "-" for label in ("PyG", "DGL"))
+    text = (name, model, d, heads, "%.2f" % (1e3 * t), "%.2f" % (1e3 * hand)) + peer + ("%.2f" % (1e3 * bound),
             "%.1f" % (shipped / t) if shipped else "-", "%.1f" % (hand / t), "%.2f" % (t / bound), "%.0f" % (flops / t / 1e9), "%.1f" % (1e3 * ours.bind_s),
-            "%.1f" % (ours.workspace / 1e6), " ".join(checked + notes))
+            *mb, " ".join(checked + notes))
     return dict(graph=name, model=model, d=d, heads=heads, ours=t, hand=hand, shipped=shipped, bound=bound, bind=ours.bind_s, workspace=ours.workspace,
-                compile=ours.compile_s, peak_rss=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024, all=median, text=text)
+                compile=ours.compile_s, memory=space, all=median, text=text)
 
 
 def total(rows):

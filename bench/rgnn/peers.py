@@ -3,6 +3,9 @@
 Each function gets a graph, parameters and inputs as tensors and returns (call, layout) - call() computes the output - or a string that
 says why it can't run.  Preparation that depends on the graph alone (sorting, unique pairs, sparse matrices) is outside the timed call,
 as pigeonc's binding is."""
+import sys
+import unittest.mock
+
 import torch
 import torch.nn.functional as F
 
@@ -208,6 +211,31 @@ def pyg_hgt(g, p, x):
     conv = HGTConv(d, d, (list(where), meta), H)
     h = {t: x["h"][at] for t, at in where.items()}
     return lambda: conv(h, index)
+
+
+# ---------------------------------------------------------------- Deep Graph Library
+
+try:
+    # its last wheel has graphbolt, which loads data and which layers don't use, for old versions of PyTorch only
+    sys.modules.setdefault("dgl.graphbolt", unittest.mock.MagicMock())
+    import dgl
+    import dgl.nn
+    DGL = "version " + dgl.__version__
+except Exception as error:                # no wheel for this Python: its rows are left out
+    dgl, DGL = None, "left out: " + " ".join(str(error).split())[:160]
+
+
+def dgl_layer(model, g, p, x):
+    if dgl is None or model not in ("rgcn", "hgt"):
+        return "not there" if dgl is None else "has no such layer"
+    graph = dgl.graph((g.src, g.dst), num_nodes=g.nodes)
+    if model == "rgcn":
+        conv = dgl.nn.RelGraphConv(p["W"].shape[1], p["W"].shape[2], g.etypes, bias=False)
+        conv.linear_r.W.data, conv.loop_weight.data = p["W"], p["W0"]
+        return lambda: conv(graph, x["h"], g.etype)
+    d, H, q = p["K"].shape[1:]
+    conv = dgl.nn.HGTConv(d, q, H, g.ntypes, g.etypes)
+    return lambda: conv(graph, x["h"], g.ntype, g.etype)
 
 
 HAND = {"rgcn": [("compact", rgcn_compact), ("aggregate first", rgcn_aggregate)], "rgat": [("compact", rgat_compact)], "hgt": [("compact", hgt_compact)],
