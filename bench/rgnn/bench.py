@@ -25,6 +25,7 @@ sys.path.insert(0, HERE)
 import graphs as graphs_            # noqa: E402
 import memory                       # noqa: E402
 import peers                        # noqa: E402
+import train                        # noqa: E402
 import variants                     # noqa: E402
 from ours import Compiled           # noqa: E402
 
@@ -115,6 +116,7 @@ def main():
     a.add_argument("--rounds", type=int, default=7)
     a.add_argument("--data", default=os.path.join(ROOT, "..", "shared", "data"))
     a.add_argument("--no-shipped", action="store_true")
+    a.add_argument("--train", action="store_true", help="time training steps: loss, gradients, Adam")
     a.add_argument("--run", default="", help="passes for pigeonc in place of its own choice")
     a.add_argument("--json")
     a.add_argument("--ablation", action="store_true", help="pigeonc without linear fusion, without compaction, without both")
@@ -131,18 +133,37 @@ def main():
     mc = machine(build, folder, o.threads)
     print("machine: %d threads, %.0f Gflop/s f32, copy %.1f GB/s, rows gathered from 4 MB %.1f GB/s, from 64 MB %.1f GB/s; torch %s" %
           (o.threads, mc["peak"] / 1e9, mc["copy"] / 1e9, mc["gather_small"] / 1e9, mc["gather_large"] / 1e9, torch.__version__))
+    if o.train:
+        return train_all(o, mc, build, folder)
     head = "%-11s %-16s %4s %2s | %9s %9s %9s %9s %9s | %7s %7s %6s %6s | %8s %8s %8s %8s %8s %s"
     print(head % ("graph", "model", "d", "H", "pigeon ms", "hand ms", "PyG ms", "DGL ms", "bound ms", "best/us", "hand/us", "/bound", "Gflops", "bind ms", "us MB", "hand MB", "PyG MB", "DGL MB", "results"))
     rows = []
     print("DGL: " + peers.DGL)
     for name, raw in loaded(o, folder):
-        g = types.SimpleNamespace(**{k: torch.as_tensor(np.ascontiguousarray(v).astype(np.int64)) if hasattr(v, "__len__") else int(v) for k, v in raw.items()})
-        g.index = torch.stack([g.src, g.dst])
-        g.unique_src, g.unique_dst = (len(torch.unique(g.etype * g.nodes + e)) for e in (g.src, g.dst))
+        g = as_tensors(raw)
         for model, d, heads in layers(o):
             rows.append(one(o, mc, build, folder, name, raw, g, model, d, heads))
             print(head % rows[-1].pop("text"), flush=True)
     total(rows)
+    save(o, dict(machine=mc, rows=rows))
+
+
+def as_tensors(raw):
+    g = types.SimpleNamespace(**{k: torch.as_tensor(np.ascontiguousarray(v).astype(np.int64)) if hasattr(v, "__len__") else int(v) for k, v in raw.items()})
+    g.index = torch.stack([g.src, g.dst])
+    g.unique_src, g.unique_dst = (len(torch.unique(g.etype * g.nodes + e)) for e in (g.src, g.dst))
+    return g
+
+
+def train_all(o, mc, build, folder):
+    rows = []
+    print(train.HEAD % train.TITLE)
+    for name, raw in loaded(o, folder):
+        g = as_tensors(raw)
+        for model, d in ((model, d) for model in o.models.split(",") if model in train.HAND for d in map(int, o.d.split(","))):
+            rows.append(train.one(o, clock, build, folder, name, raw, g, model, d))
+            print(train.HEAD % rows[-1].pop("text"), flush=True)
+    train.total(rows)
     save(o, dict(machine=mc, rows=rows))
 
 

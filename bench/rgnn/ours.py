@@ -48,7 +48,7 @@ def untouched(n, dtype):
 class Compiled:
     """compile_s, bind_s and workspace are seconds and bytes; call(inputs, params) gives the list of outputs."""
 
-    def __init__(self, build, folder, source, model, dims, graph, threads, extra=()):
+    def __init__(self, build, folder, source, model, dims, graph, threads, extra=(), symbol=None):
         tag = "%s_%s" % (model, "_".join("%s%d" % d for d in sorted(dims.items())) + "".join(e.replace("-", "") for e in extra))
         obj, lib = os.path.join(folder, tag + ".o"), os.path.join(folder, tag + ".so")
         start = time.perf_counter()
@@ -58,7 +58,7 @@ class Compiled:
         archive = [p for p in (os.path.join(build, "libpigeon.a"), os.path.join(build, ".libs", "libpigeon.a")) if os.path.exists(p)][0]
         subprocess.run(["cc", "-shared", "-o", lib, obj, "-Wl,--whole-archive", archive, "-Wl,--no-whole-archive", "-llapack", "-lz", "-lpthread", "-lm"], check=True)
         self.lib = C.CDLL(lib)
-        self.model = Model.in_dll(self.lib, model + "_model")
+        self.model = Model.in_dll(self.lib, (symbol or model) + "_model")
         for f in ("pgn_model_plan", "pgn_model_forward"):
             getattr(self.lib, f).restype = C.c_int
         self.lib.pgn_plan_workspace_size.restype = C.c_size_t

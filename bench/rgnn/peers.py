@@ -165,6 +165,11 @@ def edge_conditioned_hand(g, p, x):
 
 # ---------------------------------------------------------------- PyTorch Geometric
 
+def with_module(call, module):
+    call.module = module
+    return call
+
+
 def memory(bytes_, limit):
     return "needs %.0f GB" % (bytes_ / 1e9) if bytes_ > limit else None
 
@@ -173,7 +178,7 @@ def pyg_rgcn(g, p, x):
     from torch_geometric.nn import RGCNConv
     conv = RGCNConv(p["W"].shape[1], p["W"].shape[2], g.etypes, aggr="sum", bias=False)
     conv.weight.data, conv.root.data = p["W"], p["W0"]
-    return lambda: conv(x["h"], g.index, g.etype)
+    return with_module(lambda: conv(x["h"], g.index, g.etype), conv)
 
 
 def pyg_rgat(g, p, x, limit):
@@ -184,7 +189,7 @@ def pyg_rgat(g, p, x, limit):
         return why + " for one weight matrix per edge"
     conv = RGATConv(d, q, r, attention_mechanism="across-relation", attention_mode="additive-self-attention", heads=H, dim=1, bias=False)
     conv.weight.data = p["W"].reshape(r, d, H * q)
-    return lambda: conv(x["h"], g.index, g.etype)
+    return with_module(lambda: conv(x["h"], g.index, g.etype), conv)
 
 
 def pyg_hgt(g, p, x):
@@ -209,8 +214,7 @@ def pyg_hgt(g, p, x):
     if why:
         return why + " for keys and values of every source node in every relation"
     conv = HGTConv(d, d, (list(where), meta), H)
-    h = {t: x["h"][at] for t, at in where.items()}
-    return lambda: conv(h, index)
+    return with_module(lambda: conv({t: x["h"][at] for t, at in where.items()}, index), conv)
 
 
 # ---------------------------------------------------------------- Deep Graph Library

@@ -219,6 +219,18 @@ bool tile_plan(Lower *l, Node *n, TilePlan *p, int *axis) {
 static bool in_order(const Space *s, const Value *map) {
     return map->node->kind == N_DERIVE && map->node->u.derive.kind == DV_UNIQUE && map->node->u.derive.space == s && map->result == 0;
 }
+/* Whether i stands in a condition: each i has a fibre of its own. */
+typedef struct Chooses { const Index *i; bool any; } Chooses;
+static bool see_choice(X *e, void *data) {
+    Chooses *c = data;
+    for (int k = 0; e->k == X_REDUCE && k < e->u.reduce.n_cond; k++) c->any |= x_uses_index(e->u.reduce.cond[k], c->i);
+    return !c->any;
+}
+static bool chooses_fibre(X *e, const Index *i) {
+    Chooses c = { i, false };
+    x_walk(e, see_choice, &c);
+    return c.any;
+}
 bool tile_lower(TilePlan *p, int axis) {
     Lower *l = p->l;
     Arena *a = l->a;
@@ -242,20 +254,25 @@ bool tile_lower(TilePlan *p, int axis) {
     for (int k = 0; k < v->rank; k++) if (k != p->lane_axis) count = ext_op(a, EXT_MUL, count, k == axis ? tiles : v->axis[k]->extent);
     Build build = build_start(l, kernel_of(l, n, count)), *b = &build;
     b->blocked = true;
-    LX *rest = lx_var(a, b->k->item);                        /* the tile outermost, so that neighbours share what rows share */
-    for (int k = v->rank - 1; k >= 0; k--) {
-        if (k == axis || k == p->lane_axis) continue;
-        LX *size = lx_size(a, v->axis[k]->extent);
-        level_bind(b->level, a, idx[k], let(b, lop(b, OP_MOD, rest, size), idx[k]->name));
-        rest = let(b, lop(b, OP_FLOORDIV, rest, size), "rest");
+    LX *rest = lx_var(a, b->k->item), *tile = NULL;          /* the tile outermost, so that neighbours share what rows share; */
+    for (int around = 0; around < 2; around++) {             /* but inside of what chooses the fibre that all tiles walk along */
+        for (int k = v->rank - 1; k >= 0; k--) {
+            if (k == axis || k == p->lane_axis || chooses_fibre(p->expr, idx[k]) != around) continue;
+            LX *size = lx_size(a, v->axis[k]->extent);
+            level_bind(b->level, a, idx[k], let(b, lop(b, OP_MOD, rest, size), idx[k]->name));
+            rest = let(b, lop(b, OP_FLOORDIV, rest, size), "rest");
+        }
+        if (around) break;
+        LX *size = lx_size(a, tiles);
+        tile = let(b, lop(b, OP_MOD, rest, size), "tile"), rest = let(b, lop(b, OP_FLOORDIV, rest, size), "rest");
     }
     LX *first, *end, *some = NULL;
     if (list) {
-        first = let(b, lx_cast(a, lx_load(a, list, rest, NULL), DT_I64), "first");
-        end = let(b, lx_cast(a, lx_load(a, list, lop(b, OP_ADD, rest, I64(1)), NULL), DT_I64), "end");
+        first = let(b, lx_cast(a, lx_load(a, list, tile, NULL), DT_I64), "first");
+        end = let(b, lx_cast(a, lx_load(a, list, lop(b, OP_ADD, tile, I64(1)), NULL), DT_I64), "end");
         some = let(b, lop(b, OP_LT, first, end), "some");
     } else {
-        first = let(b, lop(b, OP_MUL, rest, I64(p->tile.rows)), "first");
+        first = let(b, lop(b, OP_MUL, tile, I64(p->tile.rows)), "first");
         end = let(b, lop(b, OP_MIN, lx_size(a, extent), lop(b, OP_ADD, first, I64(p->tile.rows))), "end");
     }
     if (some) level_push(b, LV_IF);
