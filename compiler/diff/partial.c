@@ -1,4 +1,4 @@
-/* partial.c - derivatives of the scalar functions: the rows of partial.def. */
+/* partial.c - derivatives of the scalar functions: the last columns of base/scalar.def. */
 #include "diff/inside.h"
 #include <math.h>
 
@@ -17,7 +17,7 @@ X *dx_mul(Arena *a, X *p, X *q) {
 X *dx_div(Arena *a, X *p, X *q) { return dx_is(q, 1) ? p : x_op(a, OP_DIV, p, q); }
 X *dx_and(Arena *a, X *p, X *q) { return !p ? q : !q ? p : x_op(a, OP_AND, p, q); }
 
-/* The words of partial.def: a and b are the arguments, r the result; all of one type. */
+/* The words of those columns: a and b are the arguments, r the result; all of one type. */
 #define ADD(p, q) x_op(m, OP_ADD, p, q)
 #define SUB(p, q) x_op(m, OP_SUB, p, q)
 #define MUL(p, q) dx_mul(m, p, q)
@@ -31,9 +31,9 @@ X *dx_and(Arena *a, X *p, X *q) { return !p ? q : !q ? p : x_op(a, OP_AND, p, q)
 #define NONE (*exists = false, NULL)
 static X *row(Arena *m, ScalarOp op, int k, X *a, X *b, X *r, bool *exists) {
     switch (op) {
-#define PARTIAL(id, da, db) case OP_##id: return k == 0 ? (da) : (db);
-#include "diff/partial.def"
-#undef PARTIAL
+#define SCALAR(id, name, arity, class_, c32, c64, llvm, cost, defined, of_int, of_real, of_complex, da, db) case OP_##id: return k == 0 ? (da) : (db);
+#include "base/scalar.def"
+#undef SCALAR
     case OP_COUNT: break;
     }
     return NONE;

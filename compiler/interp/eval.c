@@ -1,24 +1,9 @@
 /* eval.c - evaluates compiled expressions at the current setting of the indices: three functions, one per kind of number. */
 #include "interp/inside.h"
-#include "pigeon/random.h"
-#include <complex.h>
-#undef I                                   /* the name of the state of a run here */
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
-#define PI 3.14159265358979323846
-
-int64_t wrap(int64_t v, Dtype t) {
-    switch (t) {
-    case DT_I32: return (int32_t)v;
-    case DT_I8: return (int8_t)v;
-    case DT_U8: return (uint8_t)v;
-    case DT_BOOL: return v != 0;
-    case DT_NONE: case DT_F64: case DT_F32: case DT_F16: case DT_BF16: case DT_I64: case DT_C64: case DT_C128: break;
-    }
-    return v;
-}
 static int64_t from_real(double x, Dtype t) {
     if (t == DT_BOOL) return x != 0;
     if (isnan(x)) return 0;
@@ -148,72 +133,23 @@ static Complex unpattern(const Bits *b, Dtype t, int64_t *i) {
 }
 
 /* ---- integers ------------------------------------------------------------------------------------------------ */
-static int64_t floor_div(int64_t x, int64_t y) {
-    if (!y) return 0;
-    if (y == -1) return (int64_t)(0 - (uint64_t)x);
-    return x / y - (x % y != 0 && (x < 0) != (y < 0));
-}
 static int64_t int_scalar(Interp *I, const Op *o) {
-    int64_t x, y = 0;
+    bool is = true;
+    int64_t r;
     if (o->cfrom == IS_INT) {
-        x = eval_int(I, o->a[0]);
-        if (o->op == OP_AND) return x && eval_int(I, o->a[1]);
-        if (o->op == OP_OR) return x || eval_int(I, o->a[1]);
-        if (o->a[1]) y = eval_int(I, o->a[1]);
+        int64_t m = eval_int(I, o->a[0]);
+        if (o->op == OP_AND && !m) return 0;
+        if (o->op == OP_OR && m) return 1;
+        r = scalar_int(o->op, m, o->a[1] ? eval_int(I, o->a[1]) : 0, o->dt, &is);
+    } else if (o->cfrom == IS_REAL) {
+        double x = eval_real(I, o->a[0]);
+        r = scalar_real(o->op, x, o->a[1] ? eval_real(I, o->a[1]) : 0, &is) != 0;
     } else {
-        int order, same;                         /* of reals or complex numbers: comparisons only */
-        if (o->cfrom == IS_REAL) {
-            double p = eval_real(I, o->a[0]), q = o->a[1] ? eval_real(I, o->a[1]) : 0;
-            if (isnan(p) || isnan(q)) return o->op == OP_NE;
-            order = (p > q) - (p < q), same = p == q;
-        } else {
-            Complex p = eval_complex(I, o->a[0]), q = o->a[1] ? eval_complex(I, o->a[1]) : (Complex){ 0, 0 };
-            same = p.re == q.re && p.im == q.im, order = same ? 0 : 1;
-        }
-        switch ((int)o->op) {
-        case OP_EQ: return same;
-        case OP_NE: return !same;
-        case OP_LT: return order < 0;
-        case OP_LE: return order <= 0;
-        case OP_GT: return order > 0;
-        case OP_GE: return order >= 0;
-        }
-        fail(I, D_INTERNAL, NO_LOC, "`%s` gives no integer", scalar_info[o->op].name);
-        return 0;
+        Complex z = eval_complex(I, o->a[0]);
+        r = scalar_complex(o->op, z, o->a[1] ? eval_complex(I, o->a[1]) : (Complex){ 0, 0 }, &is).re != 0;
     }
-    uint64_t a = (uint64_t)x, b = (uint64_t)y, r = 0;
-    int bits = 8 * (int)dtype_bytes(o->dt);
-    switch ((int)o->op) {
-    case OP_STOP: r = a; break;
-    case OP_NEG: r = 0 - a; break;
-    case OP_ADD: r = a + b; break;
-    case OP_SUB: r = a - b; break;
-    case OP_MUL: r = a * b; break;
-    case OP_DIV: r = !y ? 0 : y == -1 ? 0 - a : (uint64_t)(x / y); break;
-    case OP_FLOORDIV: r = (uint64_t)floor_div(x, y); break;
-    case OP_MOD: r = !y ? 0 : a - (uint64_t)floor_div(x, y) * b; break;
-    case OP_MIN: return x < y ? x : y;
-    case OP_MAX: return x > y ? x : y;
-    case OP_ABS: r = x < 0 ? 0 - a : a; break;
-    case OP_SIGN: return (x > 0) - (x < 0);
-    case OP_EQ: return x == y;
-    case OP_NE: return x != y;
-    case OP_LT: return x < y;
-    case OP_LE: return x <= y;
-    case OP_GT: return x > y;
-    case OP_GE: return x >= y;
-    case OP_NOT: return !x;
-    case OP_BITAND: r = a & b; break;
-    case OP_BITOR: r = a | b; break;
-    case OP_BITXOR: r = a ^ b; break;
-    case OP_BITNOT: r = ~a; break;
-    case OP_SHL: r = a << (y & (bits - 1)); break;
-    case OP_SHR: r = (uint64_t)(x >> (y & (bits - 1))); break;
-    case OP_THREEFRY: return pgn_threefry(x, y);
-    case OP_POPCOUNT: for (a &= bits == 64 ? ~(uint64_t)0 : ((uint64_t)1 << bits) - 1; a; a &= a - 1) r++; break;
-    default: fail(I, D_INTERNAL, NO_LOC, "`%s` of integers", scalar_info[o->op].name); break;
-    }
-    return wrap((int64_t)r, o->dt);
+    if (!is) fail(I, D_INTERNAL, NO_LOC, "`%s` gives no integer", scalar_info[o->op].name);
+    return r;
 }
 int64_t eval_int(Interp *I, const Op *o) {
     const Op *other;
@@ -243,62 +179,15 @@ int64_t eval_int(Interp *I, const Op *o) {
 
 /* ---- reals --------------------------------------------------------------------------------------------------- */
 static double real_scalar(Interp *I, const Op *o) {
-    if (o->cfrom == IS_COMPLEX) {
-        Complex z = eval_complex(I, o->a[0]);
-        switch ((int)o->op) {
-        case OP_ABS: return hypot(z.re, z.im);
-        case OP_RE: return z.re;
-        case OP_IM: return z.im;
-        case OP_ARG: return atan2(z.im, z.re);
-        }
-        fail(I, D_INTERNAL, NO_LOC, "`%s` of a complex number gives no real", scalar_info[o->op].name);
-        return 0;
+    bool is = true;
+    double r;
+    if (o->cfrom == IS_COMPLEX) r = scalar_complex(o->op, eval_complex(I, o->a[0]), (Complex){ 0, 0 }, &is).re;
+    else {
+        double x = eval_real(I, o->a[0]);
+        r = scalar_real(o->op, x, o->a[1] ? eval_real(I, o->a[1]) : 0, &is);
     }
-    double x = eval_real(I, o->a[0]), y = o->a[1] ? eval_real(I, o->a[1]) : 0;
-    switch ((int)o->op) {
-    case OP_STOP: return x;
-    case OP_NEG: return -x;
-    case OP_ADD: return x + y;
-    case OP_SUB: return x - y;
-    case OP_MUL: return x * y;
-    case OP_DIV: return x / y;
-    case OP_MOD: { double r = fmod(x, y); return r != 0 && (r < 0) != (y < 0) ? r + y : r; }
-    case OP_MIN: return fmin(x, y);
-    case OP_MAX: return fmax(x, y);
-    case OP_ABS: return fabs(x);
-    case OP_SIGN: return (x > 0) - (x < 0);
-    case OP_POW: return pow(x, y);
-    case OP_SQRT: return sqrt(x);
-    case OP_RSQRT: return 1 / sqrt(x);
-    case OP_EXP: return exp(x);
-    case OP_EXPM1: return expm1(x);
-    case OP_LOG: return log(x);
-    case OP_LOG1P: return log1p(x);
-    case OP_EXP2: return exp2(x);
-    case OP_LOG2: return log2(x);
-    case OP_SIN: return sin(x);
-    case OP_COS: return cos(x);
-    case OP_TAN: return tan(x);
-    case OP_ASIN: return asin(x);
-    case OP_ACOS: return acos(x);
-    case OP_ATAN: return atan(x);
-    case OP_ATAN2: return atan2(x, y);
-    case OP_SINH: return sinh(x);
-    case OP_COSH: return cosh(x);
-    case OP_TANH: return tanh(x);
-    case OP_ERF: return erf(x);
-    case OP_ERFC: return erfc(x);
-    case OP_LGAMMA: { int sign; return lgamma_r(x, &sign); }
-    case OP_FLOOR: return floor(x);
-    case OP_CEIL: return ceil(x);
-    case OP_ROUND: return rint(x);
-    case OP_TRUNC: return trunc(x);
-    case OP_RE: case OP_CONJ: return x;
-    case OP_IM: return 0;
-    case OP_ARG: return x < 0 ? PI : 0;
-    }
-    fail(I, D_INTERNAL, NO_LOC, "`%s` of reals", scalar_info[o->op].name);
-    return 0;
+    if (!is) fail(I, D_INTERNAL, NO_LOC, "`%s` gives no real", scalar_info[o->op].name);
+    return r;
 }
 double eval_real(Interp *I, const Op *o) {
     const Op *other;
@@ -323,45 +212,18 @@ double eval_real(Interp *I, const Op *o) {
 }
 
 /* ---- complex numbers ------------------------------------------------------------------------------------------- */
-static Complex from_c(double complex z) { return (Complex){ creal(z), cimag(z) }; }
-static double complex to_c(Complex z) { return CMPLX(z.re, z.im); }
-static Complex divide(Complex x, Complex y) {
-    /* Smith's: no overflow on the way */
-    if (fabs(y.re) >= fabs(y.im)) {
-        double q = y.im / y.re, d = y.re + q * y.im;
-        if (y.re == 0) return (Complex){ x.re / 0.0, x.im / 0.0 };
-        return (Complex){ (x.re + q * x.im) / d, (x.im - q * x.re) / d };
-    }
-    double q = y.re / y.im, d = q * y.re + y.im;
-    return (Complex){ (q * x.re + x.im) / d, (q * x.im - x.re) / d };
-}
 /* A real number in complex arithmetic: a factor or divisor that acts on both parts alike. */
 static bool is_real(const Op *o) { return o->k == O_CAST ? o->cfrom != IS_COMPLEX : o->k == O_CONST && o->u.z.im == 0; }
 static Complex complex_scalar(Interp *I, const Op *o) {
     if (o->op == OP_COMPLEX) { double re = eval_real(I, o->a[0]); return (Complex){ re, eval_real(I, o->a[1]) }; }
-    Complex x = eval_complex(I, o->a[0]), y = o->a[1] ? eval_complex(I, o->a[1]) : (Complex){ 0, 0 };
-    switch ((int)o->op) {
-    case OP_STOP: return x;
-    case OP_NEG: return (Complex){ -x.re, -x.im };
-    case OP_ADD: return (Complex){ x.re + y.re, x.im + y.im };
-    case OP_SUB: return (Complex){ x.re - y.re, x.im - y.im };
-    case OP_MUL:
-        if (is_real(o->a[1])) return (Complex){ x.re * y.re, x.im * y.re };
-        if (is_real(o->a[0])) return (Complex){ x.re * y.re, x.re * y.im };
-        return (Complex){ x.re * y.re - x.im * y.im, x.re * y.im + x.im * y.re };
-    case OP_DIV: return is_real(o->a[1]) ? (Complex){ x.re / y.re, x.im / y.re } : divide(x, y);
-    case OP_SIGN: { double a = hypot(x.re, x.im); return a == 0 ? x : (Complex){ x.re / a, x.im / a }; }
-    case OP_CONJ: return (Complex){ x.re, -x.im };
-    case OP_POW: return x.re == 0 && x.im == 0 ? (Complex){ y.re == 0 && y.im == 0, 0 } : from_c(cpow(to_c(x), to_c(y)));
-    case OP_SQRT: return from_c(csqrt(to_c(x)));
-    case OP_RSQRT: return divide((Complex){ 1, 0 }, from_c(csqrt(to_c(x))));
-    case OP_EXP: return from_c(cexp(to_c(x)));
-    case OP_LOG: return from_c(clog(to_c(x)));
-    case OP_SIN: return from_c(csin(to_c(x)));
-    case OP_COS: return from_c(ccos(to_c(x)));
-    }
-    fail(I, D_INTERNAL, NO_LOC, "`%s` of complex numbers", scalar_info[o->op].name);
-    return x;
+    bool is = true;
+    Complex z = eval_complex(I, o->a[0]), w = o->a[1] ? eval_complex(I, o->a[1]) : (Complex){ 0, 0 }, r;
+    if (o->op == OP_MUL && is_real(o->a[1])) return (Complex){ z.re * w.re, z.im * w.re };
+    if (o->op == OP_MUL && is_real(o->a[0])) return (Complex){ z.re * w.re, z.re * w.im };
+    if (o->op == OP_DIV && is_real(o->a[1])) return (Complex){ z.re / w.re, z.im / w.re };
+    r = scalar_complex(o->op, z, w, &is);
+    if (!is) fail(I, D_INTERNAL, NO_LOC, "`%s` gives no complex number", scalar_info[o->op].name);
+    return r;
 }
 Complex eval_complex(Interp *I, const Op *o) {
     const Op *other;

@@ -7,6 +7,7 @@
 #ifndef PIGEON_INTERP_INSIDE_H
 #define PIGEON_INTERP_INSIDE_H
 #include "interp/interp.h"
+#include "interp/scalar.h"
 
 typedef struct Interp {
     Program *p;
@@ -24,7 +25,6 @@ typedef struct Interp {
 
 typedef enum Class { IS_INT, IS_REAL, IS_COMPLEX } Class;
 static inline Class class_of(Dtype t) { return dtype_is_complex(t) ? IS_COMPLEX : dtype_is_float(t) ? IS_REAL : IS_INT; }
-typedef struct Complex { double re, im; } Complex;
 
 typedef enum OpKind { O_CONST, O_INDEX, O_READ, O_SCALAR, O_CAST, O_BITCAST, O_IF, O_REDUCE } OpKind;
 typedef struct Op {
@@ -98,7 +98,6 @@ int64_t eval_int(Interp *I, const Op *o);
 double eval_real(Interp *I, const Op *o);
 Complex eval_complex(Interp *I, const Op *o);
 void eval_store(Interp *I, const Op *o, Array *to, int64_t at);
-int64_t wrap(int64_t v, Dtype t);
 void reduce_run(Interp *I, Reduce *r, int64_t *i, Complex *z);
 /* transform.c, select.c, factor.c */
 bool run_transform(Interp *I, Node *n);

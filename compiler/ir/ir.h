@@ -147,13 +147,14 @@ struct Node {
 
 /* ---- scalar expressions ----------------------------------------------------------------------------------- */
 typedef enum ScalarOp {
-#define SCALAR(id, name, arity, class_, c32, c64, llvm) OP_##id,
+#define SCALAR(id, ...) OP_##id,
 #include "base/scalar.def"
 #undef SCALAR
     OP_COUNT
 } ScalarOp;
 typedef enum ScalarClass { ARITH, FLOAT, REAL, INT, CMP, LOGIC, PART } ScalarClass;
-typedef struct ScalarInfo { const char *name; int arity; ScalarClass class_; const char *c32, *c64, *llvm; } ScalarInfo;
+typedef enum ScalarDomain { EVERYWHERE, NOT_NEGATIVE, POSITIVE, DIVISOR, SOMEWHERE } ScalarDomain;
+typedef struct ScalarInfo { const char *name; int arity; ScalarClass class_; const char *c32, *c64, *llvm; int cost; ScalarDomain defined; } ScalarInfo;
 extern const ScalarInfo scalar_info[OP_COUNT];
 
 typedef enum ReduceOp { R_SUM, R_PROD, R_MIN, R_MAX, R_ANY, R_ALL, R_LOGSUMEXP, R_ARGMIN, R_ARGMAX } ReduceOp;

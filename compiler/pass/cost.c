@@ -234,14 +234,6 @@ static double traffic(const Walk *w, Set set, double count, double width) {
     }
     return bytes;
 }
-static double operations(ScalarOp op) {
-    switch (op) {
-    case OP_DIV: case OP_FLOORDIV: case OP_MOD: case OP_SQRT: case OP_RSQRT: return 4;
-    case OP_POW: case OP_LGAMMA: return 24;
-    case OP_THREEFRY: return 60;
-    default: { X e = { .k = X_OP, .u.op.op = op }; return x_is_cheap(&e) ? 1 : 12; }
-    }
-}
 static Set walk(Walk *w, const X *e);
 static Set uses(const Walk *w, const X *e) {
     Set set = 0;
@@ -323,8 +315,8 @@ static Set walk(Walk *w, const X *e) {
     case X_READ: return read(w, e);
     case X_OP:
         for (int k = 0; k < e->u.op.n; k++) set |= walk(w, e->u.op.arg[k]);
-        if (operations(e->u.op.op) <= 1) w->sum.flops += times(w, set);
-        else if (!seen(w, e)) w->sum.flops += times(w, open_loops(w)) * operations(e->u.op.op);
+        if (scalar_info[e->u.op.op].cost <= 1) w->sum.flops += times(w, set);
+        else if (!seen(w, e)) w->sum.flops += times(w, open_loops(w)) * scalar_info[e->u.op.op].cost;
         return set;
     case X_CAST: case X_BITCAST: return walk(w, e->u.cast.arg);
     case X_IF:

@@ -93,12 +93,12 @@ static bool is_number(const X *e, Known k) {
         return false;
     case X_OP:
         for (int j = 0; j < e->u.op.n; j++) if (!is_number(e->u.op.arg[j], k)) return false;
-        switch (e->u.op.op) {
-        case OP_DIV: case OP_MOD: return nonzero(e->u.op.arg[1], k);
-        case OP_RSQRT: return nonzero(e->u.op.arg[0], k) && nonnegative(e->u.op.arg[0]);
-        case OP_SQRT: return nonnegative(e->u.op.arg[0]);
-        case OP_LOG: case OP_LOG1P: case OP_LOG2: case OP_POW: case OP_TAN: case OP_ASIN: case OP_ACOS: case OP_LGAMMA: case OP_ARG: return false;
-        default: return true;
+        switch (scalar_info[e->u.op.op].defined) {
+        case EVERYWHERE: return true;
+        case NOT_NEGATIVE: return nonnegative(e->u.op.arg[0]);
+        case POSITIVE: return nonnegative(e->u.op.arg[0]) && nonzero(e->u.op.arg[0], k);
+        case DIVISOR: return nonzero(e->u.op.arg[1], k);
+        case SOMEWHERE: return false;
         }
     }
     return false;

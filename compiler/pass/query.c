@@ -12,15 +12,7 @@ Index *position_index(const X *e) {
     while (keeps_position(e)) e = e->u.cast.arg;
     return e->k == X_INDEX ? e->u.index : NULL;
 }
-bool x_is_cheap(const X *e) {
-    if (e->k != X_OP) return e->k != X_REDUCE;
-    switch (e->u.op.op) {
-    case OP_NEG: case OP_ADD: case OP_SUB: case OP_MUL: case OP_MIN: case OP_MAX: case OP_ABS: case OP_SIGN: return true;
-    case OP_EQ: case OP_NE: case OP_LT: case OP_LE: case OP_GT: case OP_GE: case OP_AND: case OP_OR: case OP_NOT: return true;
-    case OP_BITAND: case OP_BITOR: case OP_BITXOR: case OP_BITNOT: case OP_SHL: case OP_SHR: case OP_RE: case OP_IM: case OP_CONJ: case OP_COMPLEX: return true;
-    default: return false;
-    }
-}
+bool x_is_cheap(const X *e) { return e->k == X_OP ? scalar_info[e->u.op.op].cost == 1 : e->k != X_REDUCE; }
 static bool find_reduce(X *e, void *data) {
     bool *found = data;
     if (e->k == X_REDUCE) *found = true;

@@ -1,52 +1,21 @@
 /* constant.c - numbers that are known while checking: elements of constants, arguments of initialisers.
  *     const k[3] = [1/6, -2/3, sqrt(0.5)]        const z[2]: c64 = [1 + 2i, conj(1i)] */
+#include "interp/scalar.h"
 #include "sema/scope.h"
 #include <complex.h>
 #include <math.h>
 #include <string.h>
 
+static int64_t whole(double x) { return x >= 0x1p63 ? INT64_MAX : x <= -0x1p63 ? INT64_MIN : (int64_t)x; }
 static double complex op_value(const X *x, double complex p, double complex q, bool *ok) {
-    double a = creal(p), b = creal(q);
-    switch (x->u.op.op) {
-    case OP_NEG: return -p;
-    case OP_STOP: return p;
-    case OP_ADD: return p + q;
-    case OP_SUB: return p - q;
-    case OP_MUL: return p * q;
-    case OP_DIV: return dtype_is_int(x->dt) ? (b == 0 ? 0 : trunc(a / b)) : p / q;
-    case OP_FLOORDIV: return b == 0 ? 0 : floor(a / b);
-    case OP_MOD: return b == 0 ? 0 : a - b * floor(a / b);
-    case OP_MIN: return fmin(a, b);
-    case OP_MAX: return fmax(a, b);
-    case OP_ABS: return cabs(p);
-    case OP_SIGN: return (a > 0) - (a < 0);
-    case OP_POW: return dtype_is_complex(x->dt) ? cpow(p, q) : pow(a, b);
-    case OP_SQRT: return dtype_is_complex(x->dt) ? csqrt(p) : sqrt(a);
-    case OP_RSQRT: return dtype_is_complex(x->dt) ? 1 / csqrt(p) : 1 / sqrt(a);
-    case OP_EXP: return dtype_is_complex(x->dt) ? cexp(p) : exp(a);
-    case OP_LOG: return dtype_is_complex(x->dt) ? clog(p) : log(a);
-    case OP_SIN: return dtype_is_complex(x->dt) ? csin(p) : sin(a);
-    case OP_COS: return dtype_is_complex(x->dt) ? ccos(p) : cos(a);
-    case OP_EXP2: return exp2(a);
-    case OP_LOG2: return log2(a);
-    case OP_TAN: return tan(a);
-    case OP_TANH: return tanh(a);
-    case OP_ATAN2: return atan2(a, b);
-    case OP_FLOOR: return floor(a);
-    case OP_CEIL: return ceil(a);
-    case OP_ROUND: return rint(a);
-    case OP_TRUNC: return trunc(a);
-    case OP_RE: return a;
-    case OP_IM: return cimag(p);
-    case OP_ARG: return carg(p);
-    case OP_CONJ: return conj(p);
-    case OP_COMPLEX: return a + I * b;
-    case OP_EXPM1: case OP_LOG1P: case OP_ASIN: case OP_ACOS: case OP_ATAN: case OP_SINH: case OP_COSH: case OP_ERF: case OP_ERFC: case OP_LGAMMA: case OP_EQ: case OP_NE: case OP_LT:
-    case OP_LE: case OP_GT: case OP_GE: case OP_AND: case OP_OR: case OP_NOT: case OP_BITAND: case OP_BITOR: case OP_BITXOR: case OP_BITNOT: case OP_SHL: case OP_SHR: case OP_POPCOUNT: case OP_THREEFRY:
-    case OP_COUNT: break;
+    Dtype of = x->u.op.arg[0]->dt;
+    if (x->u.op.op == OP_COMPLEX) return CMPLX(creal(p), creal(q));
+    if (dtype_is_complex(of)) {
+        Complex r = scalar_complex(x->u.op.op, (Complex){ creal(p), cimag(p) }, (Complex){ creal(q), cimag(q) }, ok);
+        return CMPLX(r.re, r.im);
     }
-    *ok = false;
-    return 0;
+    if (dtype_is_float(of)) return scalar_real(x->u.op.op, creal(p), creal(q), ok);
+    return (double)scalar_int(x->u.op.op, whole(creal(p)), whole(creal(q)), x->dt, ok);
 }
 static double complex value(const X *x, bool *ok) {
     int64_t n;

@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <tgmath.h>
 
 typedef struct Reg { int64_t i; double r; } Reg;               /* bool and integers in i; f32 and f64 in r */
 typedef struct Eval { Unit *u; int64_t *size, *count; void **buf; Reg *var; int n_var; bool leave; jmp_buf out; const char *message; pgn_env env; } Eval;
@@ -13,45 +14,17 @@ static void stop(Eval *x, const char *message) { x->message = message; longjmp(x
 int64_t loop_eval_count(const Buf *b, const int64_t *size) { return ext_eval(b->count, size); }
 
 /* ---- operations ------------------------------------------------------------------------------------------------ */
-static long double real_l(ScalarOp op, long double a, long double b) {
-    switch ((int)op) {
-    case OP_STOP: return a;
-    case OP_NEG: return -a;
-    case OP_ADD: return a + b;
-    case OP_SUB: return a - b;
-    case OP_MUL: return a * b;
-    case OP_DIV: return a / b;
-    case OP_MOD: { long double r = fmodl(a, b); return r != 0 && (r < 0) != (b < 0) ? r + b : r; }
-    case OP_MIN: return a < b || b != b ? a : b;
-    case OP_MAX: return a > b || b != b ? a : b;
-    case OP_ABS: return fabsl(a);
-    case OP_SIGN: return (a > 0) - (a < 0);
-    case OP_POW: return powl(a, b);
-    case OP_SQRT: return sqrtl(a);
-    case OP_RSQRT: return 1 / sqrtl(a);
-    case OP_EXP: return expl(a);
-    case OP_EXPM1: return expm1l(a);
-    case OP_LOG: return logl(a);
-    case OP_LOG1P: return log1pl(a);
-    case OP_EXP2: return exp2l(a);
-    case OP_LOG2: return log2l(a);
-    case OP_SIN: return sinl(a);
-    case OP_COS: return cosl(a);
-    case OP_TAN: return tanl(a);
-    case OP_ASIN: return asinl(a);
-    case OP_ACOS: return acosl(a);
-    case OP_ATAN: return atanl(a);
-    case OP_ATAN2: return atan2l(a, b);
-    case OP_SINH: return sinhl(a);
-    case OP_COSH: return coshl(a);
-    case OP_TANH: return tanhl(a);
-    case OP_ERF: return erfl(a);
-    case OP_ERFC: return erfcl(a);
-    case OP_LGAMMA: return lgammal(a);
-    case OP_FLOOR: return floorl(a);
-    case OP_CEIL: return ceill(a);
-    case OP_ROUND: return rintl(a);
-    case OP_TRUNC: return truncl(a);
+#define NO NAN
+#define PI 3.14159265358979323846264338L
+static long double modulo(long double x, long double y) { long double r = fmodl(x, y); return r != 0 && (r < 0) != (y < 0) ? r + y : r; }
+static long double log_gamma(long double x) { return lgammal(x); }
+/* the column of the reals in long double: <tgmath.h> makes exp(x) expl(x) */
+static long double real_l(ScalarOp op, long double x, long double y) {
+    switch (op) {
+#define SCALAR(id, name, arity, class_, c32, c64, llvm, cost, defined, of_int, of_real, of_complex, da, db) case OP_##id: return of_real;
+#include "base/scalar.def"
+#undef SCALAR
+    case OP_COUNT: break;
     }
     return NAN;
 }

@@ -36,7 +36,7 @@ static void estimates(Context *cx) {
     double guess = size_unique(&t, z->result[0]->axis[0], 2, key);
     CHECK(guess > 0.2 * edges && guess < 0.7 * edges);                  /* not told */
     CHECK(size_unique(&t, z->result[0]->axis[0], 1, key) <= 474);
-    CHECK(estimate_time((Estimate){ 800, 10 }) < estimate_time((Estimate){ 800, 1000 }));
+    CHECK(estimate_time(p, (Estimate){ 800, 10 }) < estimate_time(p, (Estimate){ 800, 1000 }));
     CHECK(!strcmp(estimate_text(cx->arena, (Estimate){ 1.5e9, 2e6 }), "1.5 Gflop, 2 MB"));
 }
 /* Whether one of a program's decisions is of this pass and says this; all of them must promise something. */
@@ -48,7 +48,7 @@ static bool decided(Context *cx, const char *file, const char *list, const char 
         const Decision *d = &q->decision.at[k];
         if (!d->what) { CHECK(d->command != NULL); continue; }             /* a command that belongs to the decision before */
         CHECK(d->pass && d->what && d->why && d->runner_up);
-        CHECK(estimate_time(d->after) < estimate_time(d->before));
+        CHECK(estimate_time(q, d->after) < estimate_time(q, d->before));
         found |= !strcmp(d->pass, pass) && strstr(d->what, what);
     }
     CHECK(p->decision.n == 0);                                          /* the program that came is as it was */

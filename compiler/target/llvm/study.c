@@ -109,11 +109,9 @@ static void price_op(Study *s, const LX *e) {
     if (real && math_has(e->op, e->dt)) { s->n_math++, s->n_ops += 20; return; }
     switch (e->op) {
     case OP_DIV: if (!real) s->n_slow++; return;
-    case OP_MOD: case OP_FLOORDIV: case OP_POW: case OP_ASIN: case OP_ACOS: case OP_ATAN: case OP_ATAN2: case OP_SINH: case OP_COSH: case OP_ERF: case OP_ERFC: case OP_LGAMMA:
-        s->n_slow++;
-        return;
+    case OP_MOD: case OP_FLOORDIV: case OP_POW: s->n_slow++; return;
     case OP_THREEFRY: s->n_ops += 90; return;
-    default: return;                   /* one or a few instructions */
+    default: s->n_slow += *scalar_info[e->op].llvm == '@'; return;          /* a call of libm per lane, or one or a few instructions */
     }
 }
 static void price(Study *s, const LX *e, bool masked) {
