@@ -53,63 +53,20 @@ static void lanes_in_pieces(Build *b, Value *v, Index **idx, X *expr) {
     finish(b, v, idx, expr);
     level_pop_for(b, j, lo, hi, LOOP_LANE);
 }
-/* Rows that sums of later items will read through maps of the first axis:  s[e] = sum(k) a[pair(e), k] * b[dst(e), k]  */
-typedef struct Later { Lower *l; const Index *item; const X *sum; int n; X *read[4]; } Later;
-static bool see_later(X *e, void *data) {
-    Later *p = data;
-    if (e->k == X_REDUCE) {
-        if (p->sum || e->u.reduce.n_cond || e->u.reduce.n != 1) return false;
-        p->sum = e;
-        x_walk(e->u.reduce.body, see_later, p);
-        p->sum = NULL;
-        return false;
-    }
-    if (e->k != X_READ || !p->sum || p->n == 4) return true;
-    Value *v = e->u.read.v;
-    const Index *last = p->sum->u.reduce.idx[0];
-    X *sub = v->rank ? e->u.read.idx[v->rank - 1] : NULL;
-    bool through = false;
-    for (int k = 0; k < v->rank; k++) {
-        if (e->u.read.bnd[k] != BND_NONE) return true;
-        through |= e->u.read.idx[k]->k != X_INDEX && x_uses_index(e->u.read.idx[k], p->item);
-    }
-    if (through && sub->k == X_INDEX && sub->u.index == last && !dtype_is_complex(v->dt) && p->l->place[v->id].buf) p->read[p->n++] = e;
-    return true;
-}
 static void prefetch_items(Build *b, Value *v, Index **idx, X *expr) {
-    enum { AHEAD = 16, LINE = 64, MOST_LINES = 8 };
+    enum { AHEAD = 16 };
     Command *say = asked(b->l, V_PREFETCH, v);
     int ahead = say ? (int)say->number[0] : AHEAD;
     Lower *l = b->l;
     Arena *a = l->a;
-    Later p = { .l = l, .item = v->rank ? idx[0] : NULL };
-    if (!l->machine || !v->rank || in_bind(v)) return;
-    x_walk(expr, see_later, &p);
-    if (!p.n) return;
+    if (!l->machine || !v->rank || in_bind(v) || !reads_later_rows(l, idx[0], expr)) return;
     if (say) schedule_done(say, l->label[v->id]);
     if (!ahead || left_alone(l, V_PREFETCH, v)) return;
     Command *c = command_new(a, V_PREFETCH, l->label[v->id]);
     command_numbers(c, 1, ahead, 0);
     decided(l, c, arena_printf(a, "rows that %s reads %d items later are asked for", l->label[v->id], ahead), "they lie anywhere", v->loc);
     LX *n = lx_size(a, idx[0]->space->extent), *next = lop(b, OP_MIN, lop(b, OP_ADD, level_find(b, idx[0]), I64(ahead)), lop(b, OP_SUB, n, I64(1)));
-    level_push(b, LV_LOOP);                                  /* a level of its own: the index has another value in it */
-    level_bind(b->level, a, idx[0], let(b, next, "ahead"));
-    for (int k = 0; k < p.n; k++) {
-        Value *from = p.read[k]->u.read.v;
-        LX *sub[8];
-        int64_t row = 0;
-        ext_is_const(from->axis[from->rank - 1]->extent, &row);
-        for (int q = 0; q < from->rank - 1; q++) sub[q] = lower_i64(b, p.read[k]->u.read.idx[q]);
-        int step = LINE / dtype_bytes(from->dt);
-        for (int at = 0; at < MOST_LINES && (!at || at * step < row); at++) {
-            sub[from->rank - 1] = I64(at * step);
-            LS *s = stmt(b, LS_PREFETCH);
-            s->buf = l->place[from->id].buf, s->index = flat_position(b, from, sub, &l->place[from->id]);
-        }
-    }
-    Block in = b->level->block;
-    b->level = b->level->up;
-    for (int j = 0; j < in.n; j++) vec_add(a, b->level->block, in.at[j]);
+    prefetch_later(b, idx[0], expr, next, NULL);
 }
 static void items_only(Build *b, Value *v, Index **idx, X *expr) {
     if (v->rank) bind_axes(b, v->rank, idx, lx_var(b->l->a, b->k->item));
@@ -180,11 +137,12 @@ static bool lower_family(Lower *l, Node *n, Family *f) {
     fuse_done(l, f);
     return l->state[n->id] == 2 || l->pulled_into[n->id];
 }
-bool lower_compute(Lower *l, Node *n) {
+bool lower_compute(Lower *l, Node *whole) {
+    if (l->family[whole->id]) return lower_family(l, whole, l->family[whole->id]);
+    Node *n = merge_axes(l, whole);
     Value *v = n->result[0];
     TilePlan p;
     int axis = 0;
-    if (l->family[n->id]) return lower_family(l, n, l->family[n->id]);
     bool push = push_plan(l, n, &p), tiled = !push && tile_plan(l, n, &p, &axis);
     if (push || tiled) tile_stage(&p);
     if (!(push || tiled ? tile_need(&p) : need_expr(l, n->u.compute.expr))) return false;

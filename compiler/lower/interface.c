@@ -44,14 +44,7 @@ bool lower_source(Lower *l, Node *n) {
         return true;
     }
     if (n->kind == N_INPUT && n->u.input.role) {
-        pl->buf = buf_new(l, v->name, v->dt, count_of(l, v), BUF_GRAPH, v->loc);
-        for (int k = 0; k < l->u->graph.n; k++) {
-            IfaceGraph *g = &l->u->graph.at[k];
-            if (strcmp(g->name, n->u.input.graph->name)) continue;
-            const char *role = n->u.input.role;
-            *(!strcmp(role, "src") ? &g->src : !strcmp(role, "dst") ? &g->dst : !strcmp(role, "etype") ? &g->etype : &g->ntype) = pl->buf;
-            pl->buf->iface = k;
-        }
+        pl->buf = graph_map(l, v);
         return true;
     }
     bool input = n->kind == N_INPUT;

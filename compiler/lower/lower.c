@@ -192,7 +192,7 @@ Unit *lower_program(Program *p, const Machine *machine) {
     Arena *a = p->cx->arena;
     int errors = p->cx->n_errors;
     Lower l = { .p = p, .u = NEW(a, Unit), .cx = p->cx, .a = a, .place = NEWN(a, Place, p->n_value + 1), .state = NEWN(a, int8_t, p->n_node + 1),
-                .pulled_into = NEWN(a, Node *, p->n_node + 1), .direct = NEWN(a, bool, p->n_value + 1), .machine = machine, .label = schedule_names(p) };
+                .pulled_into = NEWN(a, Node *, p->n_node + 1), .direct = NEWN(a, bool, p->n_value + 1), .machine = machine, .label = schedule_names(p), .n_value = p->n_value };
     Unit *u = l.u;
     u->cx = p->cx, u->arena = a, u->name = p->name, u->signature = source_line(&l, p->loc, p->name);
     for (int k = 0; k < p->sym.n; k++) vec_add(a, u->sym, p->sym.at[k]);

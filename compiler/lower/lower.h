@@ -14,8 +14,14 @@
 typedef struct Place { Buf *buf; HostBlock *made_in; int time; int64_t ring; bool staged; /* rows of a tile only, in the kernel itself */ } Place;
 /* Equations that one kernel computes (fuse.c), over the first one's indices; read: what they read. */
 typedef struct Family { VEC(Node *) node; int rank; Index **idx; VEC(X *) read; Command *command; } Family;
-/* Rows of a fibre: the positions of a space grouped by a chain of maps f(g(e)); map[0] is the outermost. */
-typedef struct Rows { int n; Value *map[8]; Buf *start, *items; HostBlock *made_in; } Rows;
+/* Rows of a fibre: the positions of a space grouped by a chain of maps f(g(e)); map[0] is the outermost. count: of all positions;
+ * items NULL: the positions stand in this order. */
+typedef struct Rows { int n; Value *map[8]; Buf *start, *items; Ext *count; HostBlock *made_in; } Rows;
+/* How edges are numbered (number.c): in the order of a map, where the caller's edge order[k] stands at k; by NULL: as the caller does. */
+typedef struct Numbering { const Graph *g; Value *by; Buf *order; VEC(Value *) map; VEC(Buf *) raw; /* the caller's arrays */ } Numbering;
+
+/* A value with axes `axis` and `axis + 1` as one, over the same memory (merge.c). */
+typedef struct View { Value *of; int axis; Value *view; } View;
 
 typedef struct Lower {
     Program *p;
@@ -28,6 +34,9 @@ typedef struct Lower {
     Family **family;                    /* by node id: NULL: a kernel of its own */
     bool *direct;                       /* by value id: an output that is computed in the caller's buffer */
     VEC(Rows *) rows;
+    VEC(View) view;
+    VEC(Numbering *) numbering;
+    int n_value;                        /* the program's and views */
     HostBlock *host;                    /* where steps go now */
     const Machine *machine;             /* NULL: no register tiles */
     const char *const *label;           /* by value id: its name in schedules */
@@ -110,6 +119,8 @@ bool has_reduce(X *x);
 int row_of(Build *b, X *x);                                 /* the row of the tile that x belongs to, or -1 */
 bool varies_by_row(const Tile *t, X *x);
 bool rows_share_loops(const Tile *t, X *reduce);
+bool reads_later_rows(Lower *l, const Index *item, X *expr);             /* ahead.c: rows through maps of the item */
+void prefetch_later(Build *b, Index *item, X *expr, LX *next, const Value *uniform);    /* asks for those of item `next`; not what goes through `uniform` */
 LX *path_guard(Build *b);
 LX *flat_position(Build *b, Value *v, LX *const *at, const Place *pl);
 
@@ -128,9 +139,11 @@ void host_copy(Lower *l, Buf *dst, Buf *src, Loc loc);
 void host_alloc(Lower *l, Buf *b);                         /* only for plan buffers */
 bool lower_interface(Lower *l);                            /* interface.c */
 bool lower_source(Lower *l, Node *n);
+Buf *graph_map(Lower *l, Value *v);                        /* number.c */
 IfaceItem iface_item(Lower *l, const char *name, const Value *v);
 const char *source_line(Lower *l, Loc loc, const char *otherwise);
 bool lower_compute(Lower *l, Node *n);
+Node *merge_axes(Lower *l, Node *n);                       /* merge.c: the equation over as few axes as can be; n itself when none merge */
 bool few(const Space *s);                                  /* known to have so few elements that lanes do not pay */
 Kernel *kernel_of(Lower *l, const Node *n, Ext *extent);
 void finish_equation(Build *b, Value *v, Index **idx, X *expr);

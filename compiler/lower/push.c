@@ -149,6 +149,7 @@ bool push_lower(TilePlan *p) {
     level_push(b, LV_SERIAL);
     LX *lo = let(b, lx_cast(a, lx_load(a, list, lx_var(a, t), NULL), DT_I64), "first");
     LX *hi = let(b, lx_cast(a, lx_load(a, list, lop(b, OP_ADD, lx_var(a, t), I64(1)), NULL), DT_I64), "end");
+    tile_prefetch(b, p, hi, lx_size(a, count), items);
     tile_open(b, p, lo, hi, items);
     add_rows(b, p, &push, let(b, lop(b, OP_SUB, hi, lo), "rows"));
     b->tile = NULL;

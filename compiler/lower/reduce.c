@@ -142,13 +142,16 @@ static void close_inline(Build *b) {                         /* the level's stat
     b->level = b->level->up;
     for (int j = 0; j < in.n; j++) vec_add(b->l->a, b->level->block, in.at[j]);
 }
+static LX *element_at(Build *b, const Rows *rows, LX *at, const char *name) {
+    return rows->items ? let(b, lx_cast(b->l->a, lx_load(b->l->a, rows->items, at, NULL), DT_I64), name) : at;
+}
 /* The element that is read some steps on, bound in a level of its own. */
 static void open_ahead(Run *r, Axis *ax, LX *at, int steps) {
     Build *b = r->b;
     Arena *a = b->l->a;
-    LX *next = lop(b, OP_MIN, lop(b, OP_ADD, at, I64(steps)), lop(b, OP_SUB, lx_size(a, ax->rows->items->count), I64(1)));   /* the next rows follow this one */
+    LX *next = lop(b, OP_MIN, lop(b, OP_ADD, at, I64(steps)), lop(b, OP_SUB, lx_size(a, ax->rows->count), I64(1)));   /* the next rows follow this one */
     level_push(b, LV_LOOP);
-    level_bind(b->level, a, ax->index, let(b, lx_cast(a, lx_load(a, ax->rows->items, let(b, next, "next"), NULL), DT_I64), "ahead"));
+    level_bind(b->level, a, ax->index, element_at(b, ax->rows, let(b, next, "next"), "ahead"));
 }
 /* Elements of a fibre lie anywhere in their maps, so these are fetched still earlier: else the loads of what is prefetched would wait. */
 static void prefetch_maps(Run *r, Axis *ax, const Ahead *h) {
@@ -209,7 +212,7 @@ static void loop_rows(Run *r, Axis *ax, int k) {
     ReduceOp op = r->x->u.reduce.op;                          /* one condition is the fibre's own: a count needs no elements, an argmax does */
     int uses = 2 * (x_uses_index(r->x->u.reduce.body, ax->index) || op == R_ARGMIN || op == R_ARGMAX);
     for (int c = 0; c < r->x->u.reduce.n_cond; c++) uses += x_uses_index(r->x->u.reduce.cond[c], ax->index);
-    if (uses > 1) level_bind(b->level, a, ax->index, let(b, lx_cast(a, lx_load(a, ax->rows->items, lx_var(a, at), NULL), DT_I64), ax->index->name));
+    if (uses > 1) level_bind(b->level, a, ax->index, element_at(b, ax->rows, lx_var(a, at), ax->index->name));
     guarded(r, ax->guard.n, ax->guard.at, k + 1);
     level_pop_for(b, at, lo, hi, LOOP_SERIAL);
 }

@@ -41,10 +41,10 @@ Rows *rows_of(Lower *l, int n, Value *const *map) {
     if (bind) l->host = &l->u->bind;
     Arena *a = l->a;
     r = NEW(a, Rows);
-    r->n = n, r->made_in = l->host;
+    r->n = n, r->made_in = l->host, r->count = count_of(l, map[n - 1]);
     const char *name = "";
     for (int k = 0; k < n; k++) r->map[k] = map[k], name = arena_printf(a, "%s_%s", name, map[k]->name);
-    Ext *groups = map[0]->target->extent, *items = count_of(l, map[n - 1]);
+    Ext *groups = map[0]->target->extent, *items = r->count;
     Buf *key = composed(l, n, map, bind);
     BufRole role = bind ? BUF_PLAN : BUF_WORK;
     r->start = buf_new(l, arena_printf(a, "start%s", name), DT_I64, ext_op(a, EXT_ADD, groups, ext_const(a, 1)), role, map[0]->loc);

@@ -95,7 +95,7 @@ typedef struct Readers { const Value *v; const Node *only; int others; } Readers
 static void see_use(Value *v, void *data) { Readers *r = data; r->others += v == r->v; }
 static bool read_elsewhere(Lower *l, const Value *v, const Node *only) {
     Readers r = { v, only, 0 };
-    for (int k = 0; k < l->p->node.n; k++) if (l->p->node.at[k] != only) node_each_use(l->p->node.at[k], see_use, &r);
+    for (int k = 0; k < l->p->node.n; k++) if (l->p->node.at[k]->id != only->id) node_each_use(l->p->node.at[k], see_use, &r);
     for (int k = 0; k < l->p->output.n; k++) r.others += l->p->output.at[k].value == v;
     return r.others > 0;
 }
@@ -156,34 +156,72 @@ bool tile_need(TilePlan *p) {
 static LX *item_at(Build *b, Buf *items, LX *at, const char *name) {
     return items ? let(b, lx_cast(b->l->a, lx_load(b->l->a, items, at, NULL), DT_I64), name) : at;
 }
-static void compute_staged(Build *b, Value *v, LX *first, LX *count, Buf *items) {
+/* The axis of a staged value whose few positions go along a fibre together, or 0; the width of the lanes then. */
+static int staged_walk(const TilePlan *p, Value *v, Tile *t, int *width) {
+    Index **idx = v->node->u.compute.idx;
+    const Machine *machine = p->l->machine;
+    int lanes = machine->vector_bytes / dtype_bytes(register_type(v->dt));
+    for (int k = v->rank - 2; k > 0; k--) {
+        TilePlan q = { .l = p->l, .n = v->node, .expr = v->node->u.compute.expr, .lane = idx[v->rank - 1] };
+        int64_t extent;
+        if (!ext_is_const(v->axis[k]->extent, &extent) || extent < 2 || extent > 8) continue;
+        tile_pays(&q, idx[k], NULL);
+        if (!q.walk || q.sums != 1) continue;
+        *t = (Tile){ .index = idx[k], .rows = (int)extent };
+        for (int r = 0; r < extent; r++) t->at[r] = t->slot[r] = lx_int(p->l->a, r);
+        *width = lanes;
+        while (*width < 4 * lanes && 2 * extent * *width / lanes <= machine->registers - 4) *width *= 2;
+        return k;
+    }
+    return 0;
+}
+static void compute_staged(Build *b, const TilePlan *p, Value *v, LX *first, LX *count, Buf *items) {
     Arena *a = b->l->a;
     Index **idx = v->node->u.compute.idx;
     Var *row = var_new(b, "row", DT_I64, false), *var[8];
+    Tile walk;
+    int width = 0, along = staged_walk(p, v, &walk, &width), lane = v->rank - 1;
     level_push(b, LV_SERIAL);
     level_bind(b->level, a, idx[0], item_at(b, items, let(b, lop(b, OP_ADD, first, lx_var(a, row)), idx[0]->name), idx[0]->name));
-    LX *flat = lx_var(a, row);
-    for (int k = v->rank - 1; k > 0; k--) {                  /* lanes outside, as in other kernels */
+    for (int k = lane; k > 0; k--) {                         /* lanes outside, as in other kernels */
+        if (k == along) continue;
         var[k] = var_new(b, idx[k]->name, DT_I64, false);
-        level_push(b, k == v->rank - 1 ? LV_LANE : LV_SERIAL);
+        level_push(b, k == lane ? LV_LANE : LV_SERIAL);
         level_bind(b->level, a, idx[k], lx_var(a, var[k]));
     }
-    for (int k = 1; k < v->rank; k++) flat = lop(b, OP_ADD, lop(b, OP_MUL, flat, lx_size(a, v->axis[k]->extent)), lx_var(a, var[k]));
+    if (along) b->tile = &walk;
     X *e = v->node->u.compute.expr;
-    store(b, b->l->place[v->id].buf, flat, convert(b, lower_expr(b, e), e->dt, v->dt).re);
-    for (int k = 1; k < v->rank; k++) level_pop_for(b, var[k], I64(0), lx_size(a, v->axis[k]->extent), k == v->rank - 1 ? LOOP_LANE : LOOP_SERIAL);
+    for (b->row = 0; b->row < (along ? walk.rows : 1); b->row++) {
+        LX *flat = lx_var(a, row);
+        for (int k = 1; k < v->rank; k++) flat = lop(b, OP_ADD, lop(b, OP_MUL, flat, lx_size(a, v->axis[k]->extent)), level_find(b, idx[k]));
+        store(b, b->l->place[v->id].buf, flat, convert(b, lower_expr(b, e), e->dt, v->dt).re);
+    }
+    b->row = 0, b->tile = NULL;
+    for (int k = 1; k < v->rank; k++) {
+        if (k == along) continue;
+        LS *s = level_pop_for(b, var[k], I64(0), lx_size(a, v->axis[k]->extent), k == lane ? LOOP_LANE : LOOP_SERIAL);
+        if (k == lane) s->width = width;
+    }
     level_pop_for(b, row, I64(0), count, LOOP_SERIAL);
 }
 void tile_open(Build *b, TilePlan *p, LX *first, LX *end, Buf *items) {
     Tile *t = &p->tile;
     LX *count = let(b, lop(b, OP_SUB, end, first), "count"), *last = let(b, lop(b, OP_SUB, count, I64(1)), "last");
-    for (int k = 0; k < p->n_staged; k++) compute_staged(b, p->staged[k], first, count, items);
+    for (int k = 0; k < p->n_staged; k++) compute_staged(b, p, p->staged[k], first, count, items);
     for (int k = 0; k < t->rows; k++) {
         t->slot[k] = k ? let(b, lop(b, OP_MIN, last, I64(k)), "slot") : I64(0);
         t->at[k] = item_at(b, items, let(b, lop(b, OP_ADD, first, t->slot[k]), t->index->name), t->index->name);
     }
     level_bind(b->level, b->l->a, t->index, t->at[0]);
     b->tile = t;
+}
+/* Rows of the tile that begins at `first`; n: how many rows there are in all */
+void tile_prefetch(Build *b, TilePlan *p, LX *first, LX *n, Buf *items) {
+    if (!reads_later_rows(p->l, p->tile.index, p->expr)) return;
+    for (int k = 0; k < p->tile.rows; k++) {
+        LX *at = let(b, lop(b, OP_MIN, lop(b, OP_ADD, first, I64(k)), lop(b, OP_SUB, n, I64(1))), "next");
+        prefetch_later(b, p->tile.index, p->expr, item_at(b, items, at, "next"), p->tile.uniform);
+    }
 }
 /* The list of tiles that do not cross a change of a key: at most one per started tile and per group of equal keys. */
 Buf *tile_list(Lower *l, const char *name, Ext *n, int rows, int n_keys, Buf *const *key, Ext *groups, Ext *extent0, Buf *items, Buf **first, bool bind, Loc loc) {
@@ -276,6 +314,7 @@ bool tile_lower(TilePlan *p, int axis) {
         end = let(b, lop(b, OP_MIN, lx_size(a, extent), lop(b, OP_ADD, first, I64(p->tile.rows))), "end");
     }
     if (some) level_push(b, LV_IF);
+    tile_prefetch(b, p, end, lx_size(a, extent), items);     /* tiles follow one another */
     tile_open(b, p, first, end, items);
     Var *j = var_new(b, p->lane->name, DT_I64, false);
     if (p->lane_axis >= 0) {

@@ -22,6 +22,7 @@ bool tile_need(TilePlan *p);                                /* lowers what the t
 /* A tile: rows first..end-1 (at most tile.rows) of items (NULL: the positions themselves); the staged values of its rows are computed.
  * Rows beyond the end repeat the last one. */
 void tile_open(Build *b, TilePlan *p, LX *first, LX *end, Buf *items);
+void tile_prefetch(Build *b, TilePlan *p, LX *first, LX *n, Buf *items);      /* asks for the rows that a later tile reads through maps */
 Buf *tile_list(Lower *l, const char *name, Ext *n, int rows, int n_keys, Buf *const *key, Ext *groups, Ext *extent0, Buf *items, Buf **first, bool bind, Loc loc);
 /* tile.c, push.c: NULL when it doesn't pay, else the plan; then the kernel */
 bool tile_plan(Lower *l, Node *n, TilePlan *p, int *axis);

@@ -1,0 +1,130 @@
+/* number.c - edges are numbered anew when a graph is bound: by the map along which most sums walk, then by type.
+ *
+ *     a[e] = exp(s[e] - m[dst(e)]);   y[v] = sum(e: dst(e) = v) a[e]            edges of one v lie side by side in s, a, dst
+ *
+ * Which edge has which number matters to the caller only.  Where nothing of the caller's has rows over the edges but the graph's own maps, and
+ * nothing takes an edge's number for a number, the maps are sorted once: then the fibres of the first are ranges, what is read through it stays in
+ * the cache, and edges of one fibre and type follow one another.  Fibres keep their elements, in another order of their own. */
+#include "lower/lower.h"
+#include <string.h>
+
+typedef struct Numbers { const Program *p; const Graph *g; bool ok; int uses[2]; } Numbers;       /* uses: walks along dst, src */
+static const X *plain(const X *e) {
+    while (e->k == X_CAST && dtype_is_int(e->dt)) e = e->u.cast.arg;
+    return e;
+}
+static bool has_axis(const Value *v, const Space *s) {
+    for (int k = 0; k < v->rank; k++) if (v->axis[k] == s) return true;
+    return false;
+}
+/* Edges may stand where they choose an edge's row, and nowhere else. */
+static bool see_number(X *e, void *data) {
+    Numbers *n = data;
+    const Space *edges = n->g->edges;
+    if (e->k == X_INDEX) n->ok &= e->u.index->space != edges;
+    if (e->k == X_REDUCE) {
+        ReduceOp op = e->u.reduce.op;
+        for (int k = 0; k < e->u.reduce.n; k++) n->ok &= e->u.reduce.idx[k]->space != edges || (op != R_ARGMIN && op != R_ARGMAX);
+        for (int k = 0; k < e->u.reduce.n_cond; k++) {
+            X *map;
+            if (!reduce_fibre(e, k, NULL, &map, NULL)) continue;
+            const X *m = plain(map);
+            if (m->k == X_READ) n->uses[0] += m->u.read.v == n->g->dst, n->uses[1] += m->u.read.v == n->g->src;
+        }
+    }
+    if (e->k != X_READ) return n->ok;
+    for (int k = 0; k < e->u.read.v->rank; k++) {
+        X *sub = e->u.read.idx[k];
+        const X *at = plain(sub);
+        if (e->u.read.other[k]) x_walk(e->u.read.other[k], see_number, n);
+        if (e->u.read.v->axis[k] == edges && e->u.read.bnd[k] == BND_NONE && at->k == X_INDEX && at->u.index->space == edges) continue;
+        if (e->u.read.v->axis[k] == edges) n->ok = false;
+        x_walk(sub, see_number, n);
+    }
+    return false;
+}
+static void see_expr(X *e, void *data) { x_walk(e, see_number, data); }
+static bool see_node(Numbers *n, Node *node) {
+    bool over = false;
+    for (int k = 0; k < node->n_result; k++) {
+        over |= has_axis(node->result[k], n->g->edges);
+        if (node->result[k]->target == n->g->edges) return false;
+    }
+    switch (node->kind) {
+    case N_INPUT: if (over && !node->u.input.role) return false; break;
+    case N_COMPUTE: break;
+    case N_DERIVE: {
+        bool domain = over;
+        for (int k = 0; k < node->u.derive.n; k++) domain |= has_axis(node->u.derive.key[k], n->g->edges) || (node->u.derive.kind == DV_JOIN && has_axis(node->u.derive.key2[k], n->g->edges));
+        if (domain && node->u.derive.kind != DV_UNIQUE) return false;
+        break;
+    }
+    case N_ITERATE:                                          /* bodies may do anything with edges */
+    case N_PARAM: case N_CONST: case N_RECUR: case N_TRANSFORM: case N_SELECT: case N_FACTOR: if (over) return false; break;
+    }
+    node_each_expr(node, see_expr, n);
+    return n->ok;
+}
+/* The map by which edges of g are to be numbered, or NULL */
+static Value *number_by(Lower *l, const Graph *g) {
+    Numbers n = { .p = l->p, .g = g, .ok = g->given && l->machine };
+    for (int k = 0; k < l->p->node.n && n.ok; k++) n.ok = see_node(&n, l->p->node.at[k]);
+    for (int k = 0; k < l->p->output.n && n.ok; k++) n.ok = !has_axis(l->p->output.at[k].value, g->edges) && l->p->output.at[k].value->target != g->edges;
+    if (!n.ok || n.uses[0] + n.uses[1] == 0) return NULL;
+    return n.uses[0] >= n.uses[1] ? g->dst : g->src;
+}
+/* The caller's array of a map */
+static Buf *given_map(Lower *l, Numbering *n, Value *v) {
+    for (int k = 0; n && k < n->map.n; k++) if (n->map.at[k] == v) return n->raw.at[k];
+    Buf *b = buf_new(l, v->name, v->dt, count_of(l, v), BUF_GRAPH, v->loc);
+    const char *role = v->node->u.input.role;
+    for (int k = 0; k < l->u->graph.n; k++) {
+        IfaceGraph *g = &l->u->graph.at[k];
+        if (strcmp(g->name, v->node->u.input.graph->name)) continue;
+        *(!strcmp(role, "src") ? &g->src : !strcmp(role, "dst") ? &g->dst : !strcmp(role, "etype") ? &g->etype : &g->ntype) = b;
+        b->iface = k;
+    }
+    if (n) { vec_add(l->a, n->map, v); vec_add(l->a, n->raw, b); }
+    return b;
+}
+static Buf *bind_buf(Lower *l, const char *name, Dtype dt, Ext *count, Loc loc) {
+    Buf *b = buf_new(l, name, dt, count, BUF_PLAN, loc);
+    host_alloc(l, b);
+    return b;
+}
+/* How edges of a graph are numbered: made when the first of its maps is asked for. */
+static Numbering *numbering_of(Lower *l, const Graph *g) {
+    for (int k = 0; k < l->numbering.n; k++) if (l->numbering.at[k]->g == g) return l->numbering.at[k];
+    Numbering *n = NEW(l->a, Numbering);
+    *n = (Numbering){ .g = g, .by = number_by(l, g) };
+    vec_add(l->a, l->numbering, n);
+    if (!n->by) return n;
+    Arena *a = l->a;
+    Ext *edges = g->edges->extent, *groups = n->by->target->extent;
+    Rows *rows = NEW(a, Rows);
+    *rows = (Rows){ .n = 1, .map = { n->by }, .made_in = &l->u->bind, .count = edges };
+    rows->start = bind_buf(l, arena_printf(a, "start_%s", n->by->name), DT_I64, ext_op(a, EXT_ADD, groups, ext_const(a, 1)), n->by->loc);
+    n->order = bind_buf(l, arena_printf(a, "order_%s", n->by->name), DT_I32, edges, n->by->loc);
+    bool types = value_is_used(l, g->etype);
+    LH *h = host_call(l, RT_FIBRE, n->by->loc, 3, (Ext *[]){ edges, ext_const(a, types ? 2 : 1), groups });
+    vec_add(a, h->buf, given_map(l, n, n->by));
+    if (types) vec_add(a, h->buf, given_map(l, n, g->etype));
+    vec_add(a, h->buf, rows->start);
+    vec_add(a, h->buf, n->order);
+    vec_add(a, l->rows, rows);
+    return n;
+}
+/* The map of a graph as compiled code sees it. */
+Buf *graph_map(Lower *l, Value *v) {
+    Arena *a = l->a;
+    l->host = &l->u->bind;                                   /* need_value() puts back what it was */
+    Numbering *n = v->axis[0] == v->node->u.input.graph->edges ? numbering_of(l, v->node->u.input.graph) : NULL;
+    Buf *raw = given_map(l, n, v);
+    if (!n || !n->by) return raw;
+    Buf *to = bind_buf(l, arena_printf(a, "%s_in_order", v->name), v->dt, count_of(l, v), v->loc);
+    Build b = build_start(l, kernel_new(l, to->name, arena_printf(a, "%s with edges in the order of %s", v->name, n->by->name), raw->count, v->loc));
+    LX *at = lx_var(a, b.k->item), *from = let(&b, lx_cast(a, lx_load(a, n->order, at, NULL), DT_I64), "given");
+    store(&b, to, at, lx_load(a, raw, from, NULL));
+    kernel_add(l, &b, MAP_FLAT);
+    return to;
+}
