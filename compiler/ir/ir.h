@@ -234,6 +234,7 @@ struct Program {
     Context *cx;
     Arena *arena;
     const char *name;                       /* the model's name */
+    bool is_part;                           /* a step or the gradients of that model: the name says what a call does */
     Loc loc;
     VEC(Sym *) sym;
     VEC(Space *) space;

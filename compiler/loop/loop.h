@@ -110,6 +110,7 @@ typedef struct IfaceGraph { const char *name; int sym_src_nodes, sym_dst_nodes, 
 typedef struct Unit {
     Context *cx; Arena *arena;
     const char *name; const char *signature;      /* the model's head line, for comments */
+    bool is_part;                                 /* Program.is_part */
     VEC(Sym *) sym;                               /* program's, same ids */
     VEC(Buf *) buf;
     VEC(Kernel *) kernel;

@@ -194,7 +194,7 @@ Unit *lower_program(Program *p, const Machine *machine) {
     Lower l = { .p = p, .u = NEW(a, Unit), .cx = p->cx, .a = a, .place = NEWN(a, Place, p->n_value + 1), .state = NEWN(a, int8_t, p->n_node + 1),
                 .pulled_into = NEWN(a, Node *, p->n_node + 1), .direct = NEWN(a, bool, p->n_value + 1), .machine = machine, .label = schedule_names(p), .n_value = p->n_value };
     Unit *u = l.u;
-    u->cx = p->cx, u->arena = a, u->name = p->name, u->signature = source_line(&l, p->loc, p->name);
+    u->cx = p->cx, u->arena = a, u->name = p->name, u->is_part = p->is_part, u->signature = source_line(&l, p->loc, p->name);
     for (int k = 0; k < p->sym.n; k++) vec_add(a, u->sym, p->sym.at[k]);
     fuse_plan(&l);
     l.host = &u->bind;

@@ -165,7 +165,7 @@ Program *program_rewrite(Program *p, const Rewrite *how) {
     Program *to = program_new(p->cx, p->name);
     Arena *a = to->arena;
     Copy copy = { p, to, how, NEWN(a, Space *, p->space.n + 1), NEWN(a, Graph *, p->graph.n + 1), NEWN(a, Value *, p->n_value + 1), NEWN(a, Index *, p->n_index + 1) }, *c = &copy;
-    to->loc = p->loc;
+    to->loc = p->loc, to->is_part = p->is_part;
     for (int k = 0; k < p->sym.n; k++) vec_add(a, to->sym, p->sym.at[k]);
     for (int k = 0; k < p->graph.n; k++) c->graph[k] = NEW(a, Graph);
     for (int k = 0; k < p->space.n; k++) {

@@ -135,7 +135,7 @@ static Program *build(Context *cx, File *f, Model *m, const Fixed *fix, int n_fi
     s->fixed_used = NEWN(s->a, bool, n_fix + 1);
     s->p = program_new(cx, m->name.s);
     const Fixed *mode = fixed(s, "training");                    /* -D training=1: as in a training step */
-    if (mode) s->training = strcmp(mode->value, "0") && strcmp(mode->value, "false");
+    if (mode) s->training = strcmp(mode->value, "0") && strcmp(mode->value, "false"), s->gradients = !strcmp(mode->value, "gradients");
     s->p->loc = m->loc;
     cx->source.at[f->source].tree = f;                           /* a file that it uses may use it */
     const char *prelude = intern(cx, "std/prelude.pgn");
@@ -206,7 +206,7 @@ static Program *build(Context *cx, File *f, Model *m, const Fixed *fix, int n_fi
         if (v) vec_add(s->a, s->p->output, (Output){ c->output.at[k], v });
     }
     if (s->training && cx->n_errors == errors && has_optimize(m->body.at, m->body.n)) {
-        s->p->name = intern(cx, arena_printf(s->a, "%s_step", m->name.s));
+        s->p->name = intern(cx, arena_printf(s->a, "%s_%s", m->name.s, s->gradients ? "backward" : "step")), s->p->is_part = true;
         run_optimize(s, c, m->body.at, m->body.n);
     }
     program_add_implied(s);
@@ -223,6 +223,10 @@ int sema_entries(File *f, const char **names, int max) {
     int n = 0;
     for (int k = 0; k < f->model.n && n < max; k++) if (!f->model.at[k]->is_update) names[n++] = f->model.at[k]->name.s;
     return n;
+}
+bool sema_trains(const File *f, const char *model) {
+    for (int k = 0; k < f->model.n; k++) if (f->model.at[k]->name.s == model) return !f->model.at[k]->is_update && has_optimize(f->model.at[k]->body.at, f->model.at[k]->body.n);
+    return false;
 }
 Program *sema_build(Context *cx, File *f, const char *model, const Fixed *fix, int n_fix, Dtype real) {
     const char *names[256];

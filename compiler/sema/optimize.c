@@ -2,8 +2,8 @@
  *
  * The program with `training` true is the step: beside the model's own outputs it has W.next for each parameter W that an optimize statement
  * takes, and W.m.next for each state m of its update; states are parameters W.m.  Nothing is written in place: the caller gives arrays for
- * what comes next and exchanges them for the next step.  A parameter belongs to the first statement that names it, else to the first without
- * `over`; frozen ones, maps and what no statement takes stay as they are.  gnorm is the norm of all gradients of one statement. */
+ * what comes next and exchanges them for the next step.  With `training` = gradients the program
+ * ends before the updates, with W.grad.  A parameter belongs to the first statement that names it, else to the first without `over`; frozen ones, maps and what no statement takes stay as they are.  gnorm is the norm of all gradients of one statement. */
 #include "diff/diff.h"
 #include "sema/scope.h"
 #include <string.h>
@@ -178,7 +178,9 @@ void run_optimize(Sema *s, Scope *c, Stmt *const *body, int n) {
         }
     }
     if (s->cx->n_errors > errors) return;
-    for (int k = 0; k < n_group; k++) {
+    for (int k = 0; k < n_group && s->gradients; k++) for (int j = 0; j < g[k].param.n; j++)
+        vec_add(s->a, s->p->output, (Output){ intern(s->cx, arena_printf(s->a, "%s.grad", g[k].param.at[j]->name)), g[k].grad.at[j] });
+    for (int k = 0; k < n_group && !s->gradients; k++) {
         Value *gnorm = update_reads(s, g[k].update, intern(s->cx, "gnorm")) ? norm_of(e, &g[k]) : NULL;
         for (int j = 0; j < g[k].param.n; j++) if (!update_one(e, &g[k], j, gnorm)) return;
     }

@@ -51,7 +51,7 @@ typedef struct Sema {
     Node *recur;                     /* the recurrence whose members are being typed */
     const char *defining;            /* dotted name of the tensor whose equation is being typed */
     VEC(Drawn) drawn; VEC(Node *) implied;      /* random calls so far; inputs that expressions imply: seed, step */
-    bool training;                   /* what the word `training` says */
+    bool training, gradients;        /* what the word `training` says; a training program that ends with the gradients */
     VEC(Asked) asked;
     VEC(struct Unique) unique;       /* spaces that softmax over several keys has made */
 } Sema;

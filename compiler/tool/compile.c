@@ -223,6 +223,20 @@ static int finish(Build *b, Outputs *out) {
     phase_end(o, "write");
     return EXIT_OK;
 }
+static bool is_defined(const Options *o, const char *name) {
+    for (int k = 0; k < o->define.n; k++) if (!strcmp(o->define.at[k].name, name)) return true;
+    return false;
+}
+/* training: NULL: as it is used; else what -D training=.. would say. */
+static bool add_program(Build *b, File *f, const char *model, const char *training) {
+    Options *o = b->o;
+    if (training) vec_add(b->cx->arena, o->define, (Fixed){ "training", training });
+    Program *p = front_passes(o, front_program(o, f, model), front_pipeline(o));
+    o->define.n -= training != NULL;
+    if (p) b->program[b->n++] = p;
+    return p != NULL;
+}
+/* A model that says how it is trained brings its step and its gradients, unless -D training=.. says which one is wanted. */
 int command_compile(Options *o) {
     Outputs out = { 0 };
     if (!kinds_asked(o, "obj", &out)) return EXIT_USAGE;
@@ -232,13 +246,20 @@ int command_compile(Options *o) {
     int n = sema_entries(f, all, 256);
     if (o->model.n == 1 && !strcmp(o->model.at[0], "*")) { o->model.n = 0; for (int k = 0; k < n; k++) vec_add(o->cx->arena, o->model, all[k]); }
     if (!o->model.n) vec_add(o->cx->arena, o->model, n ? all[n - 1] : NULL);
-    Build b = build_of(o, o->model.n, NEWN(o->cx->arena, Program *, o->model.n + 1));
-    for (int k = 0; k < b.n; k++) {
+    Build b = build_of(o, 0, NEWN(o->cx->arena, Program *, 3 * o->model.n + 1));
+    bool parts = !asked(&out, EMIT_INTER) && !asked(&out, EMIT_INTRA) && !is_defined(o, "training");
+    for (int k = 0; k < o->model.n; k++) {
         for (int j = 0; j < k; j++) if (o->model.at[j] == o->model.at[k]) {
             diag_error(o->cx, D_USAGE, NO_LOC, "model `%s` is named twice", o->model.at[k]);
             return EXIT_USAGE;
         }
-        if (!(b.program[k] = front_passes(o, front_program(o, f, o->model.at[k]), front_pipeline(o)))) return EXIT_DIAGNOSED;
+        if (!add_program(&b, f, o->model.at[k], NULL)) return EXIT_DIAGNOSED;
+        if (!parts || !o->model.at[k] || !sema_trains(f, o->model.at[k])) continue;
+        if (!add_program(&b, f, o->model.at[k], "1") || !add_program(&b, f, o->model.at[k], "gradients")) return EXIT_DIAGNOSED;
+    }
+    for (int k = 0; k < b.n; k++) for (int j = 0; j < k; j++) if (b.program[j]->name == b.program[k]->name) {
+        diag_help(diag_error(o->cx, D_USAGE, NO_LOC, "`%s` is what two of the programs are called: a model, and a part of a model that is trained", b.program[k]->name), "rename one of the models, or compile with -D training=0");
+        return EXIT_USAGE;
     }
     return finish(&b, &out);
 }

@@ -70,7 +70,7 @@ static void print_array(Writer *w, const char *qualifier, const char *array, con
 
 void target_header_print(const Unit *u, Writer *w) {
     Arena *a = w->arena;
-    const char *name = u->name;
+    const char *name = u->name, *call = u->is_part ? name : arena_printf(a, "%s_forward", name);
     char *guard = arena_printf(a, "PIGEON_MODEL_%s_H", name);
     for (char *c = guard; *c; c++) *c = (char)toupper((unsigned char)*c);
     guard = arena_printf(a, "%s_%s", guard, name);         /* `A` and `a` are two models */
@@ -83,7 +83,7 @@ void target_header_print(const Unit *u, Writer *w) {
     put(w, "\n *\n * Made by pigeonc; don't edit. Link with the model's object file and libpigeon.\n");
     put(w, " *   1. %s_plan       binds the model to sizes%s; once per structure\n", name, u->graph.n ? " and a graph" : "");
     if (u->param.n) put(w, " *      %s_init       fills parameters as the model says they begin, where no file gives them\n", name);
-    put(w, " *   2. %s_forward    computes; every call. Needs %s_workspace_size() bytes of memory\n", name, name);
+    put(w, " *   2. %-*s computes; every call. Needs %s_workspace_size() bytes of memory\n", (int)strlen(name) + 11, call, name);
     put(w, " *   3. %s_destroy    frees the plan\n", name);
     put(w, " * Arrays are contiguous, last axis fastest. Functions return PGN_OK or a status and fill *error (may be NULL).\n");
     put(w, " * One plan may serve several threads at once, each with its own workspace. */\n");
@@ -136,10 +136,10 @@ void target_header_print(const Unit *u, Writer *w) {
     put(w, "(void)structure, (void)sizes;\n");
     put(w, "return pgn_model_plan(&%s_model, %s, size_of, %s, options, plan, error);\n", name, u->graph.n ? "graphs" : "NULL", n_structural ? "maps" : "NULL");
     w->indent--;
-    put(w, "}\n\n/* Bytes that %s_forward() needs as its workspace. */\n", name);
+    put(w, "}\n\n/* Bytes that %s() needs as its workspace. */\n", call);
     put(w, "static inline size_t %s_workspace_size(const pgn_plan *plan) { return pgn_plan_workspace_size(plan); }\n", name);
     put(w, "\n/* `stream` is the CUDA stream of an artifact for a GPU, else NULL. On failure the outputs are as they were. */\n");
-    put(w, "static inline pgn_status %s_forward(const pgn_plan *plan, const %s_inputs *inputs, const %s_params *params,\n", name, name, name);
+    put(w, "static inline pgn_status %s(const pgn_plan *plan, const %s_inputs *inputs, const %s_params *params,\n", call, name, name);
     put(w, "                                    const %s_outputs *outputs, void *workspace, void *stream, pgn_error *error) {\n", name);
     w->indent++;
     print_array(w, "const ", "in_of", "inputs", &in, u->input.n);
