@@ -220,6 +220,35 @@ static void begin(Gather *g, Program *p, const Term *t) {
     X *r = x_substitute(p, t->read, from.n, from.at, to.at);
     for (int k = 0; k < r->u.read.v->rank; k++) vec_add(g->a, g->eq, (Equation){ r->u.read.idx[k], NULL, r->u.read.v->axis[k], false });
 }
+/* The least or the largest that a sum of indices and sizes can be, or NULL for other subscripts. */
+static X *bound(Gather *g, X *e, bool most) {
+    e = strip(e);
+    if (e->k == X_INT || e->k == X_EXT) return whole(g, e);
+    if (e->k == X_INDEX) return most ? op(g, OP_SUB, x_ext(g->a, e->u.index->space->extent), number(g, 1)) : number(g, 0);
+    if (e->k != X_OP) return NULL;
+    ScalarOp o = e->u.op.op;
+    X *p = e->u.op.arg[0], *q = e->u.op.arg[1];
+    if (o == OP_MUL && strip(q)->k == X_INT) { X *t = p; p = q, q = t; }
+    if (o == OP_MUL && strip(p)->k != X_INT) return NULL;
+    bool turned = o == OP_NEG || (o == OP_MUL && strip(p)->u.i < 0);
+    X *x = o == OP_MUL ? p : bound(g, p, most != turned), *y = o == OP_NEG ? NULL : q ? bound(g, q, most != (turned || o == OP_SUB)) : NULL;
+    if (!x || (!y && o != OP_NEG)) return NULL;
+    return o == OP_NEG ? x_op(g->a, OP_NEG, x, NULL) : o == OP_ADD || o == OP_SUB || o == OP_MUL ? op(g, o, x, y) : NULL;
+}
+/* A reflected subscript that is turned back more than once: that it hits u is a condition. far: when it is so; may: when sizes allow that at all,
+ * so that nothing is searched on grids longer than the stencil. */
+typedef struct Far { X *far, *may; bool unknown; } Far;
+static X *either(Arena *a, X *p, X *q) { return p ? x_op(a, OP_OR, p, q) : q; }
+static void far_hit(Gather *g, Equation *e, X *u, Far *f) {
+    X *n = x_ext(g->a, e->space->extent), *last = op(g, OP_SUB, n, number(g, 1)), *twice = op(g, OP_MUL, number(g, 2), last), *s = whole(g, e->a), *t = op(g, OP_MOD, s, twice);
+    X *first = x_op(g->a, OP_NEG, last, NULL), *lo = bound(g, s, false), *hi = bound(g, s, true);
+    vec_add(g->a, g->cond, op(g, OP_EQ, x_if(g->a, op(g, OP_GT, t, last), op(g, OP_SUB, twice, t), t), u));
+    X *more = op(g, OP_GT, n, number(g, 1));
+    f->far = either(g->a, f->far, x_op(g->a, OP_AND, more, x_op(g->a, OP_OR, op(g, OP_LT, s, first), op(g, OP_GT, s, twice))));
+    if (lo && hi) f->may = either(g->a, f->may, x_op(g->a, OP_AND, more, x_op(g->a, OP_OR, op(g, OP_LT, lo, first), op(g, OP_GT, hi, twice))));
+    else f->unknown = true;
+    e->done = true;
+}
 /* Ways 0: inside. Reflected: 1 beyond the first, 2 beyond the last, once each, 3 all of a grid of one point; replicated likewise. */
 static void hit(Gather *g, Equation *e, Boundary b, int way, X *u) {
     X *n = x_ext(g->a, e->space->extent), *s = e->a, *last = op(g, OP_SUB, n, number(g, 1));
@@ -245,26 +274,37 @@ static void hit(Gather *g, Equation *e, Boundary b, int way, X *u) {
     e->done = true;
     return;
 }
-X *gather_at(Program *p, const Term *t, X **at) {
+/* All ways of hitting at; far: those in which a reflected subscript is turned back more than once. */
+static X *all_ways(Program *p, const Term *t, X **at, bool far) {
     X *all = NULL;
     int rank = t->read->u.read.v->rank, ways[8] = { 0 }, way[8] = { 0 };
+    bool folds[8] = { false }, any = false;
     for (int k = 0; k < rank; k++) {
         Boundary b = t->read->u.read.bnd[k];
         const X *s = strip(t->read->u.read.idx[k]);
         bool inside = s->k == X_INDEX && is_position(s, t->read->u.read.v->axis[k]);
-        ways[k] = inside ? 1 : b == BND_REFLECT ? 4 : b == BND_REPLICATE ? 3 : 1;
+        any |= folds[k] = far && b == BND_REFLECT && !inside;
+        ways[k] = inside || folds[k] ? 1 : b == BND_REFLECT ? 4 : b == BND_REPLICATE ? 3 : 1;
     }
+    if (far && !any) return NULL;
     for (;;) {
         Gather g;
+        Far f = { NULL, NULL, false };
         begin(&g, p, t);
         int first = g.eq.n - rank;
-        for (int k = 0; k < rank; k++) hit(&g, &g.eq.at[first + k], t->read->u.read.bnd[k], way[k], at[k]);
+        for (int k = 0; k < rank; k++) {
+            if (folds[k]) far_hit(&g, &g.eq.at[first + k], at[k], &f);
+            else hit(&g, &g.eq.at[first + k], t->read->u.read.bnd[k], way[k], at[k]);
+        }
+        if (f.far) vec_add(g.a, g.cond, f.far);
+        if (f.may && !f.unknown) vec_add(g.a, g.cond, f.may);
         all = dx_add(p->arena, all, finish(&g));
         int k = 0;
         while (k < rank && ++way[k] == ways[k]) way[k++] = 0;
         if (k == rank) return all;
     }
 }
+X *gather_at(Program *p, const Term *t, X **at) { return dx_add(p->arena, all_ways(p, t, at, false), all_ways(p, t, at, true)); }
 /* Several parts of an expression may read the same element: one sum, not several. */
 void terms_merge(Arena *a, Terms *t) {
     int n = 0;
