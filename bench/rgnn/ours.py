@@ -49,7 +49,7 @@ class Compiled:
     """compile_s, bind_s and workspace are seconds and bytes; call(inputs, params) gives the list of outputs."""
 
     def __init__(self, build, folder, source, model, dims, graph, threads, extra=(), symbol=None):
-        tag = "%s_%s" % (model, "_".join("%s%d" % d for d in sorted(dims.items())) + "".join(e.replace("-", "") for e in extra))
+        tag = "%s_%s" % (model, "_".join("%s%d" % d for d in sorted(dims.items())) + "".join(c for e in extra for c in os.path.basename(e) if c.isalnum()))
         obj, lib = os.path.join(folder, tag + ".o"), os.path.join(folder, tag + ".so")
         start = time.perf_counter()
         subprocess.run([os.path.join(build, "pigeonc"), source, "--model", model, "--target=cpu:native", "-o", obj, *extra] +

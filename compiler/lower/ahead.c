@@ -48,7 +48,7 @@ static bool all_bound(Build *b, X *x) {
     x_walk(x, see_bound, &p);
     return p.all;
 }
-void prefetch_later(Build *b, Index *item, X *expr, LX *next, const Value *uniform) {
+void prefetch_later(Build *b, Index *item, X *expr, LX *next, const Tile *tile) {
     Lower *l = b->l;
     Arena *a = l->a;
     Later p = later_reads(l, item, expr);
@@ -59,11 +59,10 @@ void prefetch_later(Build *b, Index *item, X *expr, LX *next, const Value *unifo
         Value *from = read->u.read.v;
         LX *sub[8];
         int row = from->rank;                                /* the axis from which on all of it is read */
-        bool shared = false, known = true;                   /* shared: what all rows read is there */
+        bool known = !tile || varies_by_row(tile, read);     /* what all rows read is there */
         for (int q = from->rank - 1; q >= 0 && read->u.read.idx[q]->k == X_INDEX && !level_find(b, read->u.read.idx[q]->u.index); q--) row = q;
-        for (int q = 0; q < from->rank; q++) shared |= uniform && read->u.read.idx[q]->k == X_READ && read->u.read.idx[q]->u.read.v == uniform;
         for (int q = 0; q < row; q++) known &= all_bound(b, read->u.read.idx[q]);
-        if (shared || !known) continue;
+        if (!known) continue;
         int64_t elements = 0;
         ext_is_const(product_of(l, from->axis, row, from->rank), &elements);
         for (int q = 0; q < row; q++) sub[q] = lower_i64(b, read->u.read.idx[q]);

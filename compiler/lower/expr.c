@@ -39,10 +39,23 @@ static bool find_reduce(X *e, void *data) {
 bool has_reduce(X *x) { bool r = false; x_walk(x, find_reduce, &r); return r; }
 
 /* ---- rows of a register tile ------------------------------------------------------------------------------------ */
+bool map_chain(X *x, const Index *i, MapChain *c) {
+    for (c->n = 0; x->k == X_READ && c->n < 4; x = x->u.read.idx[0]) {
+        if (x->u.read.v->rank != 1 || !x->u.read.v->target || x->u.read.bnd[0] != BND_NONE) return false;
+        c->map[c->n++] = x->u.read.v;
+    }
+    return c->n && x->k == X_INDEX && x->u.index == i;
+}
+static bool same_chain(const MapChain *c, const MapChain *d) {
+    bool same = c->n == d->n;
+    for (int k = 0; k < c->n && same; k++) same = c->map[k] == d->map[k];
+    return same;
+}
 typedef struct Varies { const Tile *t; bool any; } Varies;
 static bool find_row(X *e, void *data) {
     Varies *v = data;
-    if (e->k == X_READ && e->u.read.v == v->t->uniform && e->u.read.idx[0]->k == X_INDEX && e->u.read.idx[0]->u.index == v->t->index) return false;
+    MapChain c;
+    if (e->k == X_READ && v->t->n_uniform && map_chain(e, v->t->index, &c)) for (int k = 0; k < v->t->n_uniform; k++) if (same_chain(&c, &v->t->uniform[k])) return false;
     v->any |= e->k == X_INDEX && e->u.index == v->t->index;
     return !v->any;
 }

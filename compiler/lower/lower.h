@@ -65,9 +65,10 @@ typedef struct GroupMember {
 } GroupMember;
 typedef struct Group { Node *node; Index *time; bool reverse; VEC(GroupMember) member; } Group;
 /* Register tile: an axis of which a kernel handles `rows` positions at once, so that what they share is loaded once. Expressions are
- * lowered once per row (Build.row); reads of `uniform`, a map of that axis, have one value for all rows. */
+ * lowered once per row (Build.row); reads of `uniform`, maps of that axis, have one value for all rows. */
 enum { MOST_ROWS = 16 };
-typedef struct Tile { Index *index; int rows; LX *at[MOST_ROWS], *slot[MOST_ROWS]; /* row of a staged value */ Value *uniform; } Tile;
+typedef struct MapChain { int n; Value *map[4]; } MapChain;          /* f(g(i)): f, g */
+typedef struct Tile { Index *index; int rows; LX *at[MOST_ROWS], *slot[MOST_ROWS]; /* row of a staged value */ int n_uniform; MapChain uniform[2]; } Tile;
 typedef struct Build {
     Lower *l;
     Kernel *k;
@@ -120,7 +121,7 @@ int row_of(Build *b, X *x);                                 /* the row of the ti
 bool varies_by_row(const Tile *t, X *x);
 bool rows_share_loops(const Tile *t, X *reduce);
 bool reads_later_rows(Lower *l, const Index *item, X *expr);             /* ahead.c: rows through maps of the item */
-void prefetch_later(Build *b, Index *item, X *expr, LX *next, const Value *uniform);    /* asks for those of item `next`; not what goes through `uniform` */
+void prefetch_later(Build *b, Index *item, X *expr, LX *next, const Tile *tile);    /* asks for those of item `next`; not what rows of the tile share */
 LX *path_guard(Build *b);
 LX *flat_position(Build *b, Value *v, LX *const *at, const Place *pl);
 
@@ -159,6 +160,8 @@ bool lower_select(Lower *l, Node *n);
 bool lower_factor(Lower *l, Node *n);
 bool lower_iterate(Lower *l, Node *n);
 bool lower_derive(Lower *l, Node *n);
+bool map_chain(X *x, const Index *i, MapChain *c);           /* x is a chain of maps of i */
+Buf *map_of(Lower *l, const MapChain *c);                  /* f(g(e)) for every e; NULL after a diagnostic */
 Rows *rows_of(Lower *l, int n, Value *const *map);         /* built in bind when the maps are known then, else before the kernel that asks */
 /* schedule.c: what commands say of v's kernel, for code with tiles only */
 Command *asked(const Lower *l, Verb v, const Value *of);

@@ -52,12 +52,12 @@ bool push_plan(Lower *l, Node *n, TilePlan *plan) {
     if (asked(l, V_GATHER, v) || left_alone(l, V_SCATTER, v)) return false;
     *plan = (TilePlan){ .l = l, .n = n, .lane = n->u.compute.idx[v->rank - 1], .lane_axis = v->rank - 1, .before = p.rest };
     plan->expr = term(l, n, &p);
-    return (tile_pays(plan, p.q, NULL) || tile_uniform(plan, p.q)) && tile_size(plan, p.q->space);
+    return (tile_pays(plan, p.q, 0, NULL) || tile_uniform(plan, p.q)) && tile_size(plan, p.q->space);
 }
 
 /* So many that the work can be shared out, so few that a group has tens of rows for each type it loads the weights of. */
-static Ext *how_many(Arena *a, Ext *n, const Value *type) {
-    Ext *types = ext_op(a, EXT_MAX, type ? type->target->extent : ext_const(a, 1), ext_const(a, 1));
+static Ext *how_many(Arena *a, Ext *n, Ext *types) {
+    types = ext_op(a, EXT_MAX, types, ext_const(a, 1));
     Ext *by_rows = ext_op(a, EXT_FLOORDIV, n, ext_op(a, EXT_MUL, types, ext_const(a, ROWS_PER_TYPE)));
     return ext_op(a, EXT_MAX, ext_const(a, FEWEST_GROUPS), ext_op(a, EXT_MIN, by_rows, ext_const(a, MOST_GROUPS)));
 }
@@ -121,24 +121,18 @@ bool push_lower(TilePlan *p) {
     Node *n = p->n;
     Push push;
     match(n, &push);
-    Value *map = push.map, *type = p->tile.uniform;
+    Value *map = push.map;
     Rows *rows = rows_of(l, 1, &map);
-    if (!rows || !need_value(l, map) || (type && !need_value(l, type))) return false;
-    bool bind = in_bind(map) && (!type || in_bind(type));
+    TileKeys keys = { .n = 1, .groups = ext_const(a, 1), .bind = in_bind(map) };
+    if (!rows || !need_value(l, map) || !tile_keys(p, &keys)) return false;
+    bool bind = keys.bind;
     HostBlock *save = l->host;
     if (bind) l->host = &l->u->bind;
-    Ext *count = push.q->space->extent, *blocks = how_many(a, count, type), *groups = type ? ext_op(a, EXT_MUL, blocks, type->target->extent) : blocks;
-    Buf *key[2] = { groups_of(l, &push, rows, count, blocks, bind, n->result[0]->name), type ? l->place[type->id].buf : NULL }, *first;
-    int n_keys = type ? 2 : 1;
-    BufRole role = bind ? BUF_PLAN : BUF_WORK;
-    Buf *start = buf_new(l, arena_printf(a, "start_%s", key[0]->name), DT_I64, ext_op(a, EXT_ADD, blocks, ext_const(a, 1)), role, n->loc);
-    Buf *items = buf_new(l, arena_printf(a, "items_%s", key[0]->name), DT_I32, count, role, n->loc);
-    if (bind) host_alloc(l, start), host_alloc(l, items);
-    LH *h = host_call(l, RT_FIBRE, n->loc, 3, (Ext *[]){ count, ext_const(a, n_keys), blocks });
-    for (int k = 0; k < n_keys; k++) vec_add(a, h->buf, key[k]);
-    vec_add(a, h->buf, start);
-    vec_add(a, h->buf, items);
-    Buf *list = tile_list(l, n->result[0]->name, count, p->tile.rows, n_keys, key, groups, blocks, items, &first, bind, n->loc);
+    Ext *count = push.q->space->extent, *blocks = how_many(a, count, keys.groups);
+    Buf *first;
+    keys.key[0] = groups_of(l, &push, rows, count, blocks, bind, n->result[0]->name);
+    Buf *items = tile_order(l, keys.key[0]->name, count, &keys, blocks, n->loc);
+    Buf *list = tile_list(l, n->result[0]->name, count, p->tile.rows, keys.n, keys.key, ext_op(a, EXT_MUL, blocks, keys.groups), blocks, items, &first, bind, n->loc);
     l->host = save;
 
     if (!begin(l, n, push.rest, p)) return false;

@@ -3,7 +3,6 @@
  * that asks; shared by everything that asks for the same chain. */
 #include "lower/lower.h"
 
-/* f(g(e)) for every e */
 static Buf *composed(Lower *l, int n, Value *const *map, bool bind) {
     Value *inner = map[n - 1];
     if (n == 1) return l->place[inner->id].buf;
@@ -18,6 +17,18 @@ static Buf *composed(Lower *l, int n, Value *const *map, bool bind) {
     for (int j = n - 1; j >= 0; j--) at = let(&b, lx_cast(l->a, lx_load(l->a, l->place[map[j]->id].buf, at, NULL), DT_I64), map[j]->name);
     store(&b, to, lx_var(l->a, k->item), lx_cast(l->a, at, DT_I32));
     kernel_add(l, &b, MAP_FLAT);
+    return to;
+}
+Buf *map_of(Lower *l, const MapChain *c) {
+    bool bind = true;
+    for (int k = 0; k < c->n; k++) {
+        if (!need_value(l, c->map[k])) return NULL;
+        bind &= in_bind(c->map[k]);
+    }
+    HostBlock *save = l->host;
+    if (bind) l->host = &l->u->bind;
+    Buf *to = composed(l, c->n, c->map, bind);
+    l->host = save;
     return to;
 }
 static Rows *find(Lower *l, int n, Value *const *map) {

@@ -28,27 +28,38 @@ static bool see_sum(X *e, void *data) {
     x_walk(e->u.reduce.body, see_read, p);
     return false;
 }
-bool tile_pays(TilePlan *p, const Index *index, Value *uniform) {
-    p->tile = (Tile){ .index = (Index *)index, .uniform = uniform };
+bool tile_pays(TilePlan *p, const Index *index, int n, const MapChain *uniform) {
+    p->tile = (Tile){ .index = (Index *)index, .n_uniform = n };
+    for (int k = 0; k < n; k++) p->tile.uniform[k] = uniform[k];
     p->sums = p->alone = 0, p->shared = p->walk = false;
     x_walk(p->expr, see_sum, p);
     return p->shared;
 }
-/* Maps of one index that are applied to the tile's. */
-typedef struct Maps { const Index *index; int n; Value *map[8]; } Maps;
+/* Maps of one index, and chains of them, that are applied to the tile's. */
+typedef struct Maps { const Index *index; int n; MapChain map[8]; } Maps;
 static bool see_map(X *e, void *data) {
     Maps *m = data;
-    if (e->k != X_READ || !e->u.read.v->target || e->u.read.v->rank != 1 || e->u.read.bnd[0] != BND_NONE) return true;
-    if (e->u.read.idx[0]->k != X_INDEX || e->u.read.idx[0]->u.index != m->index) return true;
-    for (int k = 0; k < m->n; k++) if (m->map[k] == e->u.read.v) return true;
-    if (m->n < 8) m->map[m->n++] = e->u.read.v;
+    MapChain c;
+    if (e->k != X_READ || !map_chain(e, m->index, &c)) return true;
+    for (int k = 0; k < m->n; k++) {
+        bool same = m->map[k].n == c.n;
+        for (int j = 0; j < c.n && same; j++) same = m->map[k].map[j] == c.map[j];
+        if (same) return true;
+    }
+    if (m->n < 8) m->map[m->n++] = c;
     return true;
 }
-Value *tile_uniform(TilePlan *p, Index *index) {
+static bool has_few_values(const MapChain *c) {              /* so that many rows share two of them */
+    SpaceKind k = c->map[0]->target->kind;
+    return k == SP_NTYPES || k == SP_ETYPES || k == SP_DIM || k == SP_RANGE;
+}
+bool tile_uniform(TilePlan *p, Index *index) {
     Maps m = { .index = index };
     x_walk(p->expr, see_map, &m);
-    for (int j = 0; j < m.n; j++) if (tile_pays(p, index, m.map[j])) return m.map[j];
-    return NULL;
+    for (int j = 0; j < m.n; j++) if (tile_pays(p, index, 1, &m.map[j])) return true;
+    for (int j = 0; j < m.n; j++) for (int k = j + 1; k < m.n; k++)
+        if (has_few_values(&m.map[j]) && has_few_values(&m.map[k]) && tile_pays(p, index, 2, (MapChain[]){ m.map[j], m.map[k] })) return true;
+    return false;
 }
 static int choose_axis(TilePlan *p) {
     Value *v = p->n->result[0];
@@ -56,10 +67,10 @@ static int choose_axis(TilePlan *p) {
     int64_t extent;
     for (int k = v->rank - 1; k >= 0; k--) {
         if (k == p->lane_axis || (ext_is_const(v->axis[k]->extent, &extent) && extent < 2)) continue;
-        if (tile_pays(p, idx[k], NULL) || tile_uniform(p, idx[k])) return k;
+        if (tile_pays(p, idx[k], 0, NULL) || tile_uniform(p, idx[k])) return k;
     }
     for (int k = v->rank - 1; k >= 0; k--)                    /* a few heads in one walk along a fibre */
-        if (k != p->lane_axis && ext_is_const(v->axis[k]->extent, &extent) && extent > 1 && extent <= 8) { tile_pays(p, idx[k], NULL); if (p->walk) return k; }
+        if (k != p->lane_axis && ext_is_const(v->axis[k]->extent, &extent) && extent > 1 && extent <= 8) { tile_pays(p, idx[k], 0, NULL); if (p->walk) return k; }
     return -1;
 }
 /* Accumulators, the shared vectors, those of a sum that is not shared, and two more fit the registers; complex numbers take two of each. */
@@ -165,7 +176,7 @@ static int staged_walk(const TilePlan *p, Value *v, Tile *t, int *width) {
         TilePlan q = { .l = p->l, .n = v->node, .expr = v->node->u.compute.expr, .lane = idx[v->rank - 1] };
         int64_t extent;
         if (!ext_is_const(v->axis[k]->extent, &extent) || extent < 2 || extent > 8) continue;
-        tile_pays(&q, idx[k], NULL);
+        tile_pays(&q, idx[k], 0, NULL);
         if (!q.walk || q.sums != 1) continue;
         *t = (Tile){ .index = idx[k], .rows = (int)extent };
         for (int r = 0; r < extent; r++) t->at[r] = t->slot[r] = lx_int(p->l->a, r);
@@ -220,7 +231,7 @@ void tile_prefetch(Build *b, TilePlan *p, LX *first, LX *n, Buf *items) {
     if (!reads_later_rows(p->l, p->tile.index, p->expr)) return;
     for (int k = 0; k < p->tile.rows; k++) {
         LX *at = let(b, lop(b, OP_MIN, lop(b, OP_ADD, first, I64(k)), lop(b, OP_SUB, n, I64(1))), "next");
-        prefetch_later(b, p->tile.index, p->expr, item_at(b, items, at, "next"), p->tile.uniform);
+        prefetch_later(b, p->tile.index, p->expr, item_at(b, items, at, "next"), &p->tile);
     }
 }
 /* The list of tiles that do not cross a change of a key: at most one per started tile and per group of equal keys. */
@@ -269,22 +280,48 @@ static bool chooses_fibre(X *e, const Index *i) {
     x_walk(e, see_choice, &c);
     return c.any;
 }
+bool tile_keys(TilePlan *p, TileKeys *k) {
+    Lower *l = p->l;
+    for (int j = 0; j < p->tile.n_uniform; j++) {
+        const MapChain *c = &p->tile.uniform[j];
+        for (int q = 0; q < c->n; q++) k->bind &= in_bind(c->map[q]);
+        if (!(k->key[k->n++] = map_of(l, c))) return false;
+        k->groups = ext_op(l->a, EXT_MUL, k->groups, c->map[0]->target->extent);
+    }
+    return true;
+}
+Buf *tile_order(Lower *l, const char *name, Ext *n, const TileKeys *k, Ext *extent0, Loc loc) {
+    Arena *a = l->a;
+    BufRole role = k->bind ? BUF_PLAN : BUF_WORK;
+    Buf *start = buf_new(l, arena_printf(a, "start_%s", name), DT_I64, ext_op(a, EXT_ADD, extent0, ext_const(a, 1)), role, loc);
+    Buf *items = buf_new(l, arena_printf(a, "items_%s", name), DT_I32, n, role, loc);
+    if (k->bind) host_alloc(l, start), host_alloc(l, items);
+    LH *h = host_call(l, RT_FIBRE, loc, 3, (Ext *[]){ n, ext_const(a, k->n), extent0 });
+    for (int j = 0; j < k->n; j++) vec_add(a, h->buf, k->key[j]);
+    vec_add(a, h->buf, start);
+    vec_add(a, h->buf, items);
+    return items;
+}
 bool tile_lower(TilePlan *p, int axis) {
     Lower *l = p->l;
     Arena *a = l->a;
     Node *n = p->n;
-    Value *v = n->result[0], *map = p->tile.uniform;
+    Value *v = n->result[0];
     Index **idx = n->u.compute.idx;
     Ext *extent = v->axis[axis]->extent, *tiles = ext_op(a, EXT_CEILDIV, extent, ext_const(a, p->tile.rows));
     Buf *list = NULL, *items = NULL;
-    if (map) {
-        bool sorted = in_order(v->axis[axis], map);
-        Rows *order = sorted ? NULL : rows_of(l, 1, &map);
-        if (!sorted && !order) return false;
+    if (p->tile.n_uniform) {
+        TileKeys keys = { .groups = ext_const(a, 1), .bind = true };
+        MapChain *c = &p->tile.uniform[0];
+        Ext *extent0 = c->map[0]->target->extent;
+        if (!tile_keys(p, &keys)) return false;
+        bool one = keys.n == 1, sorted = one && c->n == 1 && in_order(v->axis[axis], c->map[0]);
+        Rows *order = one && !sorted ? rows_of(l, c->n, c->map) : NULL;
+        if (one && !sorted && !order) return false;
         HostBlock *save = l->host;
-        if (in_bind(map)) l->host = &l->u->bind;
-        items = order ? order->items : NULL;
-        list = tile_list(l, v->name, extent, p->tile.rows, 1, &l->place[map->id].buf, map->target->extent, map->target->extent, items, NULL, in_bind(map), n->loc);
+        if (keys.bind) l->host = &l->u->bind;
+        items = order ? order->items : one ? NULL : tile_order(l, arena_printf(a, "tiles_%s", plain_name(l, v->name)), extent, &keys, extent0, n->loc);
+        list = tile_list(l, v->name, extent, p->tile.rows, keys.n, keys.key, keys.groups, extent0, items, NULL, keys.bind, n->loc);
         tiles = ext_op(a, EXT_SUB, list->count, ext_const(a, 1));
         l->host = save;
     }

@@ -14,8 +14,12 @@ typedef struct TilePlan {
     bool shared, walk;                  /* found: a vector that rows share; a fibre that they share */
     int n_staged; Value *staged[MOST_STAGED];
 } TilePlan;
-bool tile_pays(TilePlan *p, const Index *index, Value *uniform);     /* rows along `index` share vectors */
-Value *tile_uniform(TilePlan *p, Index *index);             /* a map of `index` that makes it pay, or NULL */
+bool tile_pays(TilePlan *p, const Index *index, int n, const MapChain *uniform);     /* rows along `index` share vectors, if they share these maps */
+bool tile_uniform(TilePlan *p, Index *index);               /* finds maps of `index` that make it pay: one, or two with few values */
+/* The keys of rows that share what is uniform: their arrays from key[n] on; how many combinations there may be; false after a diagnostic */
+typedef struct TileKeys { int n; Buf *key[3]; Ext *groups; bool bind; } TileKeys;
+bool tile_keys(TilePlan *p, TileKeys *k);
+Buf *tile_order(Lower *l, const char *name, Ext *n, const TileKeys *k, Ext *extent0, Loc loc);       /* items by these keys */
 bool tile_size(TilePlan *p, const Space *rows);             /* rows and width; false: too few */
 void tile_stage(TilePlan *p);                               /* finds equations that only this one reads, row by row, and takes them in */
 bool tile_need(TilePlan *p);                                /* lowers what the tile reads */
