@@ -109,6 +109,7 @@ static LV threefry(Mod *m, LV key, LV counter) {
     k[2] = LLVMBuildXor(B, LLVMBuildXor(B, k[0], k[1], ""), like_int(m, key, m->i32, 0x1bd11bda), "");
     LV x = LLVMBuildAdd(B, LLVMBuildTrunc(B, counter, word, ""), k[0], "");
     LV y = LLVMBuildAdd(B, LLVMBuildTrunc(B, LLVMBuildLShr(B, counter, half, ""), word, ""), k[1], "");
+    x = LLVMBuildFreeze(B, x, "");           /* else LLVM's loop strength reduction follows the counter through all rounds, for half a second */
     for (int r = 0; r < 20; r++) {
         LV left = like_int(m, key, m->i32, turn[r & 7]), right = like_int(m, key, m->i32, 32 - turn[r & 7]);
         x = LLVMBuildAdd(B, x, y, "");
