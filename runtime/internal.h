@@ -20,6 +20,10 @@ HIDDEN void pgn_release(const pgn_options *o, void *p);
 /* *m becomes the variant of it that this processor runs (cpu.c). */
 HIDDEN pgn_status pgn_model_fit(const pgn_model **m, pgn_error *e);
 
+/* *m becomes its program for such a graph, which is returned (choose.c). */
+HIDDEN int pgn_model_choose(const pgn_model **m, const pgn_graph_view *graphs, const pgn_options *o);
+HIDDEN int pgn_choice_at(const pgn_choice *c, const double *x);
+
 typedef struct Pool Pool;
 HIDDEN Pool *pgn_pool_new(const pgn_options *o);         /* o->threads of them, 0: all processors; NULL: no memory. Threads start at the first use */
 HIDDEN void pgn_pool_free(Pool *p);

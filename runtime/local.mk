@@ -1,4 +1,4 @@
-libpigeon_a_SOURCES += runtime/status.c runtime/cpu.c runtime/plan.c runtime/init.c runtime/parallel.c runtime/structure.c runtime/dft.c runtime/fft.c runtime/sort.c runtime/factor.c \
+libpigeon_a_SOURCES += runtime/status.c runtime/cpu.c runtime/choose.c runtime/plan.c runtime/init.c runtime/parallel.c runtime/structure.c runtime/dft.c runtime/fft.c runtime/sort.c runtime/factor.c \
 	runtime/tensor.c runtime/file.c runtime/npy.c runtime/npz.c runtime/safetensors.c runtime/graph.c runtime/edges.c \
 	runtime/dft_f32.c runtime/dft_f64.c runtime/dft_f32_avx2.c runtime/dft_f64_avx2.c runtime/dft_f32_avx512.c runtime/dft_f64_avx512.c \
 	runtime/include/pigeon/init.def runtime/internal.h runtime/file.h runtime/dft.h runtime/dft_lanes.h

@@ -17,6 +17,7 @@ struct pgn_plan {
     size_t *offset;                       /* of WORK buffers */
     bool *owned;                          /* env.buf[k] is the plan's: host memory, or the device's once `uploaded` */
     bool uploaded;
+    int variant;
     size_t workspace;
 };
 static void *plan_memory(pgn_plan *p, size_t bytes) { return pgn_alloc(&p->options.given, bytes, 1); }
@@ -291,11 +292,13 @@ pgn_status pgn_model_plan(const pgn_model *m, const pgn_graph_view *graphs, cons
     if (options && !options->alloc != !options->free) return pgn_error_set(e, PGN_E_ARGUMENT, "options give one of `alloc` and `free` without the other");
     pgn_status fit = pgn_model_fit(&m, e);
     if (fit) return fit;
+    int variant = pgn_model_choose(&m, graphs, options);
     size_t n_symbol = (size_t)m->n_symbol + 1, n = (size_t)m->n_buffer + 1;
     pgn_plan *p = pgn_alloc_zero(options, 1, sizeof *p);
     bool *known = pgn_alloc_zero(options, n_symbol, sizeof *known);
     if (p) {
         if (options) p->options.given = *options;
+        p->variant = variant;
         p->size = pgn_alloc_zero(options, n_symbol, sizeof *p->size);
         p->count = pgn_alloc_zero(options, n, sizeof *p->count);
         p->offset = pgn_alloc_zero(options, n, sizeof *p->offset);
@@ -333,6 +336,7 @@ void pgn_plan_free(pgn_plan *p) {
 }
 size_t pgn_plan_workspace_size(const pgn_plan *p) { return p->workspace; }
 const int64_t *pgn_plan_sizes(const pgn_plan *p) { return p->size; }
+int pgn_plan_variant(const pgn_plan *p) { return p->variant; }
 
 /* ---- running --------------------------------------------------------------------------------------------------------- */
 static pgn_status take(const pgn_plan *p, void **buf, const pgn_argument *a, const void *given, const char *what, pgn_error *e) {

@@ -2,7 +2,7 @@
 """Relational layers: pigeonc, PyTorch Geometric and hand-written PyTorch on the same arrays, in one process, in turn.
 
     bench.py BUILD [--graphs fb15k-237,..] [--models rgcn,..] [--d 64] [--heads 1,4] [--threads N] [--rounds 7] [--data DIR] [--json FILE]
-    bench.py BUILD .. --ablation | --choice SECONDS       pigeonc alone, in several ways: variants.py
+    bench.py BUILD .. --ablation | --programs | --choice SECONDS       pigeonc alone, in several ways: variants.py
 
 Each row: median milliseconds of each program, ratios, pigeonc's Gflop/s and its time over the bound
     bound = max(flops of the best algebra / measured peak,  bytes of rows that must be gathered / measured rate + other bytes / copy rate)
@@ -120,14 +120,15 @@ def main():
     a.add_argument("--run", default="", help="passes for pigeonc in place of its own choice")
     a.add_argument("--json")
     a.add_argument("--ablation", action="store_true", help="pigeonc without linear fusion, without compaction, without both")
+    a.add_argument("--programs", action="store_true", help="the programs of one object for different kinds of graphs")
     a.add_argument("--choice", type=float, default=0, metavar="SECONDS", help="the compiler's choice beside the best that pigeonc tune finds in so many seconds")
     o = a.parse_args()
     build, folder = os.path.abspath(o.build), os.path.join(os.path.abspath(o.build), "bench-rgnn")
     os.makedirs(folder, exist_ok=True)
     torch.set_num_threads(o.threads)
     torch.set_grad_enabled(False)
-    if o.ablation or o.choice:
-        rows = variants.ablation_table(ways(o, build, folder), o) if o.ablation else variants.choice_table(choices(o, folder), o, build, MODELS, folder)
+    if o.ablation or o.programs or o.choice:
+        rows = variants.ablation_table(ways(o, build, folder), o) if o.ablation else variants.programs_table(ways(o, build, folder), o) if o.programs else variants.choice_table(choices(o, folder), o, build, MODELS, folder)
         save(o, dict(rows=rows))
         return
     mc = machine(build, folder, o.threads)

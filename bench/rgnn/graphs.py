@@ -72,8 +72,18 @@ def typed(r):
     return dict(src=g.integers(0, n, m), dst=g.integers(0, n, m), etype=g.permutation(np.arange(m) % r), ntype=np.zeros(n, int), nodes=n, etypes=r, ntypes=1)
 
 
+def hubs(of):
+    """400,000 edges of 50 types at random, but all from (or to) 500 of the 20,000 nodes."""
+    g = np.random.default_rng(5)
+    n, m, r, few = 20000, 400000, 50, 500
+    ends = {"src": g.integers(0, n, m), "dst": g.integers(0, n, m)}
+    ends[of] = g.integers(0, few, m) * (n // few)
+    return dict(etype=g.integers(0, r, m), ntype=np.zeros(n, int), nodes=n, etypes=r, ntypes=1, **ends)
+
+
 # pairs of equal counts: what one heavy node costs, and what as many types as edges cost
-EXTREMES = {"star": lambda: star(True), "balanced": lambda: star(False), "types-1": lambda: typed(100000), "types-1000": lambda: typed(100)}
+EXTREMES = {"star": lambda: star(True), "balanced": lambda: star(False), "types-1": lambda: typed(100000), "types-1000": lambda: typed(100),
+            "few-sources": lambda: hubs("src"), "few-destinations": lambda: hubs("dst")}
 
 
 def load(name, root, data, folder):

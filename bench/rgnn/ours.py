@@ -73,6 +73,7 @@ class Compiled:
         if self.lib.pgn_model_plan(C.byref(self.model), C.byref(view), sizes, structural, C.byref(options), C.byref(self.plan), C.byref(error)):
             raise RuntimeError(error.message.decode())
         self.bind_s = time.perf_counter() - start
+        self.variant = self.lib.pgn_plan_variant(self.plan)
         self.workspace = self.lib.pgn_plan_workspace_size(self.plan)
         self.space = untouched(self.workspace + 64, np.uint8)
         known = self.lib.pgn_plan_sizes(self.plan)

@@ -1,6 +1,7 @@
 """What each optimisation is worth, and whether the compiler chooses well: the same model compiled in several ways, run in turn on the same arrays.
 
     bench.py BUILD --ablation          U: neither, C: compaction, R: linear fusion, C+R: both
+    bench.py BUILD --programs          each of the programs that an object has for different kinds of graphs, and which one it takes
     bench.py BUILD --choice SECONDS    the compiler's choice for a graph beside the best schedule that `pigeonc tune` finds in that time
 
 U has every kernel fusion still: nothing but the two switches --no-linear-fusion and --no-compaction differs."""
@@ -34,6 +35,40 @@ def ablation(compiled, arrays, rounds):
             if len(seconds[name]) < 3 or seconds[name][0] < 1:
                 seconds[name].append(clock(m))
     return {name: (min(t), made[name].workspace) for name, t in seconds.items()}, apart
+
+
+def programs(compiled, arrays, rounds):
+    """least seconds of each program that the object has, and which one it takes for the graph by itself"""
+    usual, seconds = compiled(()), []
+    given, made = arrays(usual), []
+    for k in range(4):
+        os.environ["PIGEON_VARIANT"] = str(k)
+        m = compiled(())
+        if m.variant == k:
+            m.bind_arrays(given)
+            made.append(m)
+    del os.environ["PIGEON_VARIANT"]
+    for m in made:
+        m()
+        seconds.append([])
+    for _ in range(rounds):
+        for t, m in zip(seconds, made):
+            t.append(clock(m))
+    return [min(t) for t in seconds], usual.variant
+
+
+def programs_table(cases, o):
+    print("%-11s %-16s %4s %2s | %-40s | %s" % ("graph", "model", "d", "H", "ms of each program", "taken"))
+    rows = []
+    for name, model, d, heads, compiled, arrays in cases:
+        t, taken = programs(compiled, arrays, o.rounds)
+        print("%-11s %-16s %4d %2d | %-40s | %d, %.2f of the fastest" % (name, model, d, heads, "  ".join("%.2f" % (1e3 * x) for x in t), taken, t[taken] / min(t)), flush=True)
+        rows.append(dict(graph=name, model=model, d=d, heads=heads, seconds=t, taken=taken))
+    several = [r for r in rows if len(r["seconds"]) > 1]
+    for what, at in (("taken", lambda r: r["taken"]), ("the usual", lambda r: 0)):
+        print("%s program within 5 %% of the fastest in %d of %d cases with several; geometric mean of its time / the fastest %.3f" % (
+            what, sum(r["seconds"][at(r)] <= 1.05 * min(r["seconds"]) for r in several), len(several), mean([r["seconds"][at(r)] / min(r["seconds"]) for r in several])))
+    return rows
 
 
 def graph_file(raw, name, folder):

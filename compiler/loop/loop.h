@@ -107,6 +107,8 @@ struct LH {
 typedef struct IfaceItem { const char *name; Dtype dt; int rank; Ext *extent[8]; Ext *target; Buf *buf; const char *init; double init_arg[4]; int n_init_arg; bool frozen; } IfaceItem;
 typedef struct IfaceGraph { const char *name; int sym_src_nodes, sym_dst_nodes, sym_edges, sym_ntypes, sym_etypes; /* sym ids; -1 none */
                             Buf *src, *dst, *etype, *ntype; /* NULL when unused */ } IfaceGraph;
+/* Units for other kinds of graphs, and their estimated times (pgn_choice of pigeon/model.h); n - 1 units beside the one that has it. Not part of the text. */
+typedef struct Choice { int graph, n, n_point[5]; float *at, *time; struct Unit **unit; } Choice;
 typedef struct Unit {
     Context *cx; Arena *arena;
     const char *name; const char *signature;      /* the model's head line, for comments */
@@ -118,6 +120,7 @@ typedef struct Unit {
     VEC(IfaceGraph) graph;
     VEC(IfaceItem) input, param, output;
     VEC(bool) input_structural;                   /* inputs (maps) that bind needs: given at plan time, not at run time */
+    Choice *choice;                               /* NULL: there is one program only */
 } Unit;
 
 /* loop.c: constructors fold constants */

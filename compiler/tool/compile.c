@@ -25,7 +25,7 @@ const int n_emit = sizeof emit_row / sizeof *emit_row;
 
 /* What is compiled. Lowering makes register tiles for a processor and none for text, so there is a list of units for each target of the
  * set, and one (the last) without tiles; each is made when something needs it. `opt` may begin with a unit: then there is no program. */
-typedef struct Build { Options *o; Context *cx; int n; Program **program; int n_set; const Target **set; Unit ***unit; } Build;
+typedef struct Build { Options *o; Context *cx; int n; Program **program, **source; Variants *variants; int n_set; const Target **set; Unit ***unit; } Build;
 typedef struct OutputFile { EmitKind kind; const char *path; const void *data; size_t n; } OutputFile;
 typedef VEC(OutputFile) Outputs;
 
@@ -56,6 +56,21 @@ static Build build_of(Options *o, int n, Program **program) {
 static LlvmOptions llvm_options(const Build *b, const Target *t) {
     return (LlvmOptions){ .opt = b->o->opt, .cpu = t->cpu, .triple = target_triple(t), .debug = b->o->debug };
 }
+/* The same for other kinds of graphs, where that pays and no caller can tell. */
+static bool with_variants(Build *b, int k, const Machine *m, Unit *u) {
+    Variants *v = &b->variants[k];
+    if (!v->choice) return true;
+    Choice *c = NEW(b->cx->arena, Choice);
+    *c = *v->choice;
+    c->unit = NEWN(b->cx->arena, Unit *, v->n);
+    bool alike = true;
+    for (int j = 0; j < v->n; j++) {
+        if (!(c->unit[j] = front_unit(b->o, v->program[j], m))) return false;
+        alike = alike && variants_alike(u, c->unit[j], b->source[k]->sym.n);
+    }
+    if (alike) u->choice = c;
+    return true;
+}
 /* For target `at` of the set, b->n_set: without tiles. NULL after diagnostics */
 static Unit **units(Build *b, int at) {
     if (b->unit[at]) return b->unit[at];
@@ -67,6 +82,7 @@ static Unit **units(Build *b, int at) {
     for (int k = 0; k < b->n; k++) {
         if (!(u[k] = front_unit(b->o, b->program[k], tiled ? &m : NULL))) return NULL;
         if (b->o->symbol_prefix) u[k]->name = arena_printf(b->cx->arena, "%s%s", b->o->symbol_prefix, u[k]->name);
+        if (tiled && b->source && b->source[k] && !with_variants(b, k, &m, u[k])) return NULL;
     }
     return b->unit[at] = u;
 }
@@ -231,10 +247,12 @@ static bool is_defined(const Options *o, const char *name) {
 static bool add_program(Build *b, File *f, const char *model, const char *training) {
     Options *o = b->o;
     if (training) vec_add(b->cx->arena, o->define, (Fixed){ "training", training });
-    Program *p = front_passes(o, front_program(o, f, model), front_pipeline(o));
+    Program *source = front_program(o, f, model), *p = front_passes(o, source, front_pipeline(o));
+    bool ok = p != NULL;
+    if (p && b->source && !training) b->source[b->n] = source, ok = variants_make(o, source, p, &b->variants[b->n]);
     o->define.n -= training != NULL;
     if (p) b->program[b->n++] = p;
-    return p != NULL;
+    return ok;
 }
 /* A model that says how it is trained brings its step and its gradients, unless -D training=.. says which one is wanted. */
 int command_compile(Options *o) {
@@ -247,6 +265,8 @@ int command_compile(Options *o) {
     if (o->model.n == 1 && !strcmp(o->model.at[0], "*")) { o->model.n = 0; for (int k = 0; k < n; k++) vec_add(o->cx->arena, o->model, all[k]); }
     if (!o->model.n) vec_add(o->cx->arena, o->model, n ? all[n - 1] : NULL);
     Build b = build_of(o, 0, NEWN(o->cx->arena, Program *, 3 * o->model.n + 1));
+    bool varies = (!o->target || o->target->kind == TARGET_CPU) && (asked(&out, EMIT_OBJ) || asked(&out, EMIT_ASM) || asked(&out, EMIT_LLVM));
+    if (varies) b.source = NEWN(o->cx->arena, Program *, 3 * o->model.n + 1), b.variants = NEWN(o->cx->arena, Variants, 3 * o->model.n + 1);
     bool parts = !asked(&out, EMIT_INTER) && !asked(&out, EMIT_INTRA) && !is_defined(o, "training");
     for (int k = 0; k < o->model.n; k++) {
         for (int j = 0; j < k; j++) if (o->model.at[j] == o->model.at[k]) {

@@ -5,14 +5,15 @@
 #include <string.h>
 
 /* Lowered for a processor, as `compile` does; for a GPU as its text is. NULL after diagnostics */
-static Program *decide(Options *o, Program *p) {
+static Program *lowered(Options *o, Program *p) {
     Machine m;
     bool tiled = !o->target || o->target->kind == TARGET_CPU;
     if (!o->target) o->target = target_find(o->cx, "cpu");
-    if (!(p = front_passes(o, p, front_pipeline(o))) || (tiled && !executor_machine(o, &m))) return NULL;
+    if (!p || (tiled && !executor_machine(o, &m))) return NULL;
     if (!(p = front_passes(o, p, "structure"))) return NULL;
     return lower_program(p, tiled ? &m : NULL) && !o->cx->n_errors && schedule_finish(p, tiled) ? p : NULL;
 }
+static Program *decide(Options *o, Program *p) { return lowered(o, front_passes(o, p, front_pipeline(o))); }
 static const char *saved(Arena *a, const Decision *d) {
     double flops = d->before.flops - d->after.flops, bytes = d->before.bytes - d->after.bytes;
     Estimate e = { flops < 0 ? -flops : flops, bytes < 0 ? -bytes : bytes };
@@ -49,7 +50,53 @@ void explain_print(Writer *w, Options *o, const Program *p) {
     put(w, "}\n");
 }
 static void put_estimate(Writer *w, const char *name, Estimate e) { put(w, ", \"%s\": {\"flops\": %.6g, \"bytes\": %.6g}", name, e.flops, e.bytes); }
-static void put_json_form(Writer *w, Options *o, const Program *p) {
+/* ---- programs for other kinds of graphs ------------------------------------------------------------------------------ */
+static bool says(const Program *p, const char *line) {
+    for (int k = 0; k < p->decision.n; k++) {
+        Writer w;
+        writer_init(&w, p->cx->arena);
+        if (!p->decision.at[k].command) continue;
+        command_print(p->decision.at[k].command, &w);
+        if (!strcmp(w.at, line)) return true;
+    }
+    return false;
+}
+static void put_differences(Writer *w, const Program *p, const Program *usual) {
+    bool any = false;
+    for (int k = 0; k < p->decision.n; k++) {
+        Writer line;
+        writer_init(&line, w->arena);
+        if (!p->decision.at[k].command) continue;
+        command_print(p->decision.at[k].command, &line);
+        if (says(usual, line.at)) continue;
+        put(w, "%s%s", any ? "; " : "", line.at);
+        any = true;
+    }
+    if (!any) put(w, "the same commands but fewer");
+}
+/* As comments behind the schedule, or as the JSON's "variants". */
+static bool put_variants(Writer *w, Options *o, Program *source, Program *usual) {
+    Program *passed = front_passes(o, source, front_pipeline(o));
+    Variants v;
+    if (!passed || (o->target && o->target->kind != TARGET_CPU) || !variants_make(o, source, passed, &v)) return !o->cx->n_errors;
+    if (v.n && !o->json) put(w, "\n# An object has %d programs for this model and takes one when a graph is bound; this is number 0.\n", v.n + 1);
+    for (int k = 0; k < v.n; k++) {
+        Program *p = lowered(o, v.program[k]);
+        if (!p) return false;
+        Writer text;
+        writer_init(&text, o->cx->arena);
+        put_differences(&text, p, usual);
+        if (!o->json) { put(w, "# %d: %s\n#   estimated %.2g times as fast for %s\n", k + 1, text.at, v.gain[k], v.where[k]); continue; }
+        put(w, k ? ",\n {\"commands\": " : "\n {\"commands\": ");
+        put_json(w, text.at);
+        put(w, ", \"gain\": %.3g, \"for\": ", v.gain[k]);
+        put_json(w, v.where[k]);
+        put(w, "}");
+    }
+    return true;
+}
+
+static bool put_json_form(Writer *w, Options *o, Program *source, Program *p) {
     put(w, "{\"model\": ");
     put_json(w, p->name);
     put(w, ", \"target\": \"%s\", \"only\": true, \"decisions\": [", o->target && o->target->kind == TARGET_CUDA ? "cuda" : "cpu");
@@ -73,7 +120,10 @@ static void put_json_form(Writer *w, Options *o, const Program *p) {
         }
         put(w, "}");
     }
-    put(w, "\n]}\n");
+    put(w, "\n], \"variants\": [");
+    bool ok = put_variants(w, o, source, p);
+    put(w, "]}\n");
+    return ok;
 }
 
 /* ---- --why-not ------------------------------------------------------------------------------------------------- */
@@ -130,6 +180,7 @@ int command_explain(Options *o) {
     if (!q) return EXIT_DIAGNOSED;
     Writer w;
     writer_init(&w, o->cx->arena);
-    if (o->json) put_json_form(&w, o, q); else explain_print(&w, o, q);
+    if (!o->json) explain_print(&w, o, q);
+    if (!(o->json ? put_json_form(&w, o, p, q) : put_variants(&w, o, p, q))) return EXIT_DIAGNOSED;
     return write_file(o->cx, o->output ? o->output : "-", w.at, w.n, false) ? EXIT_OK : EXIT_DIAGNOSED;
 }

@@ -26,6 +26,7 @@ typedef struct Options {
     const char *checkpoint, *metrics, *curve; Pair batch; VEC(Pair) valid; int epochs, patience; bool resume;      /* train */
     double budget;                         /* tune: seconds */
     const char *schedule_text;             /* in place of --schedule */
+    int variants;                          /* 0: as many as pay */
     int opt, threads, bench;               /* bench: -1 no, 0 as many runs as fit */
     double tolerance;                      /* of --verify; -1: by type */
     bool no_linear, no_compaction, no_fusion;    /* ablation: passes are left out, equations not fused */
@@ -79,6 +80,11 @@ bool stats_read(Options *o, Program *p);                        /* --graph-stats
 /* machine.c */
 void machine_learn(Options *o, Program *p);                     /* what this machine can do, for estimates of code that runs on it; measured once */
 int machine_print(Options *o);
+
+/* variants.c */
+typedef struct Variants { int n; Program *program[3]; double gain[3]; const char *where[3]; Choice *choice; } Variants;      /* beside the usual program */
+bool variants_make(Options *o, Program *source, Program *usual, Variants *v);      /* false after diagnostics */
+bool variants_alike(const Unit *a, const Unit *b, int n_symbol);        /* for a caller, who knows a */
 
 /* manifest.c */
 void put_json(Writer *w, const char *text);                     /* a JSON string */

@@ -400,7 +400,7 @@ static const pgn_buffer buffers[] = { { "src", PGN_I32, PGN_ROLE_GRAPH, 0, NULL,
 static const pgn_graph_argument graphs[] = { { "g", S_NODES, S_NODES, S_EDGES, -1, S_TYPES, B_SRC, B_DST, -1, -1 } };
 static const pgn_argument inputs[] = { { .name = "x", .dtype = PGN_F32, .rank = 1, .buffer = B_X, .symbol = { S_D } }, { .name = "pick", .dtype = PGN_I32, .rank = 1, .buffer = B_PICK, .is_map = 1, .symbol = { S_NODES } } };
 static const pgn_argument outputs[] = { { .name = "y", .dtype = PGN_F32, .rank = 1, .buffer = B_Y, .symbol = { S_NODES } } };
-static const pgn_model model = { PGN_ABI, "m", "m.pgn", 4, B_COUNT, 1, 2, 0, 1, symbols, buffers, graphs, inputs, NULL, outputs, extent, count, bind, run, 0, NULL, NULL, NULL, 0 };
+static const pgn_model model = { PGN_ABI, "m", "m.pgn", 4, B_COUNT, 1, 2, 0, 1, symbols, buffers, graphs, inputs, NULL, outputs, extent, count, bind, run, 0, NULL, NULL, NULL, 0, NULL };
 static void serial_for(void *user, int64_t n, int64_t grain, void (*body)(void *, int64_t, int64_t), void *arg) { (void)grain; ++*(int *)user; body(arg, 0, n / 2); body(arg, n / 2, n); }
 /* an allocator that counts what lives, and gives nothing from the `limit`th call on */
 typedef struct Memory { atomic_int live, calls, limit; } Memory;
@@ -578,8 +578,20 @@ static void test_memory(void) {
     }
     free(out);
 }
+/* Two axes, three programs: one flat, one falling along the first, one along the second. */
+static void test_choice(void) {
+    static const float at[] = { 10, 20, 0, 0, 0, 2, 8 };
+    static const float time[] = { 5, 5, 5, 5, 5, 5, /**/ 9, 9, 9, 1, 1, 1, /**/ 9, 6, 1, 9, 6, 1 };
+    const pgn_choice c = { .n = 3, .n_point = { 2, 1, 1, 1, 3 }, .at = at, .time = time };
+    const struct { double edges, repeats; int best; } row[] = { { 10, 0, 0 }, { 20, 0, 1 }, { 12, 8, 2 }, { 0, -5, 0 }, { 99, 0, 1 }, { 10, 99, 2 }, { 16, 0, 1 }, { 14, 0, 0 }, { 10, 3, 0 }, { 10, 3.5, 2 } };
+    for (size_t k = 0; k < sizeof row / sizeof *row; k++) {
+        double x[PGN_CHOICE_AXES] = { row[k].edges, 7, 7, 7, row[k].repeats };
+        CHECK(pgn_choice_at(&c, x) == row[k].best);
+    }
+}
 int main(void) {
     test_structure();
+    test_choice();
     test_dfts();
     test_sorts();
     test_factors();

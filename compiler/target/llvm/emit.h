@@ -52,7 +52,8 @@ typedef struct Mod {
 /* The module of n units in each set, with a machine for each; NULL after a diagnostic. */
 LLVMModuleRef module_of(Context *cx, const LlvmSet *set, int n_set, int n, const LlvmOptions *o, const Target *m, LLVMContextRef c);
 /* record.c: the pgn_model of m->u, internal unless it has the variants, which are its other sets */
-LV module_model(Mod *m, LV *kernels, const char *needs, LV *variant, int n_variant);
+LV module_model(Mod *m, LV *kernels, const char *needs, LV *variant, int n_variant, LV choice);
+LV module_choice(Mod *m, const Choice *c, LV *other);           /* a pgn_choice */
 LT memory_type(Mod *m, Dtype dt);                            /* element in a buffer */
 LT register_llvm(Mod *m, Dtype dt);                          /* i1 for bool */
 LV int64_of(Mod *m, int64_t v);

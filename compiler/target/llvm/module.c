@@ -120,17 +120,25 @@ static void set_cpu(Mod *m, const char *cpu) {
         LLVMAddAttributeAtIndex(f, LLVMAttributeFunctionIndex, LLVMCreateStringAttribute(m->c, "target-cpu", 10, cpu, (unsigned)strlen(cpu)));
     }
 }
+/* One record, under a name of its own when it isn't the model's. The programs for other graphs come first. */
+static LV one_unit(Mod *m, Unit *u, const char *name, const char *needs, LV *variant, int n_variant) {
+    Unit named = *u;
+    LV *other = NEWN(m->a, LV, 8), choice = NULL;
+    named.name = name;
+    for (int k = 1; u->choice && k < u->choice->n; k++) other[k - 1] = one_unit(m, u->choice->unit[k - 1], arena_printf(m->a, "%s.%d", name, k + 1), needs, NULL, -1);
+    m->u = &named;
+    if (u->choice) choice = module_choice(m, u->choice, other);
+    m->const_data = NEWN(m->a, LV, u->buf.n + 1);
+    return module_model(m, NEWN(m->a, LV, u->kernel.n + 1), needs, variant, n_variant, choice);
+}
 /* The other sets first: the records of the first list them. */
 static void all_sets(Mod *m, const LlvmSet *set, int n_set, int n, const Target *machine) {
     LV *variant = NEWN(m->a, LV, (size_t)n * (size_t)n_set + 1);
     for (int s = n_set - 1; s >= 0; s--) {
         m->machine = &machine[s];
         for (int k = 0; k < n; k++) {
-            Unit *u = set[s].units[k], named = *u;
-            if (s) named.name = arena_printf(m->a, "%s.%s", u->name, set[s].cpu);
-            m->u = &named;
-            m->const_data = NEWN(m->a, LV, u->buf.n + 1);
-            LV *kernels = NEWN(m->a, LV, u->kernel.n + 1), r = module_model(m, kernels, set[s].needs, s ? NULL : &variant[k * n_set], s ? -1 : n_set - 1);
+            Unit *u = set[s].units[k];
+            LV r = one_unit(m, u, s ? arena_printf(m->a, "%s.%s", u->name, set[s].cpu) : u->name, set[s].needs, s ? NULL : &variant[k * n_set], s ? -1 : n_set - 1);
             if (s) variant[k * n_set + s - 1] = r;
         }
         if (n_set > 1) set_cpu(m, set[s].cpu);

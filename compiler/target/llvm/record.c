@@ -10,8 +10,9 @@ _Static_assert(sizeof(pgn_symbol) == 24 && offsetof(pgn_symbol, fixed) == 16, "p
 _Static_assert(sizeof(pgn_argument) == 88 && offsetof(pgn_argument, symbol) == 20 && offsetof(pgn_argument, init) == 40 &&
                offsetof(pgn_argument, n_init_arg) == 80, "pgn_argument");
 _Static_assert(sizeof(pgn_graph_argument) == 40 && offsetof(pgn_graph_argument, src) == 20, "pgn_graph_argument");
-_Static_assert(sizeof(pgn_model) == 168 && offsetof(pgn_model, symbol) == 48 && offsetof(pgn_model, extent) == 96 &&
-               offsetof(pgn_model, dev) == 136 && offsetof(pgn_model, n_variant) == 160, "pgn_model");
+_Static_assert(sizeof(pgn_model) == 176 && offsetof(pgn_model, symbol) == 48 && offsetof(pgn_model, extent) == 96 &&
+               offsetof(pgn_model, dev) == 136 && offsetof(pgn_model, n_variant) == 160 && offsetof(pgn_model, choice) == 168, "pgn_model");
+_Static_assert(sizeof(pgn_choice) == 56 && offsetof(pgn_choice, at) == 32 && offsetof(pgn_choice, model) == 48, "pgn_choice");
 _Static_assert((int)PGN_ROLE_WORK == (int)BUF_WORK && (int)PGN_ROLE_OUTPUT == (int)BUF_OUTPUT && (int)PGN_C128 == (int)DT_C128, "shared numbers");
 
 static LV constant_global(Mod *m, LV value, const char *name) {
@@ -103,7 +104,21 @@ static const char *source_path(Mod *m) {
     return m->cx->source.n ? m->cx->source.at[0].path : "";
 }
 
-LV module_model(Mod *m, LV *kernels, const char *needs, LV *variant, int n_variant) {
+static LV floats(Mod *m, const float *v, int n, const char *what) {
+    LV *e = NEWN(m->a, LV, n + 1);
+    for (int k = 0; k < n; k++) e[k] = LLVMConstReal(m->f32, (double)v[k]);
+    return list(m, e, n, what);
+}
+/* other: the records of the programs but the first */
+LV module_choice(Mod *m, const Choice *c, LV *other) {
+    LV n_point[PGN_CHOICE_AXES];
+    int points = 1, coordinates = 0;
+    for (int k = 0; k < PGN_CHOICE_AXES; k++) n_point[k] = i32_of(m, c->n_point[k]), points *= c->n_point[k], coordinates += c->n_point[k];
+    LV f[] = { i32_of(m, c->graph), i32_of(m, c->n), LLVMConstArray(m->i32, n_point, PGN_CHOICE_AXES), floats(m, c->at, coordinates, "kinds"), floats(m, c->time, c->n * points, "times"),
+               list(m, other, c->n - 1, "programs") };
+    return constant_global(m, record(m, f, sizeof f / sizeof *f), arena_printf(m->a, "%s.choice", m->u->name));
+}
+LV module_model(Mod *m, LV *kernels, const char *needs, LV *variant, int n_variant, LV choice) {
     Unit *u = m->u;
     constant_data(m);
     for (int k = 0; k < u->kernel.n; k++) kernels[k] = kernel_function(m, u->kernel.at[k]);
@@ -135,7 +150,7 @@ LV module_model(Mod *m, LV *kernels, const char *needs, LV *variant, int n_varia
                arguments(m, u->input.at, u->input.n, u->input_structural.n == u->input.n ? u->input_structural.at : NULL, "inputs"),
                arguments(m, u->param.at, u->param.n, NULL, "params"), arguments(m, u->output.at, u->output.n, NULL, "outputs"),
                extent, count, bind, run, i32_of(m, 0), LLVMConstNull(m->ptr), text(m, needs), list(m, variant, n_variant > 0 ? n_variant : 0, "variants"),
-               i32_of(m, n_variant > 0 ? n_variant : 0) };
+               i32_of(m, n_variant > 0 ? n_variant : 0), choice ? choice : LLVMConstNull(m->ptr) };
     LV value = record(m, f, sizeof f / sizeof *f);
     LV g = LLVMAddGlobal(m->mod, LLVMTypeOf(value), arena_printf(m->a, "%s_model", u->name));
     LLVMSetInitializer(g, value);

@@ -8,7 +8,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
-#define PGN_ABI 1
+#define PGN_ABI 2
 
 typedef enum pgn_status {                 /* stable numbers; pgn_status_name() gives the names */
     PGN_OK = 0, PGN_E_ARGUMENT = 1, PGN_E_SIZE = 2, PGN_E_RANGE = 3, PGN_E_MEMORY = 4, PGN_E_IO = 5, PGN_E_FORMAT = 6,
@@ -72,7 +72,16 @@ typedef struct pgn_model {
     const char *needs;                                     /* the processor it was compiled for, "cpu:avx2"; NULL: any of its kind */
     const struct pgn_model *const *variant;                /* the same model for other processors, the most special last: a plan takes the last that fits */
     int32_t n_variant;
+    const struct pgn_choice *choice;                       /* other programs for the same processor, for other kinds of graphs; NULL: none */
 } pgn_model;
+/* The estimated time of n programs over a grid of kinds of graphs: time[v][..], log2, the last axis fastest. The axes are log2 of the number of edges, and of edges
+ * for each destination node, edge type, pair (etype, src) and pair (etype, dst) that occurs; n_point[k] == 1: it doesn't depend on that. */
+#define PGN_CHOICE_AXES 5
+typedef struct pgn_choice {
+    int32_t graph, n, n_point[PGN_CHOICE_AXES];            /* place in the list of graphs */
+    const float *at, *time;                                /* the points of all axes, one after the other */
+    const struct pgn_model *const *model;                  /* n - 1: program 0 is the record itself */
+} pgn_choice;
 typedef struct pgn_device {
     pgn_status (*alloc)(void **p, size_t n); void (*free)(void *p);
     pgn_status (*to_device)(void *dst, const void *src, size_t n, void *stream);
@@ -100,6 +109,7 @@ pgn_status pgn_model_plan(const pgn_model *m, const pgn_graph_view *graphs, cons
                           const pgn_options *options, pgn_plan **plan, pgn_error *error);
 size_t pgn_plan_workspace_size(const pgn_plan *plan);
 const int64_t *pgn_plan_sizes(const pgn_plan *plan);
+int pgn_plan_variant(const pgn_plan *plan);                /* which program of model->choice was taken for the graph; 0: the first, or the only one */
 /* Arrays are contiguous, row-major, in the declared type (device memory for a CUDA artifact), in the lists' order.
  * Checks map inputs' ranges. On failure the outputs are untouched. Two threads may use one plan with two workspaces. */
 pgn_status pgn_model_forward(const pgn_plan *plan, const void *const *inputs, const void *const *params, void *const *outputs,
