@@ -7,7 +7,7 @@
 #ifndef PIGEON_INTERP_INSIDE_H
 #define PIGEON_INTERP_INSIDE_H
 #include "interp/interp.h"
-#include "interp/scalar.h"
+#include "ir/scalar.h"
 
 typedef struct Interp {
     Program *p;

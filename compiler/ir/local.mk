@@ -1,5 +1,5 @@
 libpigeonc_a_SOURCES += compiler/ir/ir.c compiler/ir/x.c compiler/ir/sexp.c compiler/ir/print.c compiler/ir/print_x.c compiler/ir/read.c \
-	compiler/ir/read_x.c compiler/ir/verify.c compiler/ir/verify_x.c compiler/ir/query.c compiler/ir/schedule.c compiler/ir/ir.h compiler/ir/sexp.h \
+	compiler/ir/read_x.c compiler/ir/verify.c compiler/ir/verify_x.c compiler/ir/query.c compiler/ir/schedule.c compiler/ir/scalar.c compiler/ir/scalar.h compiler/ir/ir.h compiler/ir/sexp.h \
 	compiler/ir/sexp_reader.h compiler/ir/text.h compiler/ir/verify.h compiler/ir/schedule.h compiler/ir/schedule.def
 nodist_libpigeonc_a_SOURCES += grammar/sexp_tab.c grammar/sexp_lex.c grammar/schedule_tab.c
 EXTRA_DIST += grammar/sexp.y grammar/sexp.l grammar/schedule.y

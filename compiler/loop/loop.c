@@ -3,6 +3,7 @@
  *
  * Folding follows the registers' semantics: i32 and i64 wrap, division by zero gives 0, f32 rounds after each operation.
  * Only what every target computes alike is folded: no transcendental functions. */
+#include "ir/scalar.h"
 #include "loop/loop.h"
 #include <assert.h>
 #include <ctype.h>
@@ -59,67 +60,8 @@ static bool same(const LX *p, const LX *q) {       /* known equal; only the chea
     return (p->k == LX_INT && p->i == q->i) || (p->k == LX_VAR && p->var == q->var && !p->var->mutable_) ||
            (p->k == LX_SIZE && ext_equal(p->size, q->size));
 }
-static int64_t floor_div(int64_t x, int64_t y) { return !y ? 0 : y == -1 ? (int64_t)(0 - (uint64_t)x) : x / y - (x % y != 0 && (x < 0) != (y < 0)); }
-static int64_t floor_mod(int64_t x, int64_t y) {
-    if (!y || y == -1) return 0;
-    int64_t r = x % y;
-    return r && (r < 0) != (y < 0) ? r + y : r;
-}
-/* Integers and bool; false: not folded. x and y are in range for the type, the result is wrapped by the caller. */
-static bool fold_int(ScalarOp op, int64_t x, int64_t y, Dtype dt, int64_t *r) {
-    int bits = dt == DT_I32 ? 32 : 64;
-    switch (op) {
-    case OP_NEG: *r = (int64_t)(0 - (uint64_t)x); return true;
-    case OP_ADD: *r = (int64_t)((uint64_t)x + (uint64_t)y); return true;
-    case OP_SUB: *r = (int64_t)((uint64_t)x - (uint64_t)y); return true;
-    case OP_MUL: *r = (int64_t)((uint64_t)x * (uint64_t)y); return true;
-    case OP_DIV: *r = !y ? 0 : y == -1 ? (int64_t)(0 - (uint64_t)x) : x / y; return true;
-    case OP_FLOORDIV: *r = floor_div(x, y); return true;
-    case OP_MOD: *r = floor_mod(x, y); return true;
-    case OP_MIN: *r = x < y ? x : y; return true;
-    case OP_MAX: *r = x > y ? x : y; return true;
-    case OP_ABS: *r = x < 0 ? (int64_t)(0 - (uint64_t)x) : x; return true;
-    case OP_SIGN: *r = (x > 0) - (x < 0); return true;
-    case OP_EQ: *r = x == y; return true;
-    case OP_NE: *r = x != y; return true;
-    case OP_LT: *r = x < y; return true;
-    case OP_LE: *r = x <= y; return true;
-    case OP_GT: *r = x > y; return true;
-    case OP_GE: *r = x >= y; return true;
-    case OP_AND: *r = x && y; return true;
-    case OP_OR: *r = x || y; return true;
-    case OP_NOT: *r = !x; return true;
-    case OP_BITAND: *r = x & y; return true;
-    case OP_BITOR: *r = x | y; return true;
-    case OP_BITXOR: *r = x ^ y; return true;
-    case OP_BITNOT: *r = ~x; return true;
-    case OP_SHL: if (y < 0 || y >= bits) return false; *r = (int64_t)((uint64_t)x << y); return true;
-    case OP_SHR: if (y < 0 || y >= bits) return false; *r = x >> y; return true;
-    default: return false;                          /* functions of reals: see fold_real */
-    }
-}
-static bool fold_real(ScalarOp op, double x, double y, double *r) {
-    switch (op) {
-    case OP_NEG: *r = -x; return true;
-    case OP_ADD: *r = x + y; return true;
-    case OP_SUB: *r = x - y; return true;
-    case OP_MUL: *r = x * y; return true;
-    case OP_DIV: *r = x / y; return true;
-    case OP_ABS: *r = fabs(x); return true;
-    default: return false;
-    }
-}
-static bool compare_real(ScalarOp op, double x, double y, bool *r) {
-    switch (op) {
-    case OP_EQ: *r = x == y; return true;
-    case OP_NE: *r = x != y; return true;
-    case OP_LT: *r = x < y; return true;
-    case OP_LE: *r = x <= y; return true;
-    case OP_GT: *r = x > y; return true;
-    case OP_GE: *r = x >= y; return true;
-    default: return false;
-    }
-}
+/* Arithmetic, which f64 and a rounding do as f32 would; functions are left to the target. */
+static bool folds(ScalarOp op) { return op == OP_NEG || op == OP_ADD || op == OP_SUB || op == OP_MUL || op == OP_DIV || op == OP_ABS; }
 /* Laws that hold for every value of the type; NULL when none applies. */
 static LX *by_law(Arena *a, ScalarOp op, LX *p, LX *q, Dtype dt) {
     bool ints = dtype_is_int(dt);
@@ -158,14 +100,14 @@ LX *lx_op(Arena *a, ScalarOp op, LX *p, LX *q) {
     assert((s->arity == 2) == (q != NULL));
     assert(!q || p->dt == q->dt);
     Dtype dt = s->class_ == CMP || s->class_ == LOGIC ? DT_BOOL : p->dt;
+    bool is = true;
     if (p->k == LX_INT && (!q || q->k == LX_INT)) {
-        int64_t r;
-        if (fold_int(op, p->i, q ? q->i : 0, p->dt, &r)) return int_of(a, r, dt);
+        int64_t r = scalar_int(op, p->i, q ? q->i : 0, dt, &is);
+        if (is) return int_of(a, r, dt);
     }
-    if (p->k == LX_REAL && (!q || q->k == LX_REAL)) {
-        double r; bool b;
-        if (fold_real(op, p->r, q ? q->r : 0, &r)) return lx_real(a, r, dt);
-        if (q && compare_real(op, p->r, q->r, &b)) return lx_bool(a, b);
+    if (p->k == LX_REAL && (!q || q->k == LX_REAL) && (dt == DT_BOOL || folds(op))) {
+        double r = scalar_real(op, p->r, q ? q->r : 0, &is);
+        if (is) return dt == DT_BOOL ? lx_bool(a, r != 0) : lx_real(a, r, dt);
     }
     LX *law = by_law(a, op, p, q, dt);
     if (law) return law;

@@ -6,6 +6,7 @@
  * no digit changes (laws of real numbers that round differently are in algebra.c). Constants fold as the dtype computes: integers wrap
  * to their width, division by zero gives 0, f32 rounds. 0*x is 0 for integers only (x may be inf or NaN). The sign of a zero is not
  * part of the meaning, so x + 0 is x. */
+#include "ir/scalar.h"
 #include "pass/pass.h"
 #include "pass/query.h"
 #include <math.h>
@@ -24,97 +25,31 @@ static bool is_number(const X *e, double v) {
 static bool is_bool(const X *e, bool v) { return e->k == X_INT && e->dt == DT_BOOL && (e->u.i != 0) == v; }
 static X *boolean(Program *p, bool v) { return x_int(p->arena, v, DT_BOOL); }
 
-static int64_t wrap(int64_t v, Dtype dt) {
-    switch (dt) {
-    case DT_I32: return (int32_t)(uint32_t)(uint64_t)v;
-    case DT_I8: return (int8_t)(uint8_t)(uint64_t)v;
-    case DT_U8: return (uint8_t)(uint64_t)v;
-    case DT_BOOL: return v != 0;
-    case DT_NONE: case DT_F64: case DT_F32: case DT_F16: case DT_BF16: case DT_I64: case DT_C64: case DT_C128: break;
-    }
-    return v;
-}
 /* ---- constants ------------------------------------------------------------------------------------------ */
-static bool fold_int(ScalarOp op, int64_t x, int64_t y, int64_t *r) {
+/* Correctly rounded in f32 too, by way of f64: for square root and quotient, twice the digits suffice. Other functions are folded only in f64, where
+ * the compiler's libm is as good as the target's. */
+static bool rounds_once(ScalarOp op) {
     switch (op) {
-    case OP_NEG: *r = (int64_t)(0 - (uint64_t)x); return true;
-    case OP_ADD: *r = (int64_t)((uint64_t)x + (uint64_t)y); return true;
-    case OP_SUB: *r = (int64_t)((uint64_t)x - (uint64_t)y); return true;
-    case OP_MUL: *r = (int64_t)((uint64_t)x * (uint64_t)y); return true;
-    case OP_DIV: *r = !y ? 0 : y == -1 ? (int64_t)(0 - (uint64_t)x) : x / y; return true;
-    case OP_FLOORDIV: *r = !y ? 0 : y == -1 ? (int64_t)(0 - (uint64_t)x) : x / y - (x % y != 0 && (x < 0) != (y < 0)); return true;
-    case OP_MOD:
-        *r = !y || y == -1 ? 0 : x % y;
-        if (*r && (*r < 0) != (y < 0)) *r += y;
-        return true;
-    case OP_MIN: *r = x < y ? x : y; return true;
-    case OP_MAX: *r = x > y ? x : y; return true;
-    case OP_ABS: *r = x < 0 ? (int64_t)(0 - (uint64_t)x) : x; return true;
-    case OP_SIGN: *r = (x > 0) - (x < 0); return true;
-    case OP_EQ: *r = x == y; return true;
-    case OP_NE: *r = x != y; return true;
-    case OP_LT: *r = x < y; return true;
-    case OP_LE: *r = x <= y; return true;
-    case OP_GT: *r = x > y; return true;
-    case OP_GE: *r = x >= y; return true;
-    case OP_AND: *r = x && y; return true;
-    case OP_OR: *r = x || y; return true;
-    case OP_NOT: *r = !x; return true;
-    case OP_BITAND: *r = x & y; return true;
-    case OP_BITOR: *r = x | y; return true;
-    case OP_BITXOR: *r = x ^ y; return true;
-    case OP_BITNOT: *r = ~x; return true;
-    default: return false;                     /* shifts and counts depend on the width: left to the targets */
-    }
-}
-/* Arithmetic is exact to the type; functions are folded only in f64, where the compiler's libm is as good as the target's. */
-static bool fold_real(ScalarOp op, double x, double y, Dtype dt, double *r) {
-    switch (op) {
-    case OP_NEG: *r = -x; return true;
-    case OP_ADD: *r = x + y; break;
-    case OP_SUB: *r = x - y; break;
-    case OP_MUL: *r = x * y; break;
-    case OP_DIV: *r = x / y; break;
-    case OP_ABS: *r = fabs(x); return true;
-    case OP_SQRT: *r = sqrt(x); break;         /* correctly rounded, in f32 too: twice the digits suffice */
-    case OP_FLOOR: *r = floor(x); return true;
-    case OP_CEIL: *r = ceil(x); return true;
-    case OP_TRUNC: *r = trunc(x); return true;
-    case OP_ROUND: *r = rint(x); return true;
-    case OP_MIN: *r = fmin(x, y); return true;
-    case OP_MAX: *r = fmax(x, y); return true;
-    case OP_EXP: *r = exp(x); return dt == DT_F64;
-    case OP_LOG: *r = log(x); return dt == DT_F64;
-    case OP_SIN: *r = sin(x); return dt == DT_F64;
-    case OP_COS: *r = cos(x); return dt == DT_F64;
-    case OP_POW: *r = pow(x, y); return dt == DT_F64;
+    case OP_NEG: case OP_ADD: case OP_SUB: case OP_MUL: case OP_DIV: case OP_ABS: case OP_SQRT: case OP_FLOOR: case OP_CEIL: case OP_TRUNC: case OP_ROUND: case OP_MIN: case OP_MAX: return true;
     default: return false;
     }
-    if (dt == DT_F32) *r = (double)(float)*r;
-    return dt == DT_F64 || dt == DT_F32;
 }
 static X *fold_constants(Program *p, X *e) {
     if (e->k != X_OP) return NULL;
     X *a = e->u.op.arg[0], *b = e->u.op.n > 1 ? e->u.op.arg[1] : NULL;
     ScalarOp op = e->u.op.op;
+    bool is = true;
     if (a->k == X_INT && (!b || b->k == X_INT)) {
-        int64_t r;
-        if (!fold_int(op, a->u.i, b ? b->u.i : 0, &r)) return NULL;
-        return x_int(p->arena, wrap(r, e->dt), e->dt);
+        int64_t r = scalar_int(op, a->u.i, b ? b->u.i : 0, e->dt, &is);
+        return is ? x_int(p->arena, r, e->dt) : NULL;
     }
-    if (a->k != X_REAL || (b && b->k != X_REAL)) return NULL;
-    double x = a->u.c.re, y = b ? b->u.c.re : 0, r;
-    switch (op) {
-    case OP_EQ: return boolean(p, x == y);
-    case OP_NE: return boolean(p, x != y);
-    case OP_LT: return boolean(p, x < y);
-    case OP_LE: return boolean(p, x <= y);
-    case OP_GT: return boolean(p, x > y);
-    case OP_GE: return boolean(p, x >= y);
-    default: break;
-    }
+    if (a->k != X_REAL || (b && b->k != X_REAL) || (a->dt != DT_F64 && a->dt != DT_F32)) return NULL;
+    double x = a->u.c.re, y = b ? b->u.c.re : 0;
     if (a->dt == DT_F32) x = (double)(float)x, y = (double)(float)y;
-    return dtype_is_float(e->dt) && fold_real(op, x, y, e->dt, &r) ? x_real(p->arena, r, e->dt) : NULL;
+    double r = scalar_real(op, x, y, &is);
+    if (is && e->dt == DT_BOOL) return boolean(p, r != 0);
+    if (!is || e->dt != a->dt || (e->dt == DT_F32 && !rounds_once(op))) return NULL;
+    return x_real(p->arena, e->dt == DT_F32 ? (double)(float)r : r, e->dt);
 }
 static X *fold_casts(Program *p, X *e) {
     if (e->k != X_CAST) return NULL;

@@ -1,6 +1,6 @@
 /* constant.c - numbers that are known while checking: elements of constants, arguments of initialisers.
  *     const k[3] = [1/6, -2/3, sqrt(0.5)]        const z[2]: c64 = [1 + 2i, conj(1i)] */
-#include "interp/scalar.h"
+#include "ir/scalar.h"
 #include "sema/scope.h"
 #include <complex.h>
 #include <math.h>

@@ -1,5 +1,5 @@
 /* scalar.c - the values of the scalar functions: the words that the rows of base/scalar.def use, and one switch per kind of number. */
-#include "interp/scalar.h"
+#include "ir/scalar.h"
 #include "pigeon/random.h"
 #include <complex.h>
 #include <math.h>

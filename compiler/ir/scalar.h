@@ -1,6 +1,6 @@
-/* scalar.h - the values of the scalar functions, the columns of base/scalar.def: for the interpreter, and for constants while checking. */
-#ifndef PIGEON_INTERP_SCALAR_H
-#define PIGEON_INTERP_SCALAR_H
+/* scalar.h - the values of the scalar functions, the columns of base/scalar.def: for the interpreter, and wherever constants are folded. */
+#ifndef PIGEON_IR_SCALAR_H
+#define PIGEON_IR_SCALAR_H
 #include "ir/ir.h"
 
 typedef struct Complex { double re, im; } Complex;
