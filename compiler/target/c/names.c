@@ -28,28 +28,32 @@ const char *c_memory_type(Dtype t) {
 }
 const char *c_interface_type(Dtype t) { return t == DT_BOOL ? "bool" : c_memory_type(t); }
 
-/* loop_finish() keeps keywords and the commonest functions away from variables; interfaces and the rest of <math.h> are ours. */
+static bool spelt_with(const char *text, const char *word) {
+    size_t n = strlen(word);
+    for (const char *c = strstr(text, word); c; c = strstr(c + 1, word))
+        if ((c == text || (!isalnum((unsigned char)c[-1]) && c[-1] != '_')) && !isalnum((unsigned char)c[n]) && c[n] != '_') return true;
+    return false;
+}
+/* loop_finish() keeps keywords and the commonest functions away from variables; interfaces, the rest of <math.h> and what scalar.def spells are ours. */
 static bool reserved(const char *s) {
     static const char *const word[] = {
-        "alignas", "alignof", "and", "asm", "atomicAdd", "auto", "blockDim", "blockIdx", "bool", "break", "case", "catch", "cbrt", "ceil", "char",
-        "class", "compl", "const", "constexpr", "continue", "copysign", "decltype", "default", "delete", "do", "double", "else", "enum", "env", "erf",
-        "erfc", "error", "exp", "explicit", "export", "extern", "fabs", "fabsf", "false", "fdim", "float", "floor", "fma", "fmax", "fmin", "fmod",
-        "for", "frexp", "friend", "gamma", "goto", "gridDim", "hi", "hypot", "if", "inline", "int", "j0", "j1", "jn", "lgamma", "lo", "log",
-        "long", "lrint", "memcpy", "mutable", "namespace", "new", "noexcept", "not", "nullptr", "operator", "or", "params", "pow", "private", "protected", "public",
-        "register", "restrict", "return", "rint", "round", "short", "signed", "signgam", "size", "sizeof", "static", "struct", "switch", "template", "this",
-        "threadIdx", "throw", "true", "trunc", "try", "typedef", "typeid", "typename", "typeof", "union", "unsigned", "using", "virtual", "void",
-        "volatile", "warpSize", "while", "xor", "y0", "y1", "yn", "linux", "unix", "I", "NULL", "NAN", "INFINITY", "acos", "asin", "atan", "atan2",
-        "cos", "cosh", "exp2", "expm1", "log10", "log1p", "log2", "logb", "sin", "sinh", "sqrt", "rsqrt", "tan", "tanh", "tgamma",
-        "acosf", "asinf", "atanf", "atan2f", "ceilf", "cosf", "coshf", "erff", "erfcf", "expf", "exp2f", "expm1f", "floorf", "fmaxf", "fminf", "fmodf",
-        "lgammaf", "logf", "log1pf", "log2f", "powf", "rintf", "sinf", "sinhf", "sqrtf", "tanf", "tanhf", "truncf", "rsqrtf", "int8_t", "int32_t",
-        "int64_t", "uint8_t", "uint16_t", "uint32_t", "uint64_t", "size_t", "PGN_LANES", "PGN_IN_ORDER", "EOF", "BUFSIZ", "HUGE", "DOMAIN", "SING",
-        "OVERFLOW", "UNDERFLOW", "assert", "errno", "stdin", "stdout", "stderr", "i386", "dim3", "clock"
+        "alignas", "alignof", "and", "asm", "atomicAdd", "auto", "blockDim", "blockIdx", "bool", "break", "case", "catch", "char", "class", "compl",
+        "const", "constexpr", "continue", "copysign", "decltype", "default", "delete", "do", "double", "else", "enum", "env", "error", "explicit",
+        "export", "extern", "false", "fdim", "float", "fma", "fmod", "for", "frexp", "friend", "gamma", "goto", "gridDim", "hi", "hypot", "if",
+        "inline", "int", "j0", "j1", "jn", "lo", "long", "lrint", "memcpy", "mutable", "namespace", "new", "noexcept", "not", "nullptr", "operator",
+        "or", "params", "private", "protected", "public", "register", "restrict", "return", "round", "short", "signed", "signgam", "size", "sizeof",
+        "static", "struct", "switch", "template", "this", "threadIdx", "throw", "true", "try", "typedef", "typeid", "typename", "typeof", "union",
+        "unsigned", "using", "virtual", "void", "volatile", "warpSize", "while", "xor", "y0", "y1", "yn", "linux", "unix", "I", "NULL", "NAN",
+        "INFINITY", "log10", "logb", "rsqrt", "tgamma", "fmodf", "rsqrtf", "int8_t", "int32_t", "int64_t", "uint8_t", "uint16_t", "uint32_t",
+        "uint64_t", "size_t", "PGN_LANES", "PGN_IN_ORDER", "EOF", "BUFSIZ", "HUGE", "DOMAIN", "SING", "OVERFLOW", "UNDERFLOW", "assert", "errno",
+        "stdin", "stdout", "stderr", "i386", "dim3", "clock"
     };
     /* M_PI, INT32_MAX, FLT_EPSILON: what headers define, and is replaced wherever it stands */
     bool small = false, second_word = false;
     for (const char *c = s; *c; c++) small |= islower((unsigned char)*c), second_word |= *c == '_' && isupper((unsigned char)c[1]);
     if (second_word && !small) return true;
     for (size_t k = 0; k < sizeof word / sizeof *word; k++) if (!strcmp(word[k], s)) return true;
+    for (int k = 0; k < OP_COUNT; k++) if (spelt_with(scalar_info[k].c32, s) || spelt_with(scalar_info[k].c64, s)) return true;
     return !strncmp(s, "pgn_", 4);
 }
 const char *c_name(Arena *a, const char *name) {
