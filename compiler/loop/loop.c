@@ -146,6 +146,27 @@ LX *lx_select(Arena *a, LX *c, LX *t, LX *f) {
     return e;
 }
 
+/* ---- size ------------------------------------------------------------------------------------------------ */
+static int64_t size_of(const LX *e) {
+    if (!e) return 0;
+    int64_t n = 1 + size_of(e->index);
+    for (int j = 0; j < (e->k == LX_LOAD ? 1 : e->n); j++) n += size_of(e->arg[j]);
+    return n;
+}
+static int64_t block_size(const Block *b) {
+    int64_t n = b->n;
+    for (int j = 0; j < b->n; j++) {
+        const LS *s = b->at[j];
+        n += size_of(s->x) + size_of(s->lo) + size_of(s->hi) + size_of(s->index) + size_of(s->guard) + block_size(&s->body) + block_size(&s->other);
+    }
+    return n;
+}
+int64_t loop_size(const Unit *u) {
+    int64_t n = 0;
+    for (int k = 0; k < u->kernel.n; k++) n += block_size(&u->kernel.at[k]->body);
+    return n;
+}
+
 /* ---- finishing ------------------------------------------------------------------------------------------ */
 /* Variables that nothing reads go, with what only they read: first all reads are counted, then blocks are gone through from their end, so that a
  * reader has gone before what it reads is met. */

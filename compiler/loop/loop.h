@@ -130,6 +130,7 @@ LX *lx_load(Arena *a, Buf *b, LX *index, LX *guard);
 LX *lx_op(Arena *a, ScalarOp op, LX *p, LX *q); LX *lx_cast(Arena *a, LX *p, Dtype dt); LX *lx_bitcast(Arena *a, LX *p, Dtype dt);
 LX *lx_select(Arena *a, LX *c, LX *t, LX *e);
 Dtype register_type(Dtype memory);                /* i8 u8 -> i32; f16 bf16 -> f32; the rest itself */
+int64_t loop_size(const Unit *u);                  /* statements and operations of all kernels: what compiling them costs */
 void loop_finish(Unit *u);                        /* drops what nothing reads, fills Kernel.buf/writes and Buf.first/last, makes names unique C identifiers */
 /* print.c / read.c / verify.c */
 void unit_print(const Unit *u, Writer *w);

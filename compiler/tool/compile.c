@@ -56,19 +56,29 @@ static Build build_of(Options *o, int n, Program **program) {
 static LlvmOptions llvm_options(const Build *b, const Target *t) {
     return (LlvmOptions){ .opt = b->o->opt, .cpu = t->cpu, .triple = target_triple(t), .debug = b->o->debug };
 }
-/* The same for other kinds of graphs, where that pays and no caller can tell. */
+/* The same for other kinds of graphs, where that pays, no caller can tell, and nobody waits for it: unless asked for, what all the programs have to
+ * compile is about a third of a second's work. */
+enum { MOST_WORK = 3600 };
 static bool with_variants(Build *b, int k, const Machine *m, Unit *u) {
     Variants *v = &b->variants[k];
+    bool asked_for = b->o->variants || b->o->opt >= 3;
+    int64_t size = loop_size(u);
+    if (!asked_for && 2 * size > MOST_WORK) return true;                    /* others are about as large */
+    if (!v->made && !variants_make(b->o, b->source[k], b->program[k], v)) return false;
     if (!v->choice) return true;
     Choice *c = NEW(b->cx->arena, Choice);
     *c = *v->choice;
     c->unit = NEWN(b->cx->arena, Unit *, v->n);
-    bool alike = true;
-    for (int j = 0; j < v->n; j++) {
-        if (!(c->unit[j] = front_unit(b->o, v->program[j], m))) return false;
-        alike = alike && variants_alike(u, c->unit[j], b->source[k]->sym.n);
+    int n = 0;
+    for (bool alike = true; n < v->n; n++) {
+        if (!(c->unit[n] = front_unit(b->o, v->program[n], m))) return false;
+        size += loop_size(c->unit[n]);
+        if (!asked_for && size > MOST_WORK) break;
+        alike = alike && variants_alike(u, c->unit[n], b->source[k]->sym.n);
+        if (!alike) return true;
     }
-    if (alike) u->choice = c;
+    c->n = n + 1;
+    if (n) u->choice = c;
     return true;
 }
 /* For target `at` of the set, b->n_set: without tiles. NULL after diagnostics */
@@ -248,11 +258,10 @@ static bool add_program(Build *b, File *f, const char *model, const char *traini
     Options *o = b->o;
     if (training) vec_add(b->cx->arena, o->define, (Fixed){ "training", training });
     Program *source = front_program(o, f, model), *p = front_passes(o, source, front_pipeline(o));
-    bool ok = p != NULL;
-    if (p && b->source && !training) b->source[b->n] = source, ok = variants_make(o, source, p, &b->variants[b->n]);
+    if (p && b->source && !training) b->source[b->n] = source;
     o->define.n -= training != NULL;
     if (p) b->program[b->n++] = p;
-    return ok;
+    return p != NULL;
 }
 /* A model that says how it is trained brings its step and its gradients, unless -D training=.. says which one is wanted. */
 int command_compile(Options *o) {

@@ -82,7 +82,7 @@ void machine_learn(Options *o, Program *p);                     /* what this mac
 int machine_print(Options *o);
 
 /* variants.c */
-typedef struct Variants { int n; Program *program[3]; double gain[3]; const char *where[3]; Choice *choice; } Variants;      /* beside the usual program */
+typedef struct Variants { bool made; int n; Program *program[3]; double gain[3]; const char *where[3]; Choice *choice; } Variants;      /* beside the usual program */
 bool variants_make(Options *o, Program *source, Program *usual, Variants *v);      /* false after diagnostics */
 bool variants_alike(const Unit *a, const Unit *b, int n_symbol);        /* for a caller, who knows a */
 

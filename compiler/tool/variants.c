@@ -133,7 +133,7 @@ bool variants_make(Options *o, Program *source, Program *usual, Variants *v) {
     static const double rows[] = { 4, 4000 }, repeats[][2] = { { 1.05, 1.05 }, { 8, 1.05 }, { 1.05, 8 }, { 8, 8 } };
     int most = o->variants ? o->variants : MOST_VARIANTS - 1, graph = 0, kept[MOST_VARIANTS];
     const Graph *g = only_graph(source, &graph);
-    *v = (Variants){ 0 };
+    *v = (Variants){ .made = true };
     if (most < 2 || !g || source->schedule.n || source->about.n || o->passes || o->opt < 2) return true;
     Table *t = NEW(o->cx->arena, Table);
     add_program(t, usual, g);
