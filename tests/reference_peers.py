@@ -659,8 +659,8 @@ def numpy_of(t):
     return t.numpy().astype(np.int32) if t.dtype == torch.int64 else t.numpy()
 
 
-def compare(pigeonc, c, executor, tmp):
-    """The largest difference, relative to the largest value of its output; raises on an error."""
+def outputs_of(pigeonc, c, executor, tmp):
+    """What the model of a case gives; raises on an error."""
     single = executor != "interp"
     arrays = {k: numpy_of(v) for k, v in c["inputs"].items()}
     if single:
@@ -669,7 +669,7 @@ def compare(pigeonc, c, executor, tmp):
         arrays.update(c["graph"].arrays())
     file, out = os.path.join(tmp, "in.npz"), os.path.join(tmp, "out.npz")
     np.savez(file, **arrays)
-    cmd = [pigeonc, "run", os.path.join(ROOT, "lib/std/%s.pgn" % c["file"]), "--model", c["model"], "--inputs", file, "--outputs", out]
+    cmd = [pigeonc, "run", c.get("path") or os.path.join(ROOT, "lib/std/%s.pgn" % c["file"]), "--model", c["model"], "--inputs", file, "--outputs", out]
     cmd += ["--executor", executor]
     cmd += ["--real", "f32" if single else "f64"]
     for k, v in c["dims"].items():
@@ -677,7 +677,12 @@ def compare(pigeonc, c, executor, tmp):
     p = subprocess.run(cmd, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     if p.returncode:
         raise RuntimeError("exit code %d\n%s" % (p.returncode, p.stderr.decode("utf-8", "replace")))
-    got, worst = np.load(out), 0.0
+    return np.load(out)
+
+
+def compare(pigeonc, c, executor, tmp):
+    """The largest difference, relative to the largest value of its output; raises on an error."""
+    got, worst = outputs_of(pigeonc, c, executor, tmp), 0.0
     for name, want in c["expect"].items():
         want, have = numpy_of(want), got[name]
         if have.shape != want.shape:

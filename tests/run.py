@@ -19,8 +19,9 @@ rewrite    models under several lists of passes give the numbers that they give 
 ir         the printed IR of every model reads back, passes the verifier and prints the same bytes
 executors  the lines of examples and std.txt: compiled code gives what the interpreter gives, by every executor there is here
 shapes     the same lines at boundary shapes: everything 1, odd sizes, graphs without edges (random/shapes.py)
-derivatives  the same lines: derivatives of all outputs against differences (`run --check-grad`); models that output derivatives check second ones
-random     500 random programs by every executor, and by random schedules (random/programs.py)
+derivatives  the same lines: derivatives of all outputs against differences (`run --check-grad`); models that output derivatives check second ones,
+             and so does the library when the mode is named
+random     500 random programs by every executor, and by random schedules (random/programs.py); derivatives of 64 (random/derivatives.py)
 text       C and CUDA text of every model, the latter through the shim, compiles without a warning
 cuda       CUDA text is compiled by nvcc for three generations of GPUs, where nvcc is: one example, or all when the mode is named
 schedule   what `pigeonc explain` prints gives the same loop IR, also where other sizes are expected, and for one model of each file the
@@ -152,8 +153,9 @@ def test_library():
                     report("failed", "std %s" % model, "tests/std.txt has no line for it")
 
 
-def test_peers():
-    command = [os.environ.get("PEERS_PYTHON", sys.executable), HERE + "/reference_peers.py", BUILD]
+def test_peers(script):
+    """what the library computes, and its derivatives"""
+    command = [os.environ.get("PEERS_PYTHON", sys.executable), HERE + "/" + script, BUILD]
     code, out, error = run(command, timeout=900)
     if code == 77:
         return report("skipped", "peers", out.strip()[len("skipped: "):] or error)
@@ -243,12 +245,12 @@ def test_executors(path, line, executors=EXECUTORS):
     report("failed" if code or out.count(": agrees with") != len(executors.split(",")) else "passed", name, error or out)
 
 
-def test_derivatives(path, line):
-    """derivatives of all outputs by all inputs and parameters against differences"""
+def test_derivatives(path, line, order=1):
+    """derivatives of all outputs by all inputs and parameters against differences; order 2: the derivatives of those"""
     words = line.split()
     words += [] if "--in" in words or "--inputs" in words else ["--in", "*=random:7"]
-    code, out, error = run([PIGEONC, "run", relative(path), "--check-grad"] + words)
-    name = "%s %s: derivatives" % (relative(path), line)
+    code, out, error = run([PIGEONC, "run", relative(path), "--check-grad", "--grad-order", str(order)] + words)
+    name = "%s %s: derivatives of order %d" % (relative(path), line, order)
     if "has no output of reals" in error:
         return
     report("passed" if code == 0 and "agree with differences" in out else "failed", name, error or out)
@@ -288,6 +290,19 @@ def test_random(first, number):
     if random_clock[-1] > random_clock[0] + RANDOM_SECONDS:
         return report("skipped", "random programs %d to %d" % (first, first + number - 1), "%d s were over" % RANDOM_SECONDS)
     passed, failures = programs.run_batch(PIGEONC, range(first, first + number), EXECUTORS.split(","), BUILD, schedules=1)
+    with lock:
+        counts["passed"] += passed
+    for name, text in failures:
+        report("failed", name, text)
+
+
+def test_random_derivatives(first, number):
+    """derivatives of random programs against differences, and by the cpu executor; see tests/random/derivatives.py"""
+    import derivatives
+    random_clock.append(time.time())
+    if random_clock[-1] > random_clock[0] + RANDOM_SECONDS:
+        return report("skipped", "derivatives of random programs %d to %d" % (first, first + number - 1), "%d s were over" % RANDOM_SECONDS)
+    passed, count, failures = derivatives.run_batch(PIGEONC, list(range(first, first + number)), ["cpu"], BUILD)
     with lock:
         counts["passed"] += passed
     for name, text in failures:
@@ -572,7 +587,7 @@ def main():
     if wanted("std"):
         jobs.append((test_library,))
     if wanted("peers"):
-        jobs.append((test_peers,))
+        jobs += [(test_peers, "reference_peers.py"), (test_peers, "reference_gradients.py")]
     with open(HERE + "/std.txt") as f:
         rows = [line.split() for line in f if line.strip() and not line.startswith("#")]
     library = [("%s/lib/std/%s.pgn" % (ROOT, r[0]), " ".join(["--model"] + r[1:])) for r in rows]
@@ -582,11 +597,13 @@ def main():
     if wanted("derivatives"):
         # a training step from states of 0 divides by their roots
         jobs += [(test_derivatives, p, line) for p in examples for line in lines_of(p, "run") if "training=1" not in line] + [(test_derivatives, p, line) for p, line in library]
+        jobs += [(test_derivatives, p, line, 2) for p, line in library if "derivatives" in chosen]
     sys.path.insert(0, HERE + "/random")
     if wanted("shapes"):
         jobs += [(test_shapes, p, line) for p in examples if not p.startswith(HERE) for line in lines_of(p, "run")] + [(test_shapes, p, line) for p, line in library]
     if wanted("random"):
         jobs += [(test_random, first, min(8, 501 - first)) for first in range(1, 501, 8)]
+        jobs += [(test_random_derivatives, first, 8) for first in range(1, 65, 8)]
     if wanted("text"):
         jobs += [(test_text, p) for p in examples + sorted({p for p, line in library})]
     if wanted("cuda"):

@@ -24,9 +24,11 @@ static bool collect_free(X *e, void *data) {
     }
     return true;
 }
-/* e as a value over the indices that it depends on, read at them; NULL when there are too many. */
-static X *as_value(Program *p, X *e, Node **made) {
+/* e as a value over the indices that it depends on, read at them; NULL when there are too many. Where it stands inside conditions that its
+ * reads may depend on, it is computed where they hold only. */
+static X *as_value(Program *p, X *e, X *guard, Node **made) {
     Free f = { .a = p->arena };
+    if (guard && !x_in_range(e)) e = x_if(p->arena, guard, e, dx_number(p->arena, 0, e->dt));
     x_walk(e, collect_bound, &f);
     x_walk(e, collect_free, &f);
     if (f.found.n > 8) return NULL;
@@ -46,12 +48,21 @@ static bool has_reduce(X *e) {
 
 /* Where a derivative of what stands around a reduction depends on the reduction itself (f(sum ..), sum .. * sum ..), the way into its
  * body would compute it anew for each element. */
-typedef struct Outline { Program *p; VEC(Node *) made; VEC(X *) from, to; } Outline;
+typedef struct Outline {
+    Program *p;
+    VEC(Node *) made;
+    VEC(X *) from, to, where;              /* where: the conditions that it is computed under; NULL: everywhere */
+    X *guard;                              /* around the place at hand */
+} Outline;
 static X *outlined(Outline *o, X *e, bool linear);
 typedef struct OutlineStep { Outline *o; bool linear; } OutlineStep;
 static X *outline_operand(X *e, void *data) { OutlineStep *s = data; return outlined(s->o, e, s->linear); }
 static X *outline_body(Outline *o, X *e) {
-    X *body = outlined(o, e->u.reduce.body, true), *other = e->u.reduce.other ? outlined(o, e->u.reduce.other, true) : NULL;
+    X *around = o->guard;
+    for (int k = 0; k < e->u.reduce.n_cond; k++) o->guard = dx_and(o->p->arena, o->guard, e->u.reduce.cond[k]);
+    X *body = outlined(o, e->u.reduce.body, true);
+    o->guard = around;
+    X *other = e->u.reduce.other ? outlined(o, e->u.reduce.other, true) : NULL;
     if (body == e->u.reduce.body && other == e->u.reduce.other) return e;
     X *r = NEW(o->p->arena, X);
     *r = *e;
@@ -65,10 +76,12 @@ static X *outlined(Outline *o, X *e, bool linear) {
     switch (e->k) {
     case X_REDUCE:
         if (linear && e->u.reduce.op == R_SUM) return outline_body(o, e);
-        for (int k = 0; k < o->from.n; k++) if (x_equal(e, o->from.at[k])) return o->to.at[k];
+        X *where = o->guard && !x_in_range(e) ? o->guard : NULL;
+        for (int k = 0; k < o->from.n; k++) if (x_equal(e, o->from.at[k]) && (!o->where.at[k] || (where && x_equal(where, o->where.at[k])))) return o->to.at[k];
         Node *made;
-        X *r = as_value(o->p, e, &made);
+        X *r = as_value(o->p, e, where, &made);
         if (!r) return outline_body(o, e);
+        vec_add(a, o->where, where);
         vec_add(a, o->made, made);
         vec_add(a, o->from, e);
         vec_add(a, o->to, r);
@@ -81,7 +94,12 @@ static X *outlined(Outline *o, X *e, bool linear) {
         default: return x_map_operands(a, e, outline_operand, &none);
         }
     case X_IF: {
-        X *c = outlined(o, e->u.if_.cond, false), *t = outlined(o, e->u.if_.then, linear), *q = outlined(o, e->u.if_.other, linear);
+        X *c = outlined(o, e->u.if_.cond, false), *around = o->guard;
+        o->guard = dx_and(a, around, c);
+        X *t = outlined(o, e->u.if_.then, linear);
+        o->guard = dx_and(a, around, x_op(a, OP_NOT, c, NULL));
+        X *q = outlined(o, e->u.if_.other, linear);
+        o->guard = around;
         return c == e->u.if_.cond && t == e->u.if_.then && q == e->u.if_.other ? e : x_if(a, c, t, q);
     }
     case X_CAST: case X_BITCAST: return x_map_operands(a, e, outline_operand, &same);
@@ -92,15 +110,82 @@ static X *outlined(Outline *o, X *e, bool linear) {
 /* Wherever one stands it is read. */
 static X *as_outlined(X *e, void *data) {
     Outline *o = data;
-    for (int k = 0; e->k == X_REDUCE && k < o->from.n; k++) if (x_equal(e, o->from.at[k])) return o->to.at[k];
+    for (int k = 0; e->k == X_REDUCE && k < o->from.n; k++) if (!o->where.at[k] && x_equal(e, o->from.at[k])) return o->to.at[k];
     return x_map_operands(o->p->arena, e, as_outlined, o);
+}
+/* A derivative repeats the parts of an expression as often as there are ways through it, and the next one those of that: of large ones the
+ * parts become values as well.  Reductions stay whole. *size: how many things are in what is left. */
+enum { LARGE = 400, PIECE = 60 };
+static bool counts(X *e, void *data) { (void)e; return ++*(int *)data <= 2 * LARGE; }
+static int size_of(X *e) {
+    int n = 0;
+    x_walk(e, counts, &n);
+    return n;
+}
+static X *piece(Outline *o, X *e, int size, int *left) {
+    *left = size;
+    if (size <= PIECE || !dx_flows(e->dt)) return e;
+    X *where = o->guard && !x_in_range(e) ? o->guard : NULL;
+    X *r = NULL;
+    for (int k = 0; k < o->from.n && !r; k++) if (x_equal(e, o->from.at[k]) && (!o->where.at[k] || (where && x_equal(where, o->where.at[k])))) r = o->to.at[k];
+    if (!r) {
+        Node *made;
+        if (!(r = as_value(o->p, e, where, &made))) return e;
+        vec_add(o->p->arena, o->made, made);
+        vec_add(o->p->arena, o->where, where);
+        vec_add(o->p->arena, o->from, e);
+        vec_add(o->p->arena, o->to, r);
+    }
+    *left = 1 + r->u.read.v->rank;
+    return r;
+}
+static X *in_pieces(Outline *o, X *e, int *size) {
+    Arena *a = o->p->arena;
+    int n = 1, m;
+    X *r = NEW(a, X);
+    *r = *e;
+    switch (e->k) {
+    case X_OP:
+        for (int k = 0; k < e->u.op.n; k++) r->u.op.arg[k] = in_pieces(o, e->u.op.arg[k], &m), n += m;
+        break;
+    case X_CAST: r->u.cast.arg = in_pieces(o, e->u.cast.arg, &m), n += m; break;
+    case X_IF: {
+        X *around = o->guard;
+        n += size_of(e->u.if_.cond);
+        o->guard = dx_and(a, around, e->u.if_.cond);
+        r->u.if_.then = in_pieces(o, e->u.if_.then, &m), n += m;
+        o->guard = dx_and(a, around, x_op(a, OP_NOT, e->u.if_.cond, NULL));
+        r->u.if_.other = in_pieces(o, e->u.if_.other, &m), n += m;
+        o->guard = around;
+        break;
+    }
+    case X_READ: case X_INT: case X_REAL: case X_COMPLEX: case X_INDEX: case X_EXT: case X_BITCAST: case X_REDUCE: *size = size_of(e); return e;
+    }
+    return piece(o, r, n, size);
 }
 void outline(Program *p, Node *n) {
     if (n->kind != N_COMPUTE || !dx_flows(n->result[0]->dt)) return;
     Outline o = { .p = p };
     X *e = n->u.compute.expr;
     int end = p->node.n;
-    n->u.compute.expr = e->k == X_REDUCE ? outline_body(&o, e) : outlined(&o, e, true);
+    bool guarded = e->k == X_IF && e->u.if_.then->k == X_REDUCE && (e->u.if_.other->k == X_REAL || e->u.if_.other->k == X_COMPLEX);        /* as one that was outlined is */
+    if (guarded) o.guard = e->u.if_.cond;
+    X *body = e->k == X_REDUCE ? outline_body(&o, e) : guarded ? outline_body(&o, e->u.if_.then) : outlined(&o, e, true);
+    n->u.compute.expr = guarded && body != e->u.if_.then ? x_if(p->arena, e->u.if_.cond, body, e->u.if_.other) : guarded ? e : body;
+    if (size_of(n->u.compute.expr) > LARGE && n->u.compute.expr->k != X_REDUCE) {
+        int left;
+        X *root = n->u.compute.expr, *r = NEW(p->arena, X);              /* the whole is a value already */
+        *r = *root;
+        o.guard = NULL;
+        if (root->k == X_OP) for (int k = 0; k < root->u.op.n; k++) r->u.op.arg[k] = in_pieces(&o, root->u.op.arg[k], &left);
+        else if (root->k == X_IF) {
+            o.guard = root->u.if_.cond;
+            r->u.if_.then = in_pieces(&o, root->u.if_.then, &left);
+            o.guard = x_op(p->arena, OP_NOT, root->u.if_.cond, NULL);
+            r->u.if_.other = in_pieces(&o, root->u.if_.other, &left);
+        }
+        n->u.compute.expr = r;
+    }
     int at = 0;
     while (at < end && p->node.at[at] != n) at++;
     if (!o.made.n || at == end) return;
@@ -220,16 +305,17 @@ static X *reduce_like(Program *p, X *e, ReduceOp op, X *extra, X *body, X *other
     X *r = x_reduce(p->arena, op, e->u.reduce.n, e->u.reduce.idx, m, cond, body, other, body->dt == DT_F16 || body->dt == DT_BF16 ? DT_F32 : body->dt);
     return x_substitute(p, r, 0, NULL, NULL);          /* bound indices of its own */
 }
-static X *plain(Back *b, X *x) {           /* not computed anew for each element of a body */
+static X *plain(Back *b, X *x, X *guard) { /* not computed anew for each element of a body */
     if (b->in_recur || !has_reduce(x)) return x;
     Node *made;
-    X *r = as_value(b->d->p, x, &made);
+    for (const Frame *f = b->frame; f; f = f->up) for (int k = 0; k < f->n_cond; k++) guard = dx_and(b->a, guard, f->cond[k]);
+    X *r = as_value(b->d->p, x, guard, &made);
     return r ? r : x;
 }
 static void back_reduce(Back *b, X *e, Cot c) {
     Program *p = b->d->p;
     Arena *a = b->a;
-    X *body = e->u.reduce.body, *x = plain(b, c.x), *guard = c.guard ? plain(b, c.guard) : NULL, *r = value_of(b, e);
+    X *body = e->u.reduce.body, *x = plain(b, c.x, c.guard), *guard = c.guard ? plain(b, c.guard, NULL) : NULL, *r = value_of(b, e);
     Frame *f = NEW(a, Frame);
     *f = (Frame){ b->frame, e->u.reduce.n, e->u.reduce.idx, e->u.reduce.n_cond, e->u.reduce.cond };
     switch (e->u.reduce.op) {
@@ -253,7 +339,7 @@ static void back_reduce(Back *b, X *e, Cot c) {
     }
     case R_MIN: case R_MAX: {              /* the first that equals it */
         X *here = order_of(a, f->n, f->idx), *first = reduce_like(p, e, R_MIN, x_op(a, OP_EQ, body, r), here, x_int(a, -1, DT_I64));
-        first = plain(b, first);
+        first = plain(b, first, c.guard);
         guard = dx_and(a, guard, x_op(a, OP_EQ, x_cast(a, here, DT_I64), first));
         break;
     }

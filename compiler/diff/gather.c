@@ -8,13 +8,15 @@
 #include "diff/inside.h"
 #include <string.h>
 
-typedef struct Equation { X *a, *b; Space *space; bool done; /* space: that both are positions of, when a is a subscript */ } Equation;
+typedef struct Equation { X *a, *b; Space *space; bool done, late; /* space: that both are positions of, when a is a subscript; late: it is one */ } Equation;
 typedef struct Gather {
     Program *p; Arena *a;
     VEC(Index *) sum;                      /* still summed over */
     VEC(Equation) eq;
-    VEC(X *) cond;
-    X *guard, *x;
+    VEC(X *) range, cond;                  /* in the order in which they make each other's reads possible: that what has been solved for is a */
+    X *guard;                              /* position (the last first), the conditions of reductions, the guard, */
+    VEC(X *) late;                         /* what the subscripts must be */
+    X *x;
 } Gather;
 
 static X *strip(X *e) { while (e->k == X_CAST && dtype_is_int(e->dt) && dtype_is_int(e->u.cast.arg->dt)) e = e->u.cast.arg; return e; }
@@ -43,7 +45,9 @@ static void replace(Gather *g, int place, X *to) {
     g->sum.n--;
     to = whole(g, to);
     for (int k = 0; k < g->eq.n; k++) if (!g->eq.at[k].done) g->eq.at[k].a = put_in(g, g->eq.at[k].a, i, to), g->eq.at[k].b = put_in(g, g->eq.at[k].b, i, to);
+    for (int k = 0; k < g->range.n; k++) g->range.at[k] = put_in(g, g->range.at[k], i, to);
     for (int k = 0; k < g->cond.n; k++) g->cond.at[k] = put_in(g, g->cond.at[k], i, to);
+    for (int k = 0; k < g->late.n; k++) g->late.at[k] = put_in(g, g->late.at[k], i, to);
     g->guard = put_in(g, g->guard, i, to);
     g->x = put_in(g, g->x, i, to);
 }
@@ -51,8 +55,8 @@ static X *number(Gather *g, int64_t v) { return x_int(g->a, v, DT_I64); }
 static X *op(Gather *g, ScalarOp o, X *p, X *q) { return x_op(g->a, o, whole(g, p), whole(g, q)); }
 static void in_range(Gather *g, X *v, const Ext *extent) {
     X *lo = op(g, OP_GE, v, number(g, 0)), *hi = op(g, OP_LT, v, x_ext(g->a, (Ext *)extent));
-    vec_add(g->a, g->cond, lo);
-    vec_add(g->a, g->cond, hi);
+    vec_add(g->a, g->range, lo);
+    vec_add(g->a, g->range, hi);
 }
 /* That v is a position of the space s by its type. */
 static bool is_position(const X *v, const Space *s) { return strip((X *)v)->space == s; }
@@ -114,7 +118,7 @@ static bool solve_affine(Gather *g, X *s, X *target, bool periodic, const Space 
                 return true;
             }
             if (f > 1) {
-                vec_add(g->a, g->cond, op(g, OP_EQ, op(g, OP_MOD, v, number(g, f)), number(g, 0)));
+                vec_add(g->a, g->late, op(g, OP_EQ, op(g, OP_MOD, v, number(g, f)), number(g, 0)));
                 v = op(g, OP_FLOORDIV, v, number(g, f));
             }
             if (rest || f != 1) in_range(g, v, i->space->extent); else v = as_position(g, v, i->space);
@@ -153,7 +157,7 @@ static bool solve(Gather *g, Equation *e) {
             return true;
         }
     }
-    if (solve_product(g, s, t, &quotient, &left)) { *e = (Equation){ left, quotient, NULL, false }; return true; }
+    if (solve_product(g, s, t, &quotient, &left)) { *e = (Equation){ left, quotient, NULL, false, e->late }; return true; }
     if (!uses_sum(g, t) && uses_sum(g, s) && strip(s)->k == X_OP) {
         e->done = true;
         if (solve_affine(g, s, t, false, e->space)) return true;
@@ -173,6 +177,18 @@ static X *tidy(X *e, void *data) {
     }
     return changed ? x_read(g->a, e->u.read.v, at, e->u.read.bnd, e->u.read.other) : e;
 }
+/* The conditions of the sum and those that need none of its indices. One is tested as soon as its indices are known; where its own reads
+ * may be out of range it has in it what makes them possible: comparisons of numbers that stand before it, and the guard. */
+typedef struct Tests { X **cond; int n; X *outer, *before; } Tests;
+static bool sees_any_read(X *e, void *data) { if (e->k == X_READ || e->k == X_REDUCE) *(bool *)data = true; return !*(bool *)data; }
+static void add_test(Gather *g, Tests *t, X *c) {
+    bool reads = false, safe = x_in_range(c);
+    x_walk(c, sees_any_read, &reads);
+    if (!safe && t->before) c = dx_and(g->a, t->before, c);
+    if (!uses_sum(g, c)) { t->outer = dx_and(g->a, t->outer, c); return; }
+    t->cond[t->n++] = c;
+    if (!reads) t->before = dx_and(g->a, t->before, c);
+}
 static X *finish(Gather *g) {
     for (bool again = true; again;) {
         again = false;
@@ -181,19 +197,24 @@ static X *finish(Gather *g) {
     for (int k = 0; k < g->eq.n; k++) {
         Equation *e = &g->eq.at[k];
         if (e->done) continue;
-        X *s = strip(e->a), *t = strip(e->b);
-        X *c = s->dt == t->dt ? x_op(g->a, OP_EQ, s, t) : s->dt == DT_I32 ? x_op(g->a, OP_EQ, s, x_cast(g->a, t, DT_I32)) : t->dt == DT_I32 ? x_op(g->a, OP_EQ, x_cast(g->a, s, DT_I32), t) : op(g, OP_EQ, s, t);
-        vec_add(g->a, g->cond, c);
+        X *s = strip(e->a), *r = strip(e->b);
+        X *c = s->dt == r->dt ? x_op(g->a, OP_EQ, s, r) : s->dt == DT_I32 ? x_op(g->a, OP_EQ, s, x_cast(g->a, r, DT_I32)) : r->dt == DT_I32 ? x_op(g->a, OP_EQ, x_cast(g->a, s, DT_I32), r) : op(g, OP_EQ, s, r);
+        if (e->late) vec_add(g->a, g->late, c); else vec_add(g->a, g->cond, c);
     }
-    X *outer = NULL, *body = g->x, **cond = NEWN(g->a, X *, g->cond.n + 1);
-    int n = 0;
-    for (int k = 0; k < g->cond.n; k++) if (uses_sum(g, g->cond.at[k])) cond[n++] = g->cond.at[k]; else outer = dx_and(g->a, outer, g->cond.at[k]);
-    X *zero = dx_number(g->a, 0, body->dt);
-    if (g->guard && uses_sum(g, g->guard)) body = x_if(g->a, g->guard, body, zero);
-    else if (g->guard) outer = dx_and(g->a, outer, g->guard);
+    Tests t = { .cond = NEWN(g->a, X *, g->range.n + g->cond.n + g->late.n + 1) };
+    X *body = g->x, *zero = dx_number(g->a, 0, body->dt);
+    for (int k = g->range.n - 1; k >= 0; k--) add_test(g, &t, g->range.at[k]);
+    bool inner = g->guard && uses_sum(g, g->guard);
+    X *first = inner ? g->guard : NULL;    /* the part of the guard that may be looked at before the reductions' conditions: all of it, or the first branch */
+    while (first && !x_in_range(first)) first = first->k == X_IF ? first->u.if_.cond : NULL;
+    if (first) t.before = dx_and(g->a, t.before, first);
+    for (int k = 0; k < g->cond.n; k++) add_test(g, &t, g->cond.at[k]);
+    if (inner) t.before = dx_and(g->a, t.before, g->guard), body = x_if(g->a, g->guard, body, zero);
+    else if (g->guard) t.outer = dx_and(g->a, t.outer, g->guard);
+    for (int k = 0; k < g->late.n; k++) add_test(g, &t, g->late.at[k]);
     if (g->sum.n > 16) return NULL;
-    if (g->sum.n) body = x_reduce(g->a, R_SUM, g->sum.n, g->sum.at, n, cond, body, NULL, body->dt == DT_F16 || body->dt == DT_BF16 ? DT_F32 : body->dt);
-    return x_map(g->a, outer ? x_if(g->a, outer, body, zero) : body, tidy, g);
+    if (g->sum.n) body = x_reduce(g->a, R_SUM, g->sum.n, g->sum.at, t.n, t.cond, body, NULL, body->dt == DT_F16 || body->dt == DT_BF16 ? DT_F32 : body->dt);
+    return x_map(g->a, t.outer ? x_if(g->a, t.outer, body, zero) : body, tidy, g);
 }
 
 /* One way in which subscripts hit the element: those beyond an edge come back into the grid by its rule. */
@@ -209,47 +230,44 @@ static void begin(Gather *g, Program *p, const Term *t) {
             vec_add(g->a, to, x_index(g->a, i));
             vec_add(g->a, g->sum, i);
         }
-    for (const Frame *f = t->frame; f; f = f->up)
-        for (int k = 0; k < f->n_cond; k++, n_cond++) {
+    VEC(const Frame *) frame = { 0 };
+    for (const Frame *f = t->frame; f; f = f->up) vec_add(g->a, frame, f);
+    for (int j = frame.n - 1; j >= 0; j--)                   /* from outside, as each makes the reads of the next possible */
+        for (int k = 0; k < frame.at[j]->n_cond; k++, n_cond++) {
+            const Frame *f = frame.at[j];
             X *c = x_substitute(p, f->cond[k], from.n, from.at, to.at);
-            if (c->k == X_OP && c->u.op.op == OP_EQ && dtype_is_int(c->u.op.arg[0]->dt)) vec_add(g->a, g->eq, (Equation){ c->u.op.arg[0], c->u.op.arg[1], NULL, false });
+            if (c->k == X_OP && c->u.op.op == OP_EQ && dtype_is_int(c->u.op.arg[0]->dt)) vec_add(g->a, g->eq, (Equation){ c->u.op.arg[0], c->u.op.arg[1], NULL, false, false });
             else vec_add(g->a, g->cond, c);
         }
     g->guard = t->guard ? x_substitute(p, t->guard, from.n, from.at, to.at) : NULL;
     g->x = x_substitute(p, t->x, from.n, from.at, to.at);
     X *r = x_substitute(p, t->read, from.n, from.at, to.at);
-    for (int k = 0; k < r->u.read.v->rank; k++) vec_add(g->a, g->eq, (Equation){ r->u.read.idx[k], NULL, r->u.read.v->axis[k], false });
+    for (int k = 0; k < r->u.read.v->rank; k++) vec_add(g->a, g->eq, (Equation){ r->u.read.idx[k], NULL, r->u.read.v->axis[k], false, true });
 }
-/* The least or the largest that a sum of indices and sizes can be, or NULL for other subscripts. */
-static X *bound(Gather *g, X *e, bool most) {
-    e = strip(e);
-    if (e->k == X_INT || e->k == X_EXT) return whole(g, e);
-    if (e->k == X_INDEX) return most ? op(g, OP_SUB, x_ext(g->a, e->u.index->space->extent), number(g, 1)) : number(g, 0);
-    if (e->k != X_OP) return NULL;
-    ScalarOp o = e->u.op.op;
-    X *p = e->u.op.arg[0], *q = e->u.op.arg[1];
-    if (o == OP_MUL && strip(q)->k == X_INT) { X *t = p; p = q, q = t; }
-    if (o == OP_MUL && strip(p)->k != X_INT) return NULL;
-    bool turned = o == OP_NEG || (o == OP_MUL && strip(p)->u.i < 0);
-    X *x = o == OP_MUL ? p : bound(g, p, most != turned), *y = o == OP_NEG ? NULL : q ? bound(g, q, most != (turned || o == OP_SUB)) : NULL;
-    if (!x || (!y && o != OP_NEG)) return NULL;
-    return o == OP_NEG ? x_op(g->a, OP_NEG, x, NULL) : o == OP_ADD || o == OP_SUB || o == OP_MUL ? op(g, o, x, y) : NULL;
+/* How far beyond either edge s may be for an axis of any length: positions of the axis, or of every c-th of them times c, and constants; false:
+ * not known. part: how many of the axis's positions are in e, 0 or 1. */
+static bool reach(const X *e, const Space *axis, int *part, int64_t *lo, int64_t *hi) {
+    int64_t n, c = 1;
+    int p, q;
+    int64_t plo, phi, qlo, qhi;
+    e = strip((X *)e);
+    if (e->k == X_OP && e->u.op.op == OP_MUL && strip(e->u.op.arg[0])->k == X_INT) c = strip(e->u.op.arg[0])->u.i, e = strip(e->u.op.arg[1]);
+    if (e->k == X_INT) { *part = 0, *lo = *hi = c * e->u.i; return true; }
+    if (e->k == X_INDEX) {
+        const Ext *own = e->u.index->space->extent;
+        if (ext_is_const(own, &n) && n > 0) { *part = 0, *lo = c < 0 ? c * (n - 1) : 0, *hi = c < 0 ? 0 : c * (n - 1); return true; }
+        bool every = c > 1 && own->op == EXT_CEILDIV && ext_equal(own->a, axis->extent) && ext_is_const(own->b, &n) && n == c;
+        *part = 1, *lo = *hi = 0;
+        return every || (c == 1 && ext_equal(own, axis->extent));
+    }
+    if (c != 1 || e->k != X_OP || (e->u.op.op != OP_ADD && e->u.op.op != OP_SUB)) return false;
+    if (!reach(e->u.op.arg[0], axis, &p, &plo, &phi) || !reach(e->u.op.arg[1], axis, &q, &qlo, &qhi)) return false;
+    bool minus = e->u.op.op == OP_SUB;
+    *part = p + q, *lo = plo + (minus ? -qhi : qlo), *hi = phi + (minus ? -qlo : qhi);
+    return p + q <= 1 && !(minus && q);
 }
-/* A reflected subscript that is turned back more than once: that it hits u is a condition. far: when it is so; may: when sizes allow that at all,
- * so that nothing is searched on grids longer than the stencil. */
-typedef struct Far { X *far, *may; bool unknown; } Far;
-static X *either(Arena *a, X *p, X *q) { return p ? x_op(a, OP_OR, p, q) : q; }
-static void far_hit(Gather *g, Equation *e, X *u, Far *f) {
-    X *n = x_ext(g->a, e->space->extent), *last = op(g, OP_SUB, n, number(g, 1)), *twice = op(g, OP_MUL, number(g, 2), last), *s = whole(g, e->a), *t = op(g, OP_MOD, s, twice);
-    X *first = x_op(g->a, OP_NEG, last, NULL), *lo = bound(g, s, false), *hi = bound(g, s, true);
-    vec_add(g->a, g->cond, op(g, OP_EQ, x_if(g->a, op(g, OP_GT, t, last), op(g, OP_SUB, twice, t), t), u));
-    X *more = op(g, OP_GT, n, number(g, 1));
-    f->far = either(g->a, f->far, x_op(g->a, OP_AND, more, x_op(g->a, OP_OR, op(g, OP_LT, s, first), op(g, OP_GT, s, twice))));
-    if (lo && hi) f->may = either(g->a, f->may, x_op(g->a, OP_AND, more, x_op(g->a, OP_OR, op(g, OP_LT, lo, first), op(g, OP_GT, hi, twice))));
-    else f->unknown = true;
-    e->done = true;
-}
-/* Ways 0: inside. Reflected: 1 beyond the first, 2 beyond the last, once each, 3 all of a grid of one point; replicated likewise. */
+/* Ways 0: inside. Reflected: 1 beyond the first, 2 beyond the last, once each, 3 all of a grid of one point, 4 so far beyond that it is reflected
+ * more than once; replicated likewise. */
 static void hit(Gather *g, Equation *e, Boundary b, int way, X *u) {
     X *n = x_ext(g->a, e->space->extent), *s = e->a, *last = op(g, OP_SUB, n, number(g, 1));
     e->b = u;
@@ -263,48 +281,48 @@ static void hit(Gather *g, Equation *e, Boundary b, int way, X *u) {
         return;
     }
     if (way == 0) return;
+    if (way == 4) {                        /* none of these is solved for, so they are left out where no subscript goes that far */
+        X *period = op(g, OP_MUL, number(g, 2), last), *r = op(g, OP_MOD, s, op(g, OP_MAX, period, number(g, 1)));
+        int part;
+        int64_t lo, hi;
+        X *far = op(g, OP_LT, s, x_op(g->a, OP_NEG, last, NULL)), *near = op(g, OP_GT, s, period);
+        vec_add(g->a, g->late, reach(s, e->space, &part, &lo, &hi) ? op(g, OP_LT, last, number(g, -lo > hi ? -lo : hi)) : op(g, OP_GT, last, number(g, 0)));
+        vec_add(g->a, g->late, op(g, OP_GT, last, number(g, 0)));
+        vec_add(g->a, g->late, x_op(g->a, OP_OR, far, near));
+        e->a = x_if(g->a, op(g, OP_LE, r, last), r, op(g, OP_SUB, period, r));
+        return;
+    }
     if (b == BND_REFLECT && way < 3) {
-        vec_add(g->a, g->cond, way == 1 ? op(g, OP_GT, u, number(g, 0)) : op(g, OP_LT, u, last));
+        vec_add(g->a, g->late, way == 1 ? op(g, OP_GT, u, number(g, 0)) : op(g, OP_LT, u, last));
         e->b = way == 1 ? x_op(g->a, OP_NEG, whole(g, u), NULL) : op(g, OP_SUB, op(g, OP_MUL, number(g, 2), last), u);
         return;
     }
-    if (way == 3) vec_add(g->a, g->cond, op(g, OP_EQ, n, number(g, 1)));
-    vec_add(g->a, g->cond, way == 3 ? op(g, OP_NE, s, number(g, 0)) : op(g, OP_EQ, u, way == 1 ? number(g, 0) : last));
-    if (way != 3) vec_add(g->a, g->cond, way == 1 ? op(g, OP_LT, s, number(g, 0)) : op(g, OP_GE, s, n));
+    if (way == 3) vec_add(g->a, g->late, op(g, OP_EQ, n, number(g, 1)));
+    vec_add(g->a, g->late, way == 3 ? op(g, OP_NE, s, number(g, 0)) : op(g, OP_EQ, u, way == 1 ? number(g, 0) : last));
+    if (way != 3) vec_add(g->a, g->late, way == 1 ? op(g, OP_LT, s, number(g, 0)) : op(g, OP_GE, s, n));
     e->done = true;
     return;
 }
-/* All ways of hitting at; far: those in which a reflected subscript is turned back more than once. */
-static X *all_ways(Program *p, const Term *t, X **at, bool far) {
+X *gather_at(Program *p, const Term *t, X **at) {
     X *all = NULL;
     int rank = t->read->u.read.v->rank, ways[8] = { 0 }, way[8] = { 0 };
-    bool folds[8] = { false }, any = false;
     for (int k = 0; k < rank; k++) {
         Boundary b = t->read->u.read.bnd[k];
         const X *s = strip(t->read->u.read.idx[k]);
         bool inside = s->k == X_INDEX && is_position(s, t->read->u.read.v->axis[k]);
-        any |= folds[k] = far && b == BND_REFLECT && !inside;
-        ways[k] = inside || folds[k] ? 1 : b == BND_REFLECT ? 4 : b == BND_REPLICATE ? 3 : 1;
+        ways[k] = inside ? 1 : b == BND_REFLECT ? 5 : b == BND_REPLICATE ? 3 : 1;
     }
-    if (far && !any) return NULL;
     for (;;) {
         Gather g;
-        Far f = { NULL, NULL, false };
         begin(&g, p, t);
         int first = g.eq.n - rank;
-        for (int k = 0; k < rank; k++) {
-            if (folds[k]) far_hit(&g, &g.eq.at[first + k], at[k], &f);
-            else hit(&g, &g.eq.at[first + k], t->read->u.read.bnd[k], way[k], at[k]);
-        }
-        if (f.far) vec_add(g.a, g.cond, f.far);
-        if (f.may && !f.unknown) vec_add(g.a, g.cond, f.may);
+        for (int k = 0; k < rank; k++) hit(&g, &g.eq.at[first + k], t->read->u.read.bnd[k], way[k], at[k]);
         all = dx_add(p->arena, all, finish(&g));
         int k = 0;
         while (k < rank && ++way[k] == ways[k]) way[k++] = 0;
         if (k == rank) return all;
     }
 }
-X *gather_at(Program *p, const Term *t, X **at) { return dx_add(p->arena, all_ways(p, t, at, false), all_ways(p, t, at, true)); }
 /* Several parts of an expression may read the same element: one sum, not several. */
 void terms_merge(Arena *a, Terms *t) {
     int n = 0;
@@ -313,8 +331,10 @@ void terms_merge(Arena *a, Terms *t) {
         for (int j = 0; j < n && !same; j++) if (t->at[j].frame == q->frame && x_equal(t->at[j].read, q->read)) same = &t->at[j];
         if (!same) { t->at[n++] = *q; continue; }
         X *zero = dx_number(a, 0, q->x->dt);
-        if (same->guard) same->x = x_if(a, same->guard, same->x, zero), same->guard = NULL;
-        same->x = dx_add(a, same->x, q->guard ? x_if(a, q->guard, q->x, zero) : q->x);
+        if (same->guard && q->guard && x_equal(same->guard, q->guard)) { same->x = dx_add(a, same->x, q->x); continue; }
+        same->x = dx_add(a, same->guard ? x_if(a, same->guard, same->x, zero) : same->x, q->guard ? x_if(a, q->guard, q->x, zero) : q->x);
+        bool both = same->guard && q->guard && !x_in_range(q->read);           /* one of them makes the read possible */
+        same->guard = both ? x_if(a, same->guard, x_int(a, 1, DT_BOOL), q->guard) : NULL;
     }
     t->n = n;
 }

@@ -45,7 +45,7 @@ X *dx_add(Arena *a, X *p, X *q);           /* with the neutral elements left out
 X *dx_sub(Arena *a, X *p, X *q);
 X *dx_mul(Arena *a, X *p, X *q);
 X *dx_div(Arena *a, X *p, X *q);
-X *dx_and(Arena *a, X *p, X *q);           /* NULL: true */
+X *dx_and(Arena *a, X *p, X *q);           /* q is looked at where p holds only; NULL: true */
 bool dx_is(const X *x, double v);           /* that constant */
 X *dx_number(Arena *a, double v, Dtype dt);
 bool dx_flows(Dtype dt);                   /* numbers that have derivatives */

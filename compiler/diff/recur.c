@@ -21,8 +21,9 @@ static X *outside(X *e, void *data) {
     X **other = NEWN(a, X *, rank + 1);
     memcpy(bnd, e->u.read.bnd, sizeof *bnd * (size_t)rank);
     memcpy(other, e->u.read.other, sizeof *other * (size_t)rank);
-    bnd[t] = m->before.n ? BND_ELSE : BND_ZERO;
-    X *beyond = dx_number(a, 0, e->dt);
+    bool own = bnd[t] == BND_ELSE;         /* the read says itself what lies beyond, where nothing is given there */
+    X *beyond = own ? other[t] : dx_number(a, 0, e->dt);
+    bnd[t] = m->before.n || own ? BND_ELSE : BND_ZERO;
     for (int k = m->before.n - 1; k >= 0; k--) {
         Before *b = &m->before.at[k];
         Index **from = NEWN(a, Index *, rank + 1);
@@ -34,7 +35,7 @@ static X *outside(X *e, void *data) {
         X *place = o->n->u.recur.reverse ? last : x_int(a, b->offset, DT_I64);
         beyond = x_if(a, x_op(a, OP_EQ, x_cast(a, e->u.read.idx[t], DT_I64), place), value, beyond);
     }
-    if (m->before.n) other[t] = beyond;
+    if (bnd[t] == BND_ELSE) other[t] = beyond;
     return x_read(a, e->u.read.v, e->u.read.idx, bnd, other);
 }
 static X *from_outside(Diff *d, Node *n, X *e) {

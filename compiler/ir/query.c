@@ -77,6 +77,45 @@ bool compute_updates_slice(const Node *n, const Value *of, X **at, X **x) {
     }
     return false;
 }
+/* ---- what is in range by itself ------------------------------------------------------------------------------ */
+/* Sums and products of positions come from product and sum axes; differences only from the parts of a tensor defined part by part. */
+static bool grows(X *e, void *data) {
+    bool *ok = data;
+    if (e->k == X_OP && e->u.op.op != OP_ADD && e->u.op.op != OP_MUL) *ok = false;
+    if (e->k == X_INT && e->u.i < 0) *ok = false;
+    return e->k != X_READ && *ok;
+}
+/* The largest value of a sum of multiples of indices and numbers; false: not known. */
+static bool largest(X *e, int64_t *most) {
+    int64_t p, q;
+    while (e->k == X_CAST && dtype_is_int(e->u.cast.arg->dt)) e = e->u.cast.arg;
+    if (e->k == X_INT) { *most = e->u.i; return e->u.i >= 0; }
+    if (e->k == X_EXT) return ext_is_const(e->u.ext, most);
+    if (e->k == X_INDEX) { bool known = ext_is_const(e->u.index->space->extent, most); --*most; return known; }
+    if (e->k != X_OP || (e->u.op.op != OP_ADD && e->u.op.op != OP_MUL) || !largest(e->u.op.arg[0], &p) || !largest(e->u.op.arg[1], &q)) return false;
+    return !(e->u.op.op == OP_ADD ? __builtin_add_overflow(p, q, most) : __builtin_mul_overflow(p, q, most));
+}
+static bool in_range(X *sub, Space *axis) {
+    while (sub->k == X_CAST && dtype_is_int(sub->u.cast.arg->dt)) sub = sub->u.cast.arg;
+    if (sub->k == X_INT) return true;                       /* literals are checked */
+    if (sub->k == X_INDEX || sub->k == X_READ || sub->k == X_REDUCE) return sub->space == axis;
+    if (sub->space == axis) return sub->k != X_IF || (in_range(sub->u.if_.then, axis) && in_range(sub->u.if_.other, axis));
+    bool ok = true;
+    int64_t n, most;
+    if (sub->k != X_OP) return false;
+    x_walk(sub, grows, &ok);
+    return ok && (axis->kind == SP_SUM || axis->kind == SP_PRODUCT || (largest(sub, &most) && ext_is_const(axis->extent, &n) && most < n));
+}
+static bool find_unsafe(X *e, void *data) {
+    bool *safe = data;
+    if (e->k == X_READ)
+        for (int k = 0; k < e->u.read.v->rank; k++)
+            if (e->u.read.bnd[k] == BND_NONE && !in_range(e->u.read.idx[k], e->u.read.v->axis[k])) *safe = false;
+    return *safe;
+}
+bool x_in_range(X *x) { bool safe = true; x_walk(x, find_unsafe, &safe); return safe; }
+
+
 void node_each_expr(Node *n, void (*f)(X *e, void *data), void *data) {
     switch (n->kind) {
     case N_INPUT: case N_PARAM: case N_CONST: case N_TRANSFORM: case N_SELECT: case N_FACTOR: case N_DERIVE: return;

@@ -6,32 +6,6 @@
 #include <math.h>
 #include <string.h>
 
-/* ---- what is in range by itself ------------------------------------------------------------------------------ */
-/* Sums and products of positions come from product and sum axes; differences only from the parts of a tensor defined part by part. */
-static bool grows(X *e, void *data) {
-    bool *ok = data;
-    if (e->k == X_OP && e->u.op.op != OP_ADD && e->u.op.op != OP_MUL) *ok = false;
-    if (e->k == X_INT && e->u.i < 0) *ok = false;
-    return e->k != X_READ && *ok;
-}
-static bool in_range(X *sub, Space *axis) {
-    while (sub->k == X_CAST && dtype_is_int(sub->u.cast.arg->dt)) sub = sub->u.cast.arg;
-    if (sub->k == X_INT) return true;                       /* literals are checked */
-    if (sub->k == X_INDEX || sub->k == X_READ || sub->k == X_REDUCE) return sub->space == axis;
-    if (sub->space == axis) return sub->k != X_IF || (in_range(sub->u.if_.then, axis) && in_range(sub->u.if_.other, axis));
-    bool ok = true;
-    if (sub->k != X_OP) return false;
-    x_walk(sub, grows, &ok);
-    return ok;
-}
-static bool find_unsafe(X *e, void *data) {
-    bool *safe = data;
-    if (e->k == X_READ)
-        for (int k = 0; k < e->u.read.v->rank; k++)
-            if (e->u.read.bnd[k] == BND_NONE && !in_range(e->u.read.idx[k], e->u.read.v->axis[k])) *safe = false;
-    return *safe;
-}
-bool is_safe(X *x) { bool safe = true; x_walk(x, find_unsafe, &safe); return safe; }
 static bool find_reduce(X *e, void *data) {
     if (e->k == X_REDUCE) *(bool *)data = true;
     return !*(bool *)data;
@@ -228,7 +202,7 @@ static Pair lower_read(Build *b, X *x) {
         at[k] = i;
     }
     if (pl->staged) at[0] = b->tile->slot[b->row];
-    if (b->path && !is_safe(x)) guard = land(b, path_guard(b), guard);
+    if (b->path && !x_in_range(x)) guard = land(b, path_guard(b), guard);
     Pair r = load_pair(b, v, flat_position(b, v, at, pl), guard);
     if (plain) return r;                                    /* the guard makes it 0 */
     for (int k = v->rank - 1; k >= 0; k--) {
@@ -319,10 +293,10 @@ Pair lower_expr(Build *b, X *x) {
     for (Level *v = b->level; v; v = v->up)
         for (int k = 0; k < v->memo.n; k++) if (!v->memo.at[k].path && (v->memo.at[k].row < 0 || v->memo.at[k].row == b->row) && x_equal(v->memo.at[k].x, x)) return v->memo.at[k].value;
     /* what must not or should not be computed outside its branch stays in it */
-    if (b->path && (!is_safe(x) || has_reduce(x))) return lower_raw(b, x);
+    if (b->path && (!x_in_range(x) || has_reduce(x))) return lower_raw(b, x);
     Level *save = b->level, *home = home_of(b, x);
     Path *path = b->path;
-    if (!path && !is_safe(x)) home = save;
+    if (!path && !x_in_range(x)) home = save;
     b->level = home, b->path = NULL;
     Pair p = let_pair(b, lower_raw(b, x), name);
     vec_add(b->l->a, home->memo, (Memo){ x, NULL, p, row_of(b, x) });

@@ -115,7 +115,6 @@ Pair convert(Build *b, Pair p, Dtype from, Dtype to);
 LX *wrap_small(Build *b, LX *x, Dtype dt);                 /* i8, u8 in an i32 register */
 Pair complex_op(Build *b, ScalarOp op, Dtype dt, Pair x, Pair y);
 Pair lower_reduce(Build *b, X *x);
-bool is_safe(X *x);                                        /* all its reads are in range whatever `if`s it stands in */
 bool has_reduce(X *x);
 int row_of(Build *b, X *x);                                 /* the row of the tile that x belongs to, or -1 */
 bool varies_by_row(const Tile *t, X *x);

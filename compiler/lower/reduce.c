@@ -374,14 +374,14 @@ Pair lower_reduce(Build *b, X *x) {
     if (b->blocked && r.order.n > 1) lanes_along_memory(&r);
     Level *save = b->level, *home = home_of(b, x);
     Path *path = b->path;
-    if (path && !is_safe(x)) home = save;
+    if (path && !x_in_range(x)) home = save;
     /* out of a branch: under those of its conditions that are known there */
     LX *guard = NULL;
     for (Path *p = path; p; p = p->up) {
         b->level = save;                /* from where all its indices are seen */
         int depth = depth_of(b, p->cond);
         b->level = home;
-        if (depth > home->depth || (home->depth < p->at->depth && !is_safe(p->cond))) continue;
+        if (depth > home->depth || (home->depth < p->at->depth && !x_in_range(p->cond))) continue;
         Path one = *p;
         one.up = NULL;
         b->path = &one;

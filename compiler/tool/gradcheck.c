@@ -1,6 +1,6 @@
 /* gradcheck.c - `pigeonc run --check-grad`: derivatives of a model against central differences, both by the reference interpreter in f64.
  *
- * The loss is the sum of all real and complex outputs with fixed weights of their own.  Its gradient by every real or complex input and
+ * The loss is the sum of all real and complex outputs with weights that depend on `--seed`.  Its gradient by every real or complex input and
  * parameter is compared at some elements, all of small arrays: the error is measured against the largest of 1, the gradient's own
  * largest element and the rounding of the loss. */
 #include "tool/exec.h"
@@ -13,8 +13,13 @@
 enum { MOST_ELEMENTS = 12, LEAST_ELEMENTS = 3, ALL_ELEMENTS = 60 };
 static bool flows(Dtype dt) { return dtype_is_float(dt) || dtype_is_complex(dt); }
 
-/* sum over outputs of Re(conj(weight) * output), the weights from the position: cos(1 + 0.7 * linear position), of every part */
-static Value *loss_of(Program *p) {
+/* x times a weight in -1..1 from 24 of the bits */
+static X *weighted(Arena *a, X *bits, int from, X *x) {
+    X *own = x_op(a, OP_SHR, from ? x_op(a, OP_SHL, bits, x_int(a, from, DT_I64)) : bits, x_int(a, 40, DT_I64));
+    return x_op(a, OP_MUL, x_op(a, OP_MUL, x_cast(a, own, DT_F64), x_real(a, 0x1p-23, DT_F64)), x_cast(a, x, DT_F64));
+}
+/* sum over outputs of Re(conj(weight) * output), the weights random by seed and position */
+static Value *loss_of(Program *p, int64_t seed) {
     Arena *a = p->arena;
     X *all = NULL;
     for (int k = 0; k < p->output.n; k++) {
@@ -27,14 +32,13 @@ static Value *loss_of(Program *p) {
             sub[j] = x_index(a, i[j]);
             at = x_op(a, OP_ADD, x_op(a, OP_MUL, at, x_ext(a, y->axis[j]->extent)), sub[j]);
         }
-        Dtype real = DT_F64;
-        X *angle = x_op(a, OP_ADD, x_real(a, 1, real), x_op(a, OP_MUL, x_real(a, 0.7, real), x_cast(a, at, real)));
-        X *read = x_read(a, y, sub, NULL, NULL), *e;
+        X *read = x_read(a, y, sub, NULL, NULL), *bits = x_op(a, OP_THREEFRY, x_int(a, seed, DT_I64), x_cast(a, at, DT_I64)), *e;
         if (dtype_is_complex(y->dt))
-            e = x_op(a, OP_ADD, x_op(a, OP_MUL, x_op(a, OP_COS, angle, NULL), x_cast(a, x_op(a, OP_RE, read, NULL), real)),
-                     x_op(a, OP_MUL, x_op(a, OP_SIN, angle, NULL), x_cast(a, x_op(a, OP_IM, read, NULL), real)));
-        else e = x_op(a, OP_MUL, x_op(a, OP_COS, angle, NULL), x_cast(a, read, real));
-        if (y->rank) e = x_reduce(a, R_SUM, y->rank, i, 0, NULL, e, NULL, real);
+            e = x_op(a, OP_ADD, weighted(a, bits, 0, x_op(a, OP_RE, read, NULL)), weighted(a, bits, 24, x_op(a, OP_IM, read, NULL)));
+        else e = weighted(a, bits, 0, read);
+        X *zero = x_real(a, 0, DT_F64);         /* an infinite element has no differences */
+        e = x_if(a, x_op(a, OP_LT, x_cast(a, x_op(a, OP_ABS, read, NULL), DT_F64), x_real(a, INFINITY, DT_F64)), e, zero);
+        if (y->rank) e = x_reduce(a, R_SUM, y->rank, i, 0, NULL, e, NULL, DT_F64);
         all = all ? x_op(a, OP_ADD, all, e) : e;
     }
     if (!all) return NULL;
@@ -99,48 +103,55 @@ static bool one_array(Trial *c, const Value *v, Array *x, const Array *g, int mo
     }
     return true;
 }
-int command_check_grad(Options *o, Program *p, RunData *d) {
+/* The loss, the tensors that it has derivatives by, and these. */
+typedef struct Gradients { Value *loss; VEC(Value *) by, bar; VEC(bool) param; VEC(int) place; VEC(const char *) without; } Gradients;
+static bool gradients(Options *o, Program *p, int64_t seed, Gradients *g) {
     Arena *a = o->cx->arena;
-    Value *loss = loss_of(p);
-    if (!loss) { diag_error(o->cx, D_NO_DERIVATIVE, p->loc, "model `%s` has no output of reals", p->name); return EXIT_DIAGNOSED; }
-    Diff *diff = diff_new(p, loss, NULL);
-    VEC(Value *) by = { 0 };
-    VEC(Value *) bar = { 0 };
-    VEC(bool) param = { 0 };
-    VEC(int) place = { 0 };
-    VEC(const char *) without = { 0 };
+    *g = (Gradients){ .loss = loss_of(p, seed) };
+    if (!g->loss) { diag_error(o->cx, D_NO_DERIVATIVE, p->loc, "model `%s` has no output of reals", p->name); return false; }
+    Diff *diff = diff_new(p, g->loss, NULL);
     for (int k = 0; k < p->input.n + p->param.n; k++) {
         bool is_param = k >= p->input.n;
         Value *v = is_param ? p->param.at[k - p->input.n] : p->input.at[k];
         if (!flows(v->dt)) continue;
-        Value *g = diff_gradient(diff, v);
-        if (o->cx->n_errors) return EXIT_DIAGNOSED;
-        if (!g) { vec_add(a, without, v->name); continue; }
-        vec_add(a, by, v);
-        vec_add(a, bar, g);
-        vec_add(a, param, is_param);
-        vec_add(a, place, is_param ? k - p->input.n : k);
+        Value *bar = diff_gradient(diff, v);
+        if (o->cx->n_errors) return false;
+        if (!bar) { vec_add(a, g->without, v->name); continue; }
+        vec_add(a, g->by, v);
+        vec_add(a, g->bar, bar);
+        vec_add(a, g->param, is_param);
+        vec_add(a, g->place, is_param ? k - p->input.n : k);
     }
+    p->output.n = 0;
+    for (int k = 0; k < g->bar.n; k++) vec_add(a, p->output, (Output){ arena_printf(a, "d.%s", g->by.at[k]->name), g->bar.at[k] });
+    return true;
+}
+int command_check_grad(Options *o, Program *p, RunData *d) {
+    Arena *a = o->cx->arena;
+    Gradients of;
+    for (int order = 1; order < o->grad_order; order++) {       /* the derivatives are what is differentiated next */
+        if (!gradients(o, p, o->seed + order, &of)) return EXIT_DIAGNOSED;
+        if (!of.bar.n) break;
+    }
+    if (!gradients(o, p, o->seed, &of)) return EXIT_DIAGNOSED;
     diff_finish(p);
     Trial c = { .p = p, .o = o, .ok = true };
-    p->output.n = 0;
-    for (int k = 0; k < bar.n; k++) vec_add(a, p->output, (Output){ arena_printf(a, "d.%s", by.at[k]->name), bar.at[k] });
     if (!program_verify(p, "derivatives") || !data_widen(o, p, d, &c.args)) return EXIT_DIAGNOSED;
-    Array *g = NEWN(a, Array, bar.n + 1);
-    if (bar.n && !interp_run(p, &c.args, g, a)) return EXIT_DIAGNOSED;
+    Array *g = NEWN(a, Array, of.bar.n + 1);
+    if (of.bar.n && !interp_run(p, &c.args, g, a)) return EXIT_DIAGNOSED;
     p->output.n = 0;
-    vec_add(a, p->output, (Output){ "loss", loss });
+    vec_add(a, p->output, (Output){ "loss", of.loss });
     Program *q = front_passes(o, p, "dce");
     if (!q) return EXIT_DIAGNOSED;
     c.p = q;
-    int most = bar.n * LEAST_ELEMENTS > ALL_ELEMENTS ? LEAST_ELEMENTS : bar.n * MOST_ELEMENTS < ALL_ELEMENTS ? MOST_ELEMENTS : ALL_ELEMENTS / bar.n;
-    for (int k = 0; k < bar.n && c.ok; k++) {
-        Array *x = (Array *)(param.at[k] ? c.args.param : c.args.input) + place.at[k];
-        if (!one_array(&c, by.at[k], x, &g[k], most)) return EXIT_DIAGNOSED;
+    int most = of.bar.n * LEAST_ELEMENTS > ALL_ELEMENTS ? LEAST_ELEMENTS : of.bar.n * MOST_ELEMENTS < ALL_ELEMENTS ? MOST_ELEMENTS : ALL_ELEMENTS / of.bar.n;
+    for (int k = 0; k < of.bar.n && c.ok; k++) {
+        Array *x = (Array *)(of.param.at[k] ? c.args.param : c.args.input) + of.place.at[k];
+        if (!one_array(&c, of.by.at[k], x, &g[k], most)) return EXIT_DIAGNOSED;
     }
     if (!c.ok) return EXIT_DIAGNOSED;
-    printf("derivatives by %d tensors agree with differences at %d places; largest error %.3g\n", bar.n, c.elements, c.worst);
+    printf("derivatives by %d tensors agree with differences at %d places; largest error %.3g\n", of.bar.n, c.elements, c.worst);
     if (c.kinks) printf("%d of them at kinks, where differences tell nothing\n", c.kinks);
-    if (without.n) { printf("no derivative by"); for (int k = 0; k < without.n; k++) printf(" %s", without.at[k]); printf("\n"); }
+    if (of.without.n) { printf("no derivative by"); for (int k = 0; k < of.without.n; k++) printf(" %s", of.without.at[k]); printf("\n"); }
     return EXIT_OK;
 }

@@ -205,6 +205,7 @@ static int take(Options *o, OptionId id, const char *v) {
     case OPT_RESUME: o->resume = true; break;
     case OPT_METRICS: o->metrics = v; break;
     case OPT_CURVE: o->curve = v; break;
+    case OPT_GRAD_ORDER: if (!whole_number(v, 1, 4, &o->grad_order)) return usage("--grad-order takes 1 to 4, not `%s`", v); break;
     case OPT_SEED: if (!long_number(v, &o->seed)) return usage("--seed takes a whole number, not `%s`", v); break;
     case OPT_VARIANTS: if (!whole_number(v, 1, 4, &o->variants)) return usage("--variants takes 1 to 4, not `%s`", v); break;
     case OPT_BUDGET:

@@ -23,6 +23,7 @@ typedef struct Options {
     VEC(Pair) in, graph, out;
     Dtype real;
     int64_t seed, step;
+    int grad_order;                        /* 0: not given */
     const char *checkpoint, *metrics, *curve; Pair batch; VEC(Pair) valid; int epochs, patience; bool resume;      /* train */
     double budget;                         /* tune: seconds */
     const char *schedule_text;             /* in place of --schedule */
