@@ -75,10 +75,11 @@ static void label_nodes(Labels *l, Node *const *node, int n) {
     for (int k = 0; k < n; k++) {
         for (int j = 0; j < node[k]->n_result; j++) {
             const Value *v = node[k]->result[j];
-            size_t h = ((uintptr_t)v->name >> 3) % (size_t)l->cap;           /* names are interned: one pointer each. The place in the table is seen by nobody */
-            while (l->label[h].name && l->label[h].name != v->name) h = (h + 1) % (size_t)l->cap;
-            l->label[h].name = v->name;
-            l->at[v->id] = ++l->label[h].times == 1 ? v->name : intern(l->cx, arena_printf(l->cx->arena, "%s~%d", v->name, l->label[h].times));
+            const char *name = intern(l->cx, v->name ? v->name : "");
+            size_t h = ((uintptr_t)name >> 3) % (size_t)l->cap;              /* one pointer for each name. The place in the table is seen by nobody */
+            while (l->label[h].name && l->label[h].name != name) h = (h + 1) % (size_t)l->cap;
+            l->label[h].name = name;
+            l->at[v->id] = ++l->label[h].times == 1 ? name : intern(l->cx, arena_printf(l->cx->arena, "%s~%d", name, l->label[h].times));
         }
         if (node[k]->kind == N_ITERATE) label_nodes(l, node[k]->u.iterate.body.at, node[k]->u.iterate.body.n);
     }
@@ -90,6 +91,13 @@ const char *const *schedule_names(Program *p) {
     label_nodes(&l, p->node.at, p->node.n);
     return l.at;
 }
+static void name_nodes(Node *const *node, int n, const char *const *label) {
+    for (int k = 0; k < n; k++) {
+        for (int j = 0; j < node[k]->n_result; j++) node[k]->result[j]->name = label[node[k]->result[j]->id];
+        if (node[k]->kind == N_ITERATE) name_nodes(node[k]->u.iterate.body.at, node[k]->u.iterate.body.n, label);
+    }
+}
+void schedule_name_apart(Program *p) { name_nodes(p->node.at, p->node.n, schedule_names(p)); }
 bool schedule_same(const char *written, const char *full) {
     if (!strcmp(written, full)) return true;
     /* without the graph's name, at each map of a chain */

@@ -53,6 +53,7 @@ void rows_by_print(const RowsBy *r, Writer *w);
 
 /* schedule.c */
 const char *const *schedule_names(Program *p);             /* by value id: its name; of several with one name the k-th is NAME~k */
+void schedule_name_apart(Program *p);                      /* gives all values these names: derivatives of one tensor by several have one name, and passes remove some */
 bool schedule_check(Program *p);                           /* after sema: names, maps and combinations of commands; false after diagnostics */
 /* The command of this kind for a value, or NULL. The last one given counts. */
 Command *schedule_find(const Program *p, Verb v, const char *name);
