@@ -3,8 +3,9 @@
 
     python3 bench/results.py BUILD [--only PART,PART] [-o FILE]
 
-Parts: graphs, scaling, compile, accuracy, peers.  A part that is not asked for keeps the text that the file has; one whose data or
-packages are missing says so.  `peers` runs tests/reference_peers.py by $PEERS_PYTHON or this Python.  Times are wall times of whatever
+Parts: graphs, scaling, compile, accuracy, operators, peers.  A part that is not asked for keeps the text that the file has; one whose data or
+packages are missing says so.  `peers` runs tests/reference_peers.py by $PEERS_PYTHON or this Python,
+`operators` trains neuraloperator's network by it (epochs: $EPOCHS or 50).  Times are wall times of whatever
 else the machine does: measure when it is idle (the load is written down)."""
 import glob
 import gzip
@@ -120,6 +121,40 @@ def part_accuracy(pigeonc, build, folder):
     return "Lexicographer file of the hidden fifth of WordNet's synsets, without training (`sh quickstart.sh demo`).\n\n| what | accuracy, % |\n|---|---|\n" + "\n".join("| %s | %s |" % x for x in lines)
 
 
+def script(build, name, *words):
+    p = subprocess.run(["sh", "%s/examples/%s/run.sh" % (ROOT, name), build] + list(words), stdout=subprocess.PIPE)
+    if p.returncode:
+        sys.exit("failed: examples/%s/run.sh" % name)
+    return p.stdout.decode()
+
+
+def peer(build, problem, epochs):
+    """What examples/fno/peer.py finds: error in per cent, least and median seconds of an epoch; dashes without neuraloperator."""
+    p = subprocess.run([os.environ.get("PEERS_PYTHON", sys.executable), "-W", "ignore", ROOT + "/examples/fno/peer.py", build + "/fno", problem, epochs], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    m = re.search(r"error ([\d.]+) %.*?least ([\d.]+) s.*?median ([\d.]+) s", p.stdout.decode())
+    return m.groups() if m else ("-", "-", "-")
+
+
+def part_operators(pigeonc, build, folder):
+    epochs, data = os.environ.get("EPOCHS", "50"), os.path.join(SHARED, "data")
+    given = os.path.exists(data + "/darcy")
+    rows = []
+    for what, model, words in (("spectral layer, 12 frequencies (24 x 12)", "spectral", ["-D", "m=12"]), ("spectral layer, 16 frequencies (32 x 16)", "spectral", ["-D", "m=16"]),
+                               ("training step of a Fourier block, 12 frequencies", "step", ["-D", "m=12", "-D", "training=1"])):
+        t = run(pigeonc, ["bench/spectral.pgn", "--model", model, "-D", "B=8", "-D", "C=64", "-D", "X=64", "-D", "Z=64", "--in", "*=random:1", "--bench"] + words)[0]["runs"][0]
+        rows.append("| %s | %.1f | %.1f |" % (what, t["min_ms"], t["median_ms"]))
+    text = "64 channels, 8 fields of 64 x 64, f32, all cores.\n\n| what | least ms | median ms |\n|---|---|---|\n" + "\n".join(rows)
+    out = script(build, "fno", data if given else "-", epochs)
+    text += ("\n\nFourier neural operators, relative L2 error after %s epochs (`sh examples/fno/run.sh build%s`), %s; beside them neuraloperator's network of the same layers, the same "
+             "batches, update and learning rates (`examples/fno/peer.py`). Seconds are those of an epoch, least and median.\n\n"
+             "| problem | training, %% | unseen, %% | s | neuraloperator, unseen, %% | s |\n|---|---|---|---|---|---|\n" % (epochs, " FOLDER" if given else "", "neuraloperator's data" if given else "data made by `examples/fno/data.pgn`"))
+    for problem, (what, a, b, least, median) in zip(("darcy", "burgers"), re.findall(r"^  (\S.*?)\s\s+([\d.]+) %\s+([\d.]+) %\s+([\d.]+)\s+([\d.]+)$", out, re.M)):
+        text += "| %s | %s | %s | %s, %s | %s | %s, %s |\n" % ((what, a, b, least, median) + peer(build, problem, epochs))
+    for name in "pinn", "proximal":
+        text += "\n`sh examples/%s/run.sh build`:\n\n```text\n%s```\n" % (name, script(build, name))
+    return text.rstrip()
+
+
 def part_peers(pigeonc, build, folder):
     p = subprocess.run([os.environ.get("PEERS_PYTHON", sys.executable), ROOT + "/tests/reference_peers.py", build, "--table"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     out = p.stdout.decode()
@@ -129,7 +164,7 @@ def part_peers(pigeonc, build, folder):
             "The largest difference is relative to the largest value of the output; allowed are 1e-9 for the interpreter in f64 and 2e-4 for compiled code in f32.\n\n" + re.sub(r"\n(\d+ passed)", r"\n\n\1", out.strip()))
 
 
-PARTS = (("graphs", "Relational layers on real graphs"), ("scaling", "Growth with the graph"), ("compile", "Time of the compiler"), ("accuracy", "WordNet"), ("peers", "Against PyTorch"))
+PARTS = (("graphs", "Relational layers on real graphs"), ("scaling", "Growth with the graph"), ("compile", "Time of the compiler"), ("accuracy", "WordNet"), ("operators", "Operators and equations"), ("peers", "Against PyTorch"))
 
 
 def main():

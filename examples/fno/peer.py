@@ -50,8 +50,8 @@ def main():
             done += 1
         seconds.append(time.time() - start)
     with torch.no_grad():
-        print("%s: %d parameters, relative L2 error %.4f on the test set, %.2f s per epoch (median of %d)" %
-              (problem, sum(p.numel() * (2 if p.is_complex() else 1) for p in model.parameters()), error(*tensors(test)), sorted(seconds)[epochs // 2], epochs))
+        print("%s: %d parameters, relative L2 error %.2f %% on the test set, seconds per epoch: least %.2f s, median %.2f s" %
+              (problem, sum(p.numel() * (2 if p.is_complex() else 1) for p in model.parameters()), 100 * error(*tensors(test)), min(seconds), sorted(seconds)[epochs // 2]))
 
 
 if __name__ == "__main__":

@@ -24,14 +24,15 @@ learn() {                                   # PROBLEM SAMPLES WHAT
     "$build/pigeonc" train "$here/train.pgn" --model "$1" --inputs "$data/$1_train.npz" -D C=24 -D m=8 -D l=9 -D "steps=$((epochs * ($2 / batch)))" \
         --batch "N=$batch" --epochs "$epochs" --valid "a=$data/$1_test_a.npy" --valid "y=$data/$1_test_y.npy" \
         --metrics "$data/$1.jsonl" --curve "$data/$1.svg" --checkpoint "$data/$1.safetensors" >/dev/null
-    sed -n '$s/.*"loss": \([0-9.e-]*\), "valid": {"loss": \([0-9.e-]*\)}, "seconds": \([0-9.]*\)}.*/\1 \2 \3/p' "$data/$1.jsonl" | while read -r train test seconds; do
-        awk -v what="$3" -v a="$train" -v b="$test" -v s="$seconds" -v n="$epochs" 'BEGIN { printf "  %-42s %7.2f %% %7.2f %% %9.2f\n", what, 100 * a, 100 * b, s / n }'
-    done
+    sed -n 's/.*"loss": \([0-9.e-]*\), "valid": {"loss": \([0-9.e-]*\)}, "seconds": \([0-9.]*\)}.*/\1 \2 \3/p' "$data/$1.jsonl" |
+        awk '{ print $1, $2, $3 - was; was = $3 }' | sort -k3n | awk -v what="$3" -v last="$(sed -n '$s/.*"loss": \([0-9.e-]*\), "valid": {"loss": \([0-9.e-]*\)}.*/\1 \2/p' "$data/$1.jsonl")" '
+            { s[NR] = $3 }
+            END { split(last, e, " "); printf "  %-42s %7.2f %% %7.2f %% %9.2f %9.2f\n", what, 100 * e[1], 100 * e[2], s[1], s[int((NR + 1) / 2)] }'
 }
 get darcy coefficient pressure 1000 50 "-D X=16 -D Z=16"
 get burgers first all 800 400 "-D T=17 -D X=16"
 [ "$folder" = - ] && from="data made by data.pgn" || from="neuraloperator's data"
 echo "Relative L2 error after $epochs epochs, $from, four blocks of 24 channels, 16 modes per axis, Adam, batches of $batch, f32:"
-echo "                                            training   unseen  s per epoch"
+echo "                                            training   unseen   s per epoch: least, median"
 learn darcy 1000 "Darcy flow, 16 x 16, 1000 samples"
 learn burgers 800 "Burgers' equation, 17 x 16, 800 samples"
