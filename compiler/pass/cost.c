@@ -192,6 +192,7 @@ Estimate estimate_read(const Program *p, double times, double count, Dtype dt) {
     return (Estimate){ 0, table(&m, times, count, (double)dtype_bytes(dt)) };
 }
 
+enum { LANES = 16, MERGE = 192 };           /* lanes of a wide vector; their merging, in operations that a core could do meanwhile */
 typedef uint64_t Set;                       /* of loops */
 typedef struct Loop { const Index *i; double size; } Loop;
 typedef struct Tie { Set loops; double divide; } Tie;
@@ -234,6 +235,21 @@ static double traffic(const Walk *w, Set set, double count, double width) {
     }
     return bytes;
 }
+/* Rows of combinations with the node where an edge arrives: compiled code numbers edges by it and then by type (lower/number.c), so a row is met
+ * by all its edges in turn. */
+static bool follows_edges(const Walk *w, const X *sub) {
+    while (sub->k == X_CAST) sub = sub->u.cast.arg;
+    if (sub->k != X_READ || sub->u.read.v->rank != 1) return false;
+    const Value *v = sub->u.read.v;
+    const Node *n = v->node;
+    if (n->kind != N_DERIVE || n->u.derive.kind != DV_UNIQUE || v != n->result[n->u.derive.n]) return false;
+    for (int g = 0; g < w->s->p->graph.n; g++) {
+        const Value *dst = w->s->p->graph.at[g]->dst;
+        if (!w->s->p->graph.at[g]->given) continue;
+        for (int k = 0; k < n->u.derive.n; k++) if (n->u.derive.key[k] == dst) return true;
+    }
+    return false;
+}
 static Set walk(Walk *w, const X *e);
 static Set uses(const Walk *w, const X *e) {
     Set set = 0;
@@ -247,11 +263,13 @@ static Set read(Walk *w, const X *e) {
     int dims = 0;
     /* the matrix of the type of a row, many rows per type, used along the last axis of the result: done type by type (lower/tile.c, push.c) */
     const Index *last = w->n_result > 1 ? w->loop.at[w->n_result - 1].i : NULL;
-    bool typed = false, lanes = last && v->rank && position_index(e->u.read.idx[v->rank - 1]) == last;
+    bool typed = false, ordered = false, lanes = false;         /* where it stands last or not: turn.c */
+    for (int k = 0; k < v->rank && last; k++) lanes |= position_index(e->u.read.idx[k]) == last;
     for (int k = 0; k < v->rank; k++) {
         Set sub = walk(w, e->u.read.idx[k]);
         if (e->u.read.other[k]) sub |= walk(w, e->u.read.other[k]);
         count *= size_space(w->s, v->axis[k]);
+        ordered |= follows_edges(w, e->u.read.idx[k]);
         if (position_index(e->u.read.idx[k])) dims++;
         else if (lanes && e->u.read.idx[k]->space && sub && !(sub & ~w->rows) && 16 * size_space(w->s, v->axis[k]) <= times(w, sub)) typed = true;
         else dims++;
@@ -259,7 +277,7 @@ static Set read(Walk *w, const X *e) {
     }
     if (seen(w, e)) return set;
     double width = (double)dtype_bytes(v->dt);
-    w->sum.bytes += typed && dims >= 2 ? fmin(times(w, set), count) * width : traffic(w, set, count, width);
+    w->sum.bytes += ordered || (typed && dims >= 2) ? fmin(times(w, set), count) * width : traffic(w, set, count, width);
     return set;
 }
 static bool is_summand(const X *root, const X *e) {
@@ -274,6 +292,14 @@ static Set pushed_rows(const Walk *w, const X *e, int first) {
     for (int k = 0; k < w->n_result - 1; k++) to_row |= position_index(value) == w->loop.at[k].i;
     for (int k = 0; to_row && k < e->u.reduce.n && first + k < 64; k++) if (e->u.reduce.idx[k] == q) return (Set)1 << (first + k);
     return 0;
+}
+/* A sum over a dim whose lanes lie along it, as the result has none: nothing is shared, so each step loads its operands, and lanes are merged
+ * in the end. */
+static bool along_itself(const Walk *w, const X *e) {
+    const Index *last = w->n_result ? w->loop.at[w->n_result - 1].i : NULL;
+    double n = 1;
+    for (int k = 0; k < e->u.reduce.n; k++) n *= size_space(w->s, e->u.reduce.idx[k]->space);
+    return n >= LANES && !(last && last->space->kind < SP_NODES && size_space(w->s, last->space) >= LANES);
 }
 static Set reduce(Walk *w, const X *e) {
     int first = w->loop.n, ties = w->tie.n;
@@ -301,6 +327,7 @@ static Set reduce(Walk *w, const X *e) {
     body = walk(w, e->u.reduce.body);
     set |= body | bound;
     w->sum.flops += times(w, open_loops(w));               /* a sum inside of loops is done in all of them */
+    if (!e->u.reduce.n_cond && along_itself(w, e)) w->sum.flops += times(w, open_loops(w)) + MERGE * times(w, open_loops(w) & ~bound);
     w->loop.n = first, w->tie.n = ties, w->rows = rows;
     set &= ~bound;
     return e->u.reduce.other ? set | walk(w, e->u.reduce.other) : set;
