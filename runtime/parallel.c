@@ -100,7 +100,7 @@ void pgn_pool_run(Pool *p, int64_t n, int64_t grain, void (*body)(void *arg, int
     if (!p || p->threads <= 1 || n <= grain || pthread_mutex_trylock(&p->busy)) { body(arg, 0, n); return; }
     if (!p->tried) start(p);
     if (!p->started || p->owner != getpid()) { pthread_mutex_unlock(&p->busy); body(arg, 0, n); return; }
-    int64_t even = n / (4 * (int64_t)(p->started + 1));
+    int64_t even = n / (16 * (int64_t)(p->started + 1));   /* so many that one with a heavy item leaves the others to share out */
     pthread_mutex_lock(&p->lock);
     p->body = body, p->arg = arg, p->n = n, p->chunk = even > grain ? even : grain;
     atomic_store(&p->next, 0);
