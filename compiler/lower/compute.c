@@ -25,6 +25,21 @@ static void finish(Build *b, Value *v, Index **idx, X *expr) {
     if (b->family) fuse_finish(b, b->family);
     else finish_equation(b, v, idx, expr);
 }
+/* VECTOR and SPLIT: the number that a command says, which is done by that, or 0. */
+static int64_t said_number(Build *b, Verb verb, const Value *v, const char *what) {
+    Lower *l = b->l;
+    Command *say = asked(l, verb, v);
+    if (!say) return 0;
+    schedule_done(say, l->label[v->id]);
+    Command *c = command_new(l->a, verb, l->label[v->id]);
+    command_numbers(c, 1, say->number[0], 0);
+    decided(l, c, arena_printf(l->a, what, (long long)say->number[0], l->label[v->id]), "a schedule says so", v->loc);
+    return say->number[0];
+}
+static void close_lanes(Build *b, const Value *v, Var *j, LX *lo, LX *hi) {
+    LS *s = level_pop_for(b, j, lo, hi, LOOP_LANE);
+    s->width = (int)said_number(b, V_VECTOR, v, "%lld lanes of %s at a time");
+}
 /* One axis is lanes, the others are items. */
 static void lanes_along(Build *b, Value *v, Index **idx, X *expr, int lane) {
     Arena *a = b->l->a;
@@ -36,22 +51,22 @@ static void lanes_along(Build *b, Value *v, Index **idx, X *expr, int lane) {
     level_push(b, LV_LANE);
     level_bind(b->level, a, idx[lane], lx_var(a, j));
     finish(b, v, idx, expr);
-    level_pop_for(b, j, I64(0), lx_size(a, idx[lane]->space->extent), LOOP_LANE);
+    close_lanes(b, v, j, I64(0), lx_size(a, idx[lane]->space->extent));
 }
 /* As above, but the last axis is cut in pieces, which are items too. */
-static void lanes_in_pieces(Build *b, Value *v, Index **idx, X *expr) {
+static void lanes_in_pieces(Build *b, Value *v, Index **idx, X *expr, int64_t size) {
     Arena *a = b->l->a;
     int r = v->rank - 1;
-    LX *n = lx_size(a, idx[r]->space->extent), *pieces = lx_size(a, ext_op(a, EXT_CEILDIV, idx[r]->space->extent, ext_const(a, PIECE)));
+    LX *n = lx_size(a, idx[r]->space->extent), *pieces = lx_size(a, ext_op(a, EXT_CEILDIV, idx[r]->space->extent, ext_const(a, size)));
     LX *item = lx_var(a, b->k->item), *piece = r ? let(b, lop(b, OP_MOD, item, pieces), "piece") : item;
     if (r) bind_axes(b, r, idx, let(b, lop(b, OP_FLOORDIV, item, pieces), "rest"));
-    LX *lo = let(b, lop(b, OP_MUL, piece, I64(PIECE)), "first");
-    LX *hi = let(b, lop(b, OP_MIN, n, lop(b, OP_ADD, lo, I64(PIECE))), "last");
+    LX *lo = let(b, lop(b, OP_MUL, piece, I64(size)), "first");
+    LX *hi = let(b, lop(b, OP_MIN, n, lop(b, OP_ADD, lo, I64(size))), "last");
     Var *j = var_new(b, idx[r]->name, DT_I64, false);
     level_push(b, LV_LANE);
     level_bind(b->level, a, idx[r], lx_var(a, j));
     finish(b, v, idx, expr);
-    level_pop_for(b, j, lo, hi, LOOP_LANE);
+    close_lanes(b, v, j, lo, hi);
 }
 static void prefetch_items(Build *b, Value *v, Index **idx, X *expr) {
     enum { AHEAD = 16 };
@@ -85,8 +100,9 @@ static void untiled(Build *b, Node *n) {
     Space *last = v->rank ? v->axis[v->rank - 1] : NULL;
     b->blocked = true;
     if (!sums && last && (long_space(last) || (v->rank == 1 && !is_known(last)))) {
-        b->k->extent = ext_op(a, EXT_MUL, product_of(b->l, v->axis, 0, v->rank - 1), ext_op(a, EXT_CEILDIV, last->extent, ext_const(a, PIECE)));
-        lanes_in_pieces(b, v, idx, expr);
+        int64_t said = said_number(b, V_SPLIT, v, "an item is %lld elements of %s"), piece = said ? said : PIECE;
+        b->k->extent = ext_op(a, EXT_MUL, product_of(b->l, v->axis, 0, v->rank - 1), ext_op(a, EXT_CEILDIV, last->extent, ext_const(a, piece)));
+        lanes_in_pieces(b, v, idx, expr, piece);
     } else if (v->rank > (sums ? 1 : 0) && lane >= 0) {
         b->k->extent = ext_op(a, EXT_MUL, product_of(b->l, v->axis, 0, lane), product_of(b->l, v->axis, lane + 1, v->rank));
         lanes_along(b, v, idx, expr, lane);

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { MOST_VARIANTS = 5, MOST_STEPS = 8, MOST_WAYS = 40, BUDGET = 300, WORTH_PERCENT = 90 };
+enum { MOST_VARIANTS = 5, MOST_STEPS = 8, MOST_WAYS = 40, BUDGET = 300, MOST_STAGED = 1024, WORTH_PERCENT = 90 };
 static const double launch = 1e5;          /* a value of its own costs at least this, in operations */
 
 /* One sum is taken: over bound index number `bound`, grouped in way number `way` (0: not), its rows at `place`; or it stays inside.
@@ -185,9 +185,20 @@ static double all_loops(Planner *pl, const Term *t) {
     }
     return r;
 }
+/* What a sum over the elements of one place has is read place by place: lower/tile.c computes such rows in the kernel that reads them, where they are
+ * of a known length, so that they are neither stored nor loaded. */
+static double row_bytes(Planner *pl, const Placed *b, Dtype dt) {
+    int64_t row = 1, n;
+    for (int k = 1; k < b->rank; k++) {
+        if (!ext_is_const(b->own[k]->space->extent, &n) || n > MOST_STAGED) return 0;
+        row *= n;
+        if (row > MOST_STAGED) return 0;
+    }
+    return b->rank > 1 ? size_space(pl->sizes, b->own[0]->space) * (double)row * dtype_bytes(dt) : 0;
+}
 /* The inner sum as something to multiply with: a value of its own, one that is there already, or the sum itself.  When `whole`,
  * its loops are those of the whole term: only what is there already is worth anything. */
-static X *inner_value(Planner *pl, X *sum, Step *s, bool whole, bool trial) {
+static X *inner_value(Planner *pl, X *sum, Step *s, bool grouped, bool whole, bool trial) {
     Program *p = pl->p;
     Index *idx[MOST_AXES];
     int n = x_free_indices(sum, idx, MOST_AXES);
@@ -211,6 +222,7 @@ static X *inner_value(Planner *pl, X *sum, Step *s, bool whole, bool trial) {
     Placed b = place_rows(p, &c, trial ? &pl->trials : NULL);
     if (!b.ok) return NULL;
     Estimate cost = estimate_equation(pl->sizes, b.rank, b.own, b.expr, true);
+    if (grouped && !b.compact && !b.full) cost.bytes = fmax(0, cost.bytes - 2 * row_bytes(pl, &b, sum->dt));
     pl->cost = estimate_add(pl->cost, cost);
     pl->time += estimate_time(pl->p, cost) + launch;
     Value *v = program_equation(p, trial ? pl->name : intern(p->cx, arena_printf(p->arena, "%s.t", pl->name)), b.rank, b.own, b.expr, pl->loc);
@@ -268,7 +280,7 @@ static bool take(Planner *pl, const Term *t, Step *s, bool trial, Term *rest) {
     /* left inside, it must be no less often needed than the loops around it run */
     if (s->inside && w->n) return false;
     Dtype dt = t->factor[0]->dt;
-    X *sum = term_expr(p, &inner, dt), *f = sum->k == X_REDUCE ? inner_value(pl, sum, s, inner.n == t->n && !rest->n_cond && whole_term(pl, sum), trial) : NULL;
+    X *sum = term_expr(p, &inner, dt), *f = sum->k == X_REDUCE ? inner_value(pl, sum, s, w->n > 0, inner.n == t->n && !rest->n_cond && whole_term(pl, sum), trial) : NULL;
     if (!f) return false;
     rest->factor[at] = f;
     if (s->inside) {

@@ -180,6 +180,17 @@ static const Command *has(const Near *n, Verb v, const char *name) {
 static void kernel_of_equation(Near *n, Node *node, const char *name) {
     Bound b = { .n = n };
     x_walk(node->u.compute.expr, see_bound, &b);
+    static const int lanes[] = { 16, 32, 64, 128 }, pieces[] = { 1024, 16384, 65536 };
+    for (size_t k = 0; k < sizeof lanes / sizeof *lanes && node->result[0]->rank && !has(n, V_TILE, name); k++) {
+        Command *c = command_new(n->a, V_VECTOR, name);
+        command_numbers(c, 1, lanes[k], 0);
+        with(n, c, false);
+    }
+    for (size_t k = 0; k < sizeof pieces / sizeof *pieces && node->result[0]->rank && !b.count; k++) {
+        Command *c = command_new(n->a, V_SPLIT, name);
+        command_numbers(c, 1, pieces[k], 0);
+        with(n, c, false);
+    }
     if (!b.count) return;
     if (node->result[0]->rank > 1 && !has(n, V_TILE, name)) {
         Command *c = command_new(n->a, V_TILE, name);

@@ -40,6 +40,18 @@ passes "commands stand in IR text" grep -q '(schedule "recompute z")' c.ir
 passes "and are obeyed from there" cmp o.ir want.ir
 echo 'tile z 3 x 8; store z' >c.pgs; "$PIGEONC" a.pgn --emit=intra --target=cpu --schedule c.pgs -o c.intra
 passes "tile: so many lanes" grep -q '(width 8)' c.intra
+"$PIGEONC" a.pgn --model small --emit=intra --target=cpu -o s.intra
+printf 'schedule small { vector z 64; vector y 64; split z 4096; split y 4096 }\n' >c.pgs
+fails "what is computed in another kernel has no lanes" 1 "[schedule-refused]" "$PIGEONC" a.pgn --model small --emit=intra --target=cpu --schedule c.pgs
+printf 'schedule small { vector y 64; split y 4096 }\n' >c.pgs; "$PIGEONC" a.pgn --model small --emit=intra --target=cpu --schedule c.pgs -o c.intra
+passes "vector: so many lanes" sh -c 'grep -q "(width 64)" c.intra && ! grep -q "(width 64)" s.intra'
+passes "split: so many elements" sh -c 'grep -q 4096 c.intra && ! grep -q 4096 s.intra'
+passes "both agree with the reference" "$PIGEONC" run a.pgn --model small -D d=10000 --in *=random:1 --schedule c.pgs --executor=cpu,c --verify
+"$PIGEONC" explain a.pgn --model small --target=cpu --schedule c.pgs -o s.pgs; "$PIGEONC" a.pgn --model small --emit=intra --target=cpu --schedule s.pgs -o again.intra
+passes "and are explained" cmp c.intra again.intra
+for c in "vector z 8" "split s 4096" "vector z 1000" "split z 3"; do
+    printf 'schedule rgat { store z; %s }\n' "$c" >c.pgs; fails "$c" 1 "[schedule-refused]" "$PIGEONC" a.pgn --target=cpu --emit=intra --schedule c.pgs
+done
 kernels() { "$PIGEONC" a.pgn --emit=intra --target=cpu "$@" -o - | grep -c '(kernel '; }
 is "--no-kernel-fusion: a kernel for each equation" "$(kernels --model small) $(kernels --model small --no-kernel-fusion)" "1 2"
 # several outputs over the same elements: one kernel, what only it reads is not stored
