@@ -44,16 +44,31 @@ pgn_status pgn_in_source_read(Source *s, void *to, size_t n, pgn_error *e) {
 }
 
 /* ---- writing ---------------------------------------------------------------------------------------------------------- */
-/* A new file beside `target`: several processes, or threads of one, may write the same name. */
-static int open_beside(const char *target, char *name, size_t room) {
+/* A new file beside `target`: several processes, or threads of one, may write the same name. unnamed >= 0: that file gets the name. */
+static int open_beside(const char *target, char *name, size_t room, int unnamed) {
     const char *slash = strrchr(target, '/');
+    char held[40];
     int folder = slash ? (int)(slash - target) + 1 : 0;
+    snprintf(held, sizeof held, "/proc/self/fd/%d", unnamed);
     for (unsigned k = 0; k < 10000; k++) {
         snprintf(name, room, "%.*s.pigeon-%ld-%u", folder, target, (long)getpid(), k);
-        int fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        int fd = unnamed >= 0 ? linkat(AT_FDCWD, held, AT_FDCWD, name, AT_SYMLINK_FOLLOW) : open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
         if (fd >= 0 || errno != EEXIST) return fd;
     }
     return -1;
+}
+/* A file without a name in the folder of `target`, where the system has such: it is gone when the process is killed. */
+static int open_unnamed(const char *target) {
+#ifdef O_TMPFILE
+    const char *slash = strrchr(target, '/');
+    char *folder = slash ? strndup(target, (size_t)(slash - target) + 1) : strdup(".");
+    int fd = folder && !access("/proc/self/fd", X_OK) ? open(folder, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666) : -1;
+    free(folder);
+    return fd;
+#else
+    (void)target;
+    return -1;
+#endif
 }
 pgn_status pgn_out_begin(Out *o, const char *path, pgn_error *e) {
     struct stat s;
@@ -66,11 +81,13 @@ pgn_status pgn_out_begin(Out *o, const char *path, pgn_error *e) {
         size_t room = o->target ? strlen(o->target) + 64 : 0;
         o->temporary = room ? malloc(room) : NULL;
         if (!o->temporary) { free(o->target); return pgn_error_set(e, PGN_E_MEMORY, "no memory to write `%s`", path); }
-        fd = open_beside(o->target, o->temporary, room);
+        fd = open_unnamed(o->target);
+        o->unnamed = fd >= 0, *o->temporary = 0;
+        if (fd < 0) fd = open_beside(o->target, o->temporary, room, -1);
     }
     if (fd >= 0 && (o->f = fdopen(fd, "wb"))) return PGN_OK;
     int why = errno;
-    if (fd >= 0) { close(fd); if (o->temporary) unlink(o->temporary); }
+    if (fd >= 0) { close(fd); if (o->temporary && *o->temporary) unlink(o->temporary); }
     free(o->temporary);
     free(o->target);
     return pgn_error_set(e, PGN_E_IO, "`%s` can't be written: %s", path, strerror(why));
@@ -84,9 +101,10 @@ pgn_status pgn_out_end(Out *o, pgn_error *e) {
     bool bad = ferror(o->f);
     if (!bad && fflush(o->f)) bad = true, o->why = errno;
     if (!bad && o->temporary && fsync(fileno(o->f)) && errno != EINVAL && errno != EROFS) bad = true, o->why = errno;      /* on the disk before it has the name */
+    if (!bad && o->unnamed && open_beside(o->target, o->temporary, strlen(o->target) + 64, fileno(o->f)) < 0) bad = true, o->why = errno;
     if (fclose(o->f) && !bad) bad = true, o->why = errno;
     if (!bad && o->temporary && rename(o->temporary, o->target)) bad = true, o->why = errno;
-    if (bad && o->temporary) unlink(o->temporary);
+    if (bad && o->temporary && *o->temporary) unlink(o->temporary);
     free(o->temporary);
     free(o->target);
     return bad ? pgn_error_set(e, PGN_E_IO, "`%s` can't be written: %s", o->path, o->why ? strerror(o->why) : "an error of the device") : PGN_OK;

@@ -26,7 +26,7 @@ HIDDEN pgn_status pgn_npy_parse(Source *s, pgn_tensor *t, pgn_error *e);
 HIDDEN pgn_status pgn_tensor_memory(pgn_tensor *t, const char *what, pgn_error *e);
 
 /* ---- writing ---------------------------------------------------------------------------------------------------------- */
-typedef struct Out { FILE *f; const char *path; char *temporary, *target; int why; } Out;   /* why: errno of the first failure */
+typedef struct Out { FILE *f; const char *path; char *temporary, *target; int why; bool unnamed; } Out;   /* why: errno of the first failure; unnamed: the file gets its temporary name in the end */
 HIDDEN pgn_status pgn_out_begin(Out *o, const char *path, pgn_error *e);
 HIDDEN void pgn_out_write(Out *o, const void *p, size_t n);                    /* failures show in pgn_out_end() */
 HIDDEN pgn_status pgn_out_end(Out *o, pgn_error *e);

@@ -202,6 +202,7 @@ static int take(Options *o, OptionId id, const char *v) {
         vec_add(cx->arena, o->valid, pair);
         break;
     case OPT_CHECKPOINT: o->checkpoint = v; break;
+    case OPT_VALID_WITH: o->valid_with = v; break;
     case OPT_RESUME: o->resume = true; break;
     case OPT_METRICS: o->metrics = v; break;
     case OPT_CURVE: o->curve = v; break;

@@ -3,16 +3,20 @@
  * The step is the program that `training` makes of the model (sema/optimize.c): what comes next are outputs of their own, so a step that fails or
  * gives what is no number leaves everything as it was.  After each step arrays and their next ones are exchanged.
  *
- * A checkpoint is a safetensors file with the parameters, the states and train.step, train.seed, train.best, train.since; it appears under its name when it is complete and on
- * the disk.  Everything else follows from those: the rows of a batch are a permutation drawn for (seed, epoch), random numbers are drawn for
+ * A checkpoint is a safetensors file with the parameters, the states and train.step, train.seed, train.best,
+ * train.since, train.sum, train.counted; it appears under its name when it is complete and on the disk.  Everything else follows from those: the rows of a batch are a permutation drawn for (seed, epoch), random numbers are drawn for
  * (seed, step).  So training that goes on from a checkpoint is the same to the bit as training that was not interrupted. */
 #include "tool/exec.h"
 #include "pigeon/random.h"
+#include <dirent.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 static volatile sig_atomic_t interrupted;
@@ -22,6 +26,7 @@ typedef struct Part {                        /* one of the two programs: the ste
     Options o; Program *p; Artifact a; RunData d; pgn_plan *plan;
     pgn_tensor *output; const void **input, **param; void **out, *work; int64_t *next;      /* next: place in param of output k, -1 */
     size_t work_size;
+    bool interp;                             /* run by the reference interpreter; the compiled model tells sizes only */
     bool structural;                         /* a batched input is part of the structure: a plan for each batch */
 } Part;
 typedef struct Train {
@@ -29,6 +34,8 @@ typedef struct Train {
     Sym *batch; int64_t rows, size;          /* the axis that batches are taken from; all its rows, those of a batch */
     pgn_tensor *whole;                       /* inputs of the step with all rows */
     int64_t *order, done, seed, since; double best; FILE *metrics;       /* since: epochs that the best one is ago */
+    double *sum; int64_t counted;            /* of each output that is a number, over the steps of this epoch */
+    int *judged; char where[64];             /* by parameter of the step: the state that validation takes in its place, -1; what is being done, for messages */
     VEC(double) curve, curve_valid;
 } Train;
 
@@ -45,19 +52,26 @@ static bool build(Part *q, File *f, const char *model, bool training) {
     if (training) vec_add(o->cx->arena, o->define, mode);
     if (!(q->p = front_program(o, f, model))) return false;
     Program *code = front_passes(o, q->p, front_pipeline(o));
+    const char *executor = o->executor.n ? o->executor.at[0] : DEFAULT_EXECUTOR;
+    if (o->executor.n > 1 || !strcmp(executor, "cuda")) {
+        diag_help(diag_error(o->cx, D_USAGE, NO_LOC, o->executor.n > 1 ? "training has one executor" : "training runs on processors in this version"), "--executor cpu, c or interp");
+        return false;
+    }
+    if ((q->interp = !strcmp(executor, "interp"))) executor = DEFAULT_EXECUTOR;
     Machine m;
-    if (!code || !executor_machine(o, &m)) return false;
-    Unit *u = front_unit(o, code, &m);
-    return u && artifact_make(o, u, DEFAULT_EXECUTOR, &q->a);
+    bool tiled = !strcmp(executor, "cpu");
+    if (!code || (tiled && !executor_machine(o, &m))) return false;
+    Unit *u = front_unit(o, code, tiled ? &m : NULL);
+    return u && artifact_make(o, u, executor, &q->a);
 }
-static bool make_plan(Part *q) {                                       /* and the workspace that it needs */
+static bool make_plan(Part *q, const char *what) {                                       /* and the workspace that it needs */
     const void **structural = NEWN(q->o.cx->arena, const void *, q->p->input.n + 1);
     for (int k = 0; k < q->p->input.n; k++) structural[k] = q->d.input[k].data;
     pgn_options options = { .threads = q->o.threads };
     pgn_error e = { 0 };
     pgn_plan_free(q->plan);
     q->plan = NULL;
-    if (pgn_model_plan(q->a.model, q->d.graph, q->d.size, structural, &options, &q->plan, &e)) return fail(&q->o, &e, q->p->name);
+    if (pgn_model_plan(q->a.model, q->d.graph, q->d.size, structural, &options, &q->plan, &e)) return fail(&q->o, &e, what);
     size_t need = pgn_plan_workspace_size(q->plan);
     if (q->work && need <= q->work_size) return true;
     q->work_size = q->work ? need + need / 4 : need;                   /* plans of later batches may need a little more */
@@ -80,12 +94,22 @@ static bool make_room(Part *q) {
     }
     return true;
 }
-static bool forward(Part *q) {
+static bool interpreted(Part *q) {
+    RunData d = q->d;
+    RunResult r = { 0 };
+    memset(&d.owned, 0, sizeof d.owned), memset(&d.archive, 0, sizeof d.archive);      /* what this run needs goes with it */
+    bool ok = interp_result(&q->o, q->p, &d, &r);
+    for (int k = 0; ok && k < q->p->output.n; k++) memcpy(q->output[k].data, r.output[k].data, bytes(&q->output[k]));
+    data_free(&d);
+    return ok;
+}
+static bool forward(Part *q, const char *what) {
     pgn_error e = { 0 };
+    if (q->interp) return interpreted(q);
     for (int k = 0; k < q->p->input.n; k++) q->input[k] = q->d.input[k].data;
     for (int k = 0; k < q->p->param.n; k++) q->param[k] = q->d.param[k].data;
     for (int k = 0; k < q->p->output.n; k++) q->out[k] = q->output[k].data;
-    return pgn_model_forward(q->plan, q->input, q->param, q->out, q->work, NULL, &e) ? fail(&q->o, &e, q->p->name) : true;
+    return pgn_model_forward(q->plan, q->input, q->param, q->out, q->work, NULL, &e) ? fail(&q->o, &e, what) : true;
 }
 static void put_number(Part *q, const char *name, int64_t v) {
     for (int k = 0; k < q->p->input.n; k++) if (!strcmp(q->p->input.at[k]->name, name) && q->d.input[k].dtype == PGN_I64 && !q->d.input[k].rank) *(int64_t *)q->d.input[k].data = v;
@@ -123,7 +147,8 @@ static bool begin_batches(Train *t) {
     if (!o->batch.name) { t->rows = t->size = 1; return true; }
     char *end;
     t->size = strtoll(o->batch.value, &end, 10);
-    if (!t->batch || *end || t->size < 1) { diag_help(diag_error(o->cx, D_USAGE, NO_LOC, "--batch %s=%s: not a dim of the model and a size", o->batch.name, o->batch.value), "--batch N=64"); return false; }
+    if (t->batch && !*end && end != o->batch.value && t->size < 1) { diag_help(diag_error(o->cx, D_USAGE, NO_LOC, "--batch %s=%s: a step needs at least one row", o->batch.name, o->batch.value), "--batch %s=64", o->batch.name); return false; }
+    if (!t->batch || *end || end == o->batch.value) { diag_help(diag_error(o->cx, D_USAGE, NO_LOC, "--batch %s=%s: not a dim of the model and a size", o->batch.name, o->batch.value), "--batch N=64"); return false; }
     t->rows = q->d.size[t->batch->id];
     if (t->size > t->rows) { diag_error(o->cx, D_USAGE, NO_LOC, "--batch %s=%" PRId64 ": the data have %" PRId64 " rows", o->batch.name, t->size, t->rows); return false; }
     q->d.size[t->batch->id] = t->size;
@@ -145,7 +170,8 @@ static bool begin_batches(Train *t) {
 static bool take_batch(Train *t, int64_t first) {
     if (!t->batch) return true;
     take_rows(t, first);
-    return !t->step.structural || make_plan(&t->step);
+    snprintf(t->where, sizeof t->where, "step %" PRId64, t->done);
+    return !t->step.structural || make_plan(&t->step, t->where);
 }
 
 /* ---- checkpoints ------------------------------------------------------------------------------------------------------------ */
@@ -153,15 +179,17 @@ static bool save(Train *t) {
     Part *q = &t->step;
     if (!t->o->checkpoint) return true;
     int n = q->p->param.n;
-    pgn_tensor *all = NEWN(t->o->cx->arena, pgn_tensor, n + 4);
+    pgn_tensor *all = NEWN(t->o->cx->arena, pgn_tensor, n + 6);
     for (int k = 0; k < n; k++) all[k] = q->d.param[k], all[k].name = (char *)(uintptr_t)q->p->param.at[k]->name;
     all[n] = (pgn_tensor){ .name = (char *)(uintptr_t)"train.step", .dtype = PGN_I64, .n = 1, .data = &t->done };
     all[n + 1] = (pgn_tensor){ .name = (char *)(uintptr_t)"train.seed", .dtype = PGN_I64, .n = 1, .data = &t->seed };
     all[n + 2] = (pgn_tensor){ .name = (char *)(uintptr_t)"train.best", .dtype = PGN_F64, .n = 1, .data = &t->best };
     all[n + 3] = (pgn_tensor){ .name = (char *)(uintptr_t)"train.since", .dtype = PGN_I64, .n = 1, .data = &t->since };
+    all[n + 4] = (pgn_tensor){ .name = (char *)(uintptr_t)"train.counted", .dtype = PGN_I64, .n = 1, .data = &t->counted };
+    all[n + 5] = (pgn_tensor){ .name = (char *)(uintptr_t)"train.sum", .dtype = PGN_F64, .rank = 1, .extent = { q->p->output.n }, .n = q->p->output.n, .data = t->sum };
     pgn_error e = { 0 };
-    if (!pgn_safetensors_write(t->o->checkpoint, all, n + 4, &e)) return true;
-    diag_help(diag_error(t->o->cx, D_WRITE_FAILED, NO_LOC, "%s", e.message), "the checkpoint before it is still there");
+    if (!pgn_safetensors_write(t->o->checkpoint, all, n + 6, &e)) return true;
+    diag_help(diag_error(t->o->cx, D_WRITE_FAILED, NO_LOC, "the checkpoint of step %" PRId64 ": %s", t->done, e.message), "the one before it is as it was; make room, then go on with --resume");
     return false;
 }
 static bool resume(Train *t) {
@@ -185,6 +213,9 @@ static bool resume(Train *t) {
     if (ok) {
         void *to[] = { &t->done, &t->seed, &t->best, &t->since };
         for (int k = 0; k < 4; k++) memcpy(to[k], at[k]->data, 8);
+        const pgn_tensor *sum = pgn_bundle_find(&b, "train.sum"), *counted = pgn_bundle_find(&b, "train.counted");
+        bool both = sum && counted && sum->dtype == PGN_F64 && sum->n == q->p->output.n && counted->dtype == PGN_I64 && counted->n == 1;
+        if (both) memcpy(t->sum, sum->data, bytes(sum)), memcpy(&t->counted, counted->data, 8);
     }
     pgn_bundle_free(&b);
     return ok;
@@ -236,7 +267,8 @@ static bool draw(Train *t) {
 static bool one_step(Train *t) {
     Part *q = &t->step;
     put_number(q, "step", t->done), put_number(q, "seed", t->seed);
-    if (!forward(q)) return false;
+    snprintf(t->where, sizeof t->where, "step %" PRId64, t->done);
+    if (!forward(q, t->where)) return false;
     const char *bad = first_not_finite(q);
     if (bad) {
         diag_help(diag_error(t->o->cx, D_DIVERGED, NO_LOC, "step %" PRId64 ": `%s` is not finite", t->done, bad), t->o->checkpoint ? "%s has the parameters before this step; lower the learning rate" : "lower the learning rate, or clip the gradients%.0s", t->o->checkpoint);
@@ -252,9 +284,10 @@ static bool one_step(Train *t) {
 static bool validate(Train *t) {
     Part *q = &t->valid;
     for (int k = 0; k < q->p->param.n; k++) for (int j = 0; j < t->step.p->param.n; j++)
-        if (!strcmp(q->p->param.at[k]->name, t->step.p->param.at[j]->name)) q->d.param[k].data = t->step.d.param[j].data;
+        if (!strcmp(q->p->param.at[k]->name, t->step.p->param.at[j]->name)) q->d.param[k].data = t->step.d.param[t->judged[j] >= 0 ? t->judged[j] : j].data;
     put_number(q, "step", t->done), put_number(q, "seed", t->seed);
-    return forward(q);
+    snprintf(t->where, sizeof t->where, "validation after step %" PRId64, t->done);
+    return forward(q, t->where);
 }
 static bool all_epochs(Train *t) {
     Part *q = &t->step;
@@ -263,28 +296,29 @@ static bool all_epochs(Train *t) {
     int64_t per_epoch = t->rows / t->size, epochs = o->epochs > 0 ? o->epochs : 1;
     double start = now(), said = 0;
     int64_t from = t->done;
-    double *sum = NEWN(a, double, q->p->output.n + 1);
+    double *sum = t->sum;
     bool ok = true, terminal = isatty(2);
     for (int64_t epoch = t->done / per_epoch; ok && epoch < epochs && !interrupted; epoch++) {
         if (t->batch) shuffle(t, epoch);
-        int64_t counted = 0;
-        memset(sum, 0, sizeof *sum * (size_t)q->p->output.n);
-        for (int64_t b = t->done - epoch * per_epoch; ok && b < per_epoch && !interrupted; b++, counted++) {
+        for (int64_t b = t->done - epoch * per_epoch; ok && b < per_epoch && !interrupted; b++) {
             if (!(ok = take_batch(t, b * t->size) && one_step(t))) break;
             for (int k = 0; k < q->p->output.n; k++) if (is_number(q, k)) sum[k] += number(&q->output[k]);
+            t->counted++;
             double left = (now() - start) / (double)(t->done - from) * (double)(epochs * per_epoch - t->done);
             if (terminal && now() - said > 0.5) { said = now(); fprintf(stderr, "\repoch %" PRId64 "/%" PRId64 "  step %" PRId64 "  %s %.5g  %.0f s left \033[K", epoch + 1, epochs, t->done, q->output[0].name, number(&q->output[0]), left); }
         }
-        if (!ok || counted == 0 || t->done % per_epoch) break;
-        for (int k = 0; k < q->p->output.n; k++) sum[k] /= (double)counted;
+        if (!ok || !t->counted || t->done % per_epoch) break;
+        double *mean = NEWN(a, double, q->p->output.n + 1);
+        for (int k = 0; k < q->p->output.n; k++) mean[k] = sum[k] / (double)t->counted, sum[k] = 0;
+        t->counted = 0;
         if (t->has_valid && !(ok = validate(t))) break;
-        double judged = t->has_valid ? number(&t->valid.output[0]) : sum[0];
-        vec_add(a, t->curve, sum[0]);
+        double judged = t->has_valid ? number(&t->valid.output[0]) : mean[0];
+        vec_add(a, t->curve, mean[0]);
         if (t->has_valid) vec_add(a, t->curve_valid, judged);
         Writer w;
         writer_init(&w, a);
         put(&w, "{\"epoch\": %" PRId64 ", \"step\": %" PRId64 ", ", epoch + 1, t->done);
-        put_numbers(&w, q, sum);
+        put_numbers(&w, q, mean);
         if (t->has_valid) { put(&w, ", \"valid\": {"); put_numbers(&w, &t->valid, NULL); put(&w, "}"); }
         put(&w, ", \"seconds\": %.6g}\n", now() - start);
         if (t->metrics && (fwrite(w.at, 1, w.n, t->metrics) != w.n || fflush(t->metrics))) { diag_error(o->cx, D_WRITE_FAILED, NO_LOC, "%s: the disk is full, or the file can't be written", o->metrics); ok = false; break; }
@@ -297,6 +331,37 @@ static bool all_epochs(Train *t) {
     if (ok && interrupted) { fprintf(stderr, "interrupted after step %" PRId64 "\n", t->done); ok = save(t); }
     return ok;
 }
+/* --valid-with ema: the state W.ema stands for each parameter W that has one. */
+static bool find_judged(Train *t) {
+    Program *p = t->step.p;
+    const char *state = t->o->valid_with;
+    bool any = false;
+    t->judged = NEWN(t->o->cx->arena, int, p->param.n + 1);
+    for (int k = 0; k < p->param.n; k++) {
+        t->judged[k] = -1;
+        for (int j = 0; state && j < p->param.n; j++) if (!strcmp(p->param.at[j]->name, arena_printf(t->o->cx->arena, "%s.%s", p->param.at[k]->name, state))) t->judged[k] = j, any = true;
+    }
+    if (!state || (any && t->has_valid)) return true;
+    if (any) diag_help(diag_error(t->o->cx, D_USAGE, NO_LOC, "--valid-with needs something to judge by"), "--valid x=FILE.npy");
+    else diag_help(diag_error(t->o->cx, D_USAGE, NO_LOC, "--valid-with %s: no update of the model keeps a state of that name", state), "optimize loss with adamw_ema(lr = 0.001) keeps `ema`");
+    return false;
+}
+/* What processes that were killed have left of their checkpoints: files that writers have given a name of their own (runtime/file.c), old ones. */
+static void sweep(Train *t) {
+    enum { OLD = 600 };
+    const char *path = t->o->checkpoint, *slash = path ? strrchr(path, '/') : NULL;
+    const char *folder = slash ? arena_strndup(t->o->cx->arena, path, (size_t)(slash - path) + 1) : "./";
+    DIR *d = path ? opendir(folder) : NULL;
+    for (struct dirent *e; d && (e = readdir(d)); ) {
+        struct stat s;
+        long pid;
+        int end = 0;
+        if (sscanf(e->d_name, ".pigeon-%ld-%*u%n", &pid, &end) != 1 || !end || e->d_name[end] || pid <= 0) continue;
+        const char *name = arena_printf(t->o->cx->arena, "%s%s", folder, e->d_name);
+        if (!lstat(name, &s) && S_ISREG(s.st_mode) && time(NULL) - s.st_mtime > OLD && kill((pid_t)pid, 0) && errno == ESRCH) unlink(name);
+    }
+    if (d) closedir(d);
+}
 static bool prepare(Train *t) {
     Options *o = t->o;
     File *f = front_parse(o, o->file.at[0]);
@@ -308,9 +373,12 @@ static bool prepare(Train *t) {
     bool any = false;
     for (int k = 0; k < t->step.p->output.n; k++) any |= strlen(t->step.p->output.at[k].name) > 5 && !strcmp(t->step.p->output.at[k].name + strlen(t->step.p->output.at[k].name) - 5, ".next");
     if (!any) { diag_help(diag_error(o->cx, D_BAD_UPDATE, t->step.p->loc, "model `%s` does not say how it is trained", t->step.p->name), "optimize loss with adamw(lr = 0.001)"); return false; }
+    t->sum = NEWN(o->cx->arena, double, t->step.p->output.n + 1);
     if (!data_load(&t->step.o, t->step.p, &t->step.d) || !begin_batches(t) || (o->resume && !resume(t))) return false;
-    if (!make_plan(&t->step) || !make_room(&t->step)) return false;
+    sweep(t);
+    if (!make_plan(&t->step, t->step.p->name) || !make_room(&t->step)) return false;
     t->has_valid = o->valid.n > 0;
+    if (!find_judged(t)) return false;
     if (!t->has_valid) return true;
     memset(&t->valid.o.in, 0, sizeof t->valid.o.in);
     for (int k = 0; k < o->valid.n; k++) vec_add(o->cx->arena, t->valid.o.in, o->valid.at[k]);
@@ -319,7 +387,7 @@ static bool prepare(Train *t) {
         for (int j = 0; j < o->valid.n; j++) other |= !strcmp(o->valid.at[j].name, o->in.at[k].name);
         if (!other) vec_add(o->cx->arena, t->valid.o.in, o->in.at[k]);
     }
-    return build(&t->valid, f, model, false) && data_load(&t->valid.o, t->valid.p, &t->valid.d) && make_plan(&t->valid) && make_room(&t->valid);
+    return build(&t->valid, f, model, false) && data_load(&t->valid.o, t->valid.p, &t->valid.d) && make_plan(&t->valid, "validation") && make_room(&t->valid);
 }
 int command_train(Options *o) {
     Train train = { .o = o, .seed = o->seed, .best = INFINITY }, *t = &train;

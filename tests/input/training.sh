@@ -11,10 +11,31 @@ says "it names step and tensor" out "step [0-9]*: \`[a-zA-Z.]*\` is not finite \
 grep -o '\[[a-z-]*\]$' out | head -1
 "$pigeonc" train n.pgn $data --epochs 1 --checkpoint f.safetensors --resume >out 2>&1; expect "the last checkpoint is there" $? 0
 "$pigeonc" train m.pgn $data --batch N=500 >out 2>&1; says "a batch larger than the data" out "the data have 120 rows"
-"$pigeonc" train m.pgn $data --batch N=0 >out 2>&1; says "an empty batch" out "not a dim of the model and a size"
+"$pigeonc" train m.pgn $data --batch N=0 >out 2>&1; says "an empty batch" out "a step needs at least one row"
 "$pigeonc" train m.pgn $data --batch Q=5 >out 2>&1; says "a batch of no dim" out "not a dim of the model"
 "$pigeonc" train m.pgn $data --resume >out 2>&1; says "resume from where" out "needs --checkpoint"
 "$pigeonc" train m.pgn $data --resume --checkpoint x.npy >out 2>&1; expect "what is no checkpoint" $? 1
+# a disk that is full when a checkpoint is written: files may not grow beyond nothing
+cp a.safetensors g.safetensors
+(trap '' XFSZ; ulimit -f 0; "$pigeonc" train m.pgn $data --epochs 9 --checkpoint g.safetensors --resume 2>&1) | cat >out
+says "no room for a checkpoint: step and file are named" out "the checkpoint of step 3: \`g.safetensors\` can't be written"
+if cmp -s a.safetensors g.safetensors; then ok "the one before it is as it was"; else bad "the one before it is as it was"; fi
+# data that don't fit
+python3 -c '
+import struct
+def npy(path, shape, n):
+    head = "{\x27descr\x27: \x27<f4\x27, \x27fortran_order\x27: False, \x27shape\x27: (%s,), }" % ", ".join(map(str, shape))
+    head += " " * (63 - (10 + len(head)) % 64) + "\n"
+    open(path, "wb").write(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)) + head.encode() + struct.pack("<%df" % n, *[0.5] * n))
+npy("short.npy", (50,), 50); npy("flat.npy", (120,), 120); npy("none.npy", (0, 3), 0)
+npy("nan.npy", (120,), 120)'
+"$pigeonc" train m.pgn --in x=x.npy --in y=short.npy >out 2>&1; says "inputs of two lengths" out "\`N\` is .* by .*, but .* by"
+"$pigeonc" train m.pgn --in x=flat.npy --in y=y.npy >out 2>&1; says "an axis too few" out "\`x\` has 2 dimensions"
+"$pigeonc" train m.pgn --in x=none.npy --in y=y.npy >out 2>&1; expect "no data" $? 1
+"$pigeonc" train m.pgn $data --valid y=short.npy >out 2>&1; says "a validation that fits nothing" out "\`N\` is .* by .*, but .* by"
+"$pigeonc" train m.pgn $data --executor interp,cpu >out 2>&1; says "two executors" out "training has one executor"
+"$pigeonc" train m.pgn $data --executor cuda >out 2>&1; says "on a GPU" out "training runs on processors"
+"$pigeonc" train m.pgn $data --valid x=x.npy --valid-with ema >out 2>&1; says "a state that no update has" out "no update of the model keeps a state of that name"
 sed 's/W\[d\]/V[d]/; s/W\[i\]/V[i]/; s/"W"/"V"/' m.pgn >o.pgn
 "$pigeonc" train o.pgn $data --resume --checkpoint a.safetensors >out 2>&1; says "a checkpoint of another model" out "it is of another model"
 "$pigeonc" train m.pgn $data --metrics /nowhere/m.jsonl >out 2>&1; says "metrics that can't be written" out "can't be written"
@@ -33,3 +54,8 @@ model q(N: dim, C: dim) {
 END
 "$pigeonc" train q.pgn -D C=3 --in label=label.npy >out 2>&1; expect "a label out of range" $? 1
 says "it is named" out "label"
+python3 -c '
+d = open("label.npy", "rb").read()
+open("late.npy", "wb").write(d[:-480] + d[-476:] + d[-480:-476])'
+"$pigeonc" train q.pgn -D C=3 --in label=late.npy --batch N=60 --checkpoint h.safetensors >out 2>&1; expect "a label out of range in a later batch" $? 1
+says "is named with the step" out "step [01]: .*label"

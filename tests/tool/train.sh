@@ -49,3 +49,55 @@ says "and ends well" out " 0$"
 
 "$pigeonc" train m.pgn $data --epochs 1000 --patience 3 --valid x=x.npy --valid y=y.npy >out 2>&1
 says "patience ends it" out "no better for 3 epochs"
+
+# an epoch that is interrupted and gone on with has the metrics of all its steps
+"$pigeonc" train m.pgn $data --epochs 3 --batch N=20 --checkpoint i.safetensors --metrics i.jsonl >/dev/null 2>&1
+python3 - "$pigeonc" <<'END' >out 2>&1
+import json, os, signal, subprocess, sys, time
+words = [sys.argv[1], "train", "m.pgn", "--in", "x=x.npy", "--in", "y=y.npy", "--seed", "5", "--batch", "N=1", "--metrics"]
+subprocess.run(words + ["w.jsonl", "--epochs", "2000", "--checkpoint", "w.safetensors"], check=True)
+p = subprocess.Popen(words + ["v.jsonl", "--epochs", "2000", "--checkpoint", "v.safetensors"], stderr=subprocess.DEVNULL)
+for k in range(8):
+    time.sleep(0.15)
+    p.send_signal(signal.SIGINT)
+    p.wait()
+    p = subprocess.Popen(words + ["v.jsonl", "--epochs", "2000", "--checkpoint", "v.safetensors", "--resume"], stderr=subprocess.DEVNULL)
+p.wait()
+rows = [[{k: v for k, v in json.loads(line).items() if k != "seconds"} for line in open(name)] for name in ("w.jsonl", "v.jsonl")]
+print(len(rows[0]), len(rows[1]), rows[0] == rows[1])
+END
+expect "and metrics of whole epochs" "$(tail -n 1 out)" "2000 2000 True"
+
+# judged by a running mean of the parameters
+sed 's/adam(lr = 0.05) over "W"/adamw_ema(lr = 0.05, decay = 0.9)/; /sgd/d' m.pgn >k.pgn
+"$pigeonc" train k.pgn $data --epochs 30 --valid x=x.npy --valid-with ema --metrics k.jsonl --checkpoint k.safetensors >out 2>&1; expect "validation with a running mean" $? 0
+python3 - <<'END' >out 2>&1
+import json, struct
+with open("k.safetensors", "rb") as f: data = f.read()
+n, = struct.unpack("<Q", data[:8])
+head = json.loads(data[8:8 + n])
+def get(name, kind="f"):
+    lo, hi = head[name]["data_offsets"]
+    return struct.unpack("<%d%s" % ((hi - lo) // struct.calcsize(kind), kind), data[8 + n + lo:8 + n + hi])
+def npy(path):
+    with open(path, "rb") as f: d = f.read()
+    return struct.unpack("<%df" % ((len(d) - 10 - d[8] - 256 * d[9]) // 4), d[10 + d[8] + 256 * d[9]:])
+x, y = npy("x.npy"), npy("y.npy")
+def loss(W, b): return sum((b[0] + sum(x[3 * k + i] * W[i] for i in range(3)) - y[k]) ** 2 for k in range(120)) / 120
+said = [json.loads(line) for line in open("k.jsonl")][-1]["valid"]["loss"]
+print(abs(said - loss(get("W.ema"), get("b.ema"))) < 1e-5 * said, abs(said - loss(get("W"), get("b"))) > 1e-3 * said)
+END
+expect "which is what it was judged by" "$(cat out)" "True True"
+
+# by the reference interpreter, and by C
+"$pigeonc" train m.pgn $data --epochs 5 --batch N=20 --metrics p.jsonl >/dev/null 2>&1
+for x in interp c; do
+    "$pigeonc" train m.pgn $data --epochs 5 --batch N=20 --metrics q.jsonl --executor $x >/dev/null 2>&1
+    expect "--executor $x takes the same way" "$(python3 -c "
+import json
+a, b = ([json.loads(l)['loss'] for l in open(n)] for n in ('p.jsonl', 'q.jsonl'))
+print(len(a), all(abs(s - t) < 1e-5 * s for s, t in zip(a, b)))" 2>&1)" "5 True"
+done
+
+# killed while checkpoints are written
+python3 "$ROOT/tests/training/kill.py" "$pigeonc" 8 >out 2>&1; expect "killed while checkpoints are written" $? 0
