@@ -233,12 +233,20 @@ static void put_numbers(Writer *w, const Part *q, const double *mean) {
         first = false;
     }
 }
-static const char *first_not_finite(const Part *q) {
-    for (int k = 0; k < q->p->output.n; k++) {
-        const pgn_tensor *y = &q->output[k];
-        int64_t whole;
-        for (int64_t j = 0; j < y->n && !dtype_is_whole(y->dtype); j++) if (!isfinite(element_get(y, j, 0, &whole))) return y->name;
+static bool is_finite(const pgn_tensor *y) {
+    if (y->dtype == PGN_F32) {                                         /* most of what a step gives: without a branch for each element */
+        const uint32_t *bits = y->data, ones = 0x7f800000;             /* the exponent of what is no finite number */
+        uint32_t bad = 0;
+        for (int64_t j = 0; j < y->n; j++) bad |= (bits[j] & ones) == ones;
+        return !bad;
     }
+    int64_t whole;
+    for (int64_t j = 0; j < y->n && !dtype_is_whole(y->dtype); j++)
+        if (!isfinite(element_get(y, j, 0, &whole)) || (dtype_is_complex((Dtype)y->dtype) && !isfinite(element_get(y, j, 1, &whole)))) return false;
+    return true;
+}
+static const char *first_not_finite(const Part *q) {
+    for (int k = 0; k < q->p->output.n; k++) if (!is_finite(&q->output[k])) return q->output[k].name;
     return NULL;
 }
 static void put_line(Writer *w, const double *y, int n, double lo, double hi, const char *colour) {

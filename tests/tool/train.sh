@@ -17,6 +17,23 @@ rows = [json.loads(l) for l in open('a.jsonl')]
 print(len(rows), rows[-1]['epoch'], rows[-1]['step'], rows[0]['loss'] > rows[-1]['loss'])" 2>&1)" "40 40 240 True"
 says "the curve is an image" a.svg "<polyline"
 
+# maps in batches: each batch has a plan of its own, the first one too
+cat >rows.pgn <<'EOF'
+model rows(N: dim, V: dim) {
+  index n: N
+  input y[N]
+  map row: N -> V
+  param E[V] init zero
+  output loss = mean(n) square(E[row(n)] - y[n])
+  optimize loss with sgd(lr = 1)
+}
+EOF
+python3 -c "
+import struct
+head = \"{'descr': '<i4', 'fortran_order': False, 'shape': (120,), }\".ljust(117) + '\n'
+open('row.npy', 'wb').write(b'\x93NUMPY\x01\x00' + struct.pack('<H', len(head)) + head.encode() + struct.pack('<120i', *[k * 7 % 5 for k in range(120)]))"
+"$pigeonc" train rows.pgn -D V=5 --in row=row.npy --in y=y.npy --epochs 40 --batch N=24 >out 2>&1; expect "batches of maps" $? 0
+
 # stopped and going on, with another number of threads: the same bits
 "$pigeonc" train m.pgn $data --epochs 15 --batch N=20 --checkpoint b.safetensors --threads 1 >/dev/null 2>&1
 "$pigeonc" train m.pgn $data --epochs 40 --batch N=20 --checkpoint b.safetensors --resume --threads 2 >/dev/null 2>&1
