@@ -60,11 +60,25 @@ static void in_range(Gather *g, X *v, const Ext *extent) {
 }
 /* That v is a position of the space s by its type. */
 static bool is_position(const X *v, const Space *s) { return strip((X *)v)->space == s; }
+/* e as z // n or z mod n, for a number n */
+static bool is_part(const X *e, ScalarOp o, X **z, X **n) {
+    e = strip((X *)e);
+    if (e->k != X_OP || e->u.op.op != o) return false;
+    *z = strip(e->u.op.arg[0]), *n = strip(e->u.op.arg[1]);
+    return (*n)->k == X_EXT || ((*n)->k == X_INT && (*n)->u.i > 0);
+}
+/* z // n for a position z of s times n elements: surely a position of s. */
+static bool is_quotient(Gather *g, const X *v, const Space *s) {
+    X *z, *n;
+    if (!is_part(v, OP_FLOORDIV, &z, &n) || !z->space) return false;
+    return ext_equal(ext_op(g->a, EXT_MUL, s->extent, n->k == X_EXT ? n->u.ext : ext_const(g->a, n->u.i)), z->space->extent);
+}
 /* v as a subscript where a position of s belongs, under the condition that it is one. */
 static X *as_position(Gather *g, X *v, Space *s) {
     const X *i = strip(v);
     if (is_position(v, s)) return v;
     if (i->k == X_INDEX && ext_equal(i->u.index->space->extent, s->extent)) return diff_position(g->a, v, s);
+    if (is_quotient(g, v, s)) return v;
     in_range(g, v, s->extent);
     return strip(v)->space ? diff_position(g->a, v, s) : v;
 }
@@ -147,8 +161,39 @@ static bool solve_product(Gather *g, X *s, X *target, X **quotient, X **left) {
     }
     return false;
 }
+/* (z // n) * n + z mod n  is  z: a pair taken apart and put together again. */
+static X *recombined(X *e) {
+    X *z, *n, *y, *m;
+    e = strip(e);
+    if (e->k != X_OP || e->u.op.op != OP_ADD || !is_part(e->u.op.arg[1], OP_MOD, &z, &n)) return e;
+    X *p = strip(e->u.op.arg[0]);
+    if (p->k != X_OP || p->u.op.op != OP_MUL) return e;
+    for (int side = 0; side < 2; side++)
+        if (is_part(p->u.op.arg[side], OP_FLOORDIV, &y, &m) && x_equal(y, z) && x_equal(m, n) && x_equal(strip(p->u.op.arg[1 - side]), n)) return z;
+    return e;
+}
+/* z // n = a and z mod n = b, with b a position of n elements, is z = a * n + b. */
+static bool solve_parts(Gather *g, Equation *e) {
+    X *z, *n, *y, *m;
+    int64_t c;
+    if (!is_part(e->a, OP_FLOORDIV, &z, &n) || sum_place(g, z) < 0 || uses_sum(g, e->b)) return false;
+    for (int k = 0; k < g->eq.n; k++) {
+        Equation *f = &g->eq.at[k];
+        if (f->done || f == e || !f->space || !is_part(f->a, OP_MOD, &y, &m) || !x_equal(y, z) || !x_equal(m, n) || uses_sum(g, f->b)) continue;
+        bool all = n->k == X_EXT ? ext_equal(n->u.ext, f->space->extent) : ext_is_const(f->space->extent, &c) && c == n->u.i;
+        if (!all) continue;
+        int place = sum_place(g, z);
+        const Ext *extent = g->sum.at[place]->space->extent;
+        X *v = op(g, OP_ADD, op(g, OP_MUL, e->b, n), f->b);
+        e->done = f->done = true;
+        if (!e->space || !ext_equal(ext_op(g->a, EXT_MUL, e->space->extent, f->space->extent), extent)) in_range(g, v, extent);
+        replace(g, place, v);
+        return true;
+    }
+    return false;
+}
 static bool solve(Gather *g, Equation *e) {
-    X *s = unclamped(e->a), *t = unclamped(e->b), *quotient, *left;
+    X *s = recombined(unclamped(e->a)), *t = recombined(unclamped(e->b)), *quotient, *left;
     for (int side = 0; side < 2; side++, (void)(left = s, s = t, t = left)) {
         int k = sum_place(g, s);
         if (k >= 0 && !x_uses_index(t, g->sum.at[k])) {
@@ -157,6 +202,7 @@ static bool solve(Gather *g, Equation *e) {
             return true;
         }
     }
+    if (solve_parts(g, e)) return true;
     if (solve_product(g, s, t, &quotient, &left)) { *e = (Equation){ left, quotient, NULL, false, e->late }; return true; }
     if (!uses_sum(g, t) && uses_sum(g, s) && strip(s)->k == X_OP) {
         e->done = true;
