@@ -210,7 +210,11 @@ static Value *define_map(Sema *s, Def *d) {
     Expr *v = m->value;
     bool clamp = v->kind == E_CALL && v->call.n == 1 && v->arg.at[0]->kind == E_NAME && !strcmp(v->arg.at[0]->name.s, "clamp");
     if (clamp) v = v->call.at[0].value;
-    bool mod = v->kind == E_BINARY && v->op == B_MOD;
+    bool mod = false;                                        /* round the target; by another number it is arithmetic */
+    if (v->kind == E_BINARY && v->op == B_MOD) {
+        const char *by = expr_text(s->cx, v->arg.at[1]), *to = expr_text(s->cx, m->to);
+        mod = !strcmp(by, to) || !strcmp(by, arena_printf(a, "size(%s)", to));
+    }
     X *x = type_expr(&e, mod ? v->arg.at[0] : v);
     if (!x) return NULL;
     if (dtype_is_float(x->dt) && x->k == X_OP && (x->u.op.op == OP_FLOOR || x->u.op.op == OP_ROUND || x->u.op.op == OP_CEIL || x->u.op.op == OP_TRUNC)) x = x_cast(a, x, DT_I64);
