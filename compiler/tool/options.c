@@ -197,6 +197,7 @@ static int take(Options *o, OptionId id, const char *v) {
     case OPT_EPOCHS: if (!whole_number(v, 1, 1000000000, &o->epochs)) return usage("--epochs takes a number from 1, not `%s`", v); break;
     case OPT_PATIENCE: if (!whole_number(v, 1, 1000000000, &o->patience)) return usage("--patience takes a number from 1, not `%s`", v); break;
     case OPT_BATCH: if (!split_pair(v, cx, &o->batch)) return usage("--batch needs DIM=SIZE, not `%s`", v); break;
+    case OPT_SAMPLE: if (!split_pair(v, cx, &o->sample)) return usage("--sample needs GRAPH=K, not `%s`", v); break;
     case OPT_VALID:
         if (!split_pair(v, cx, &pair)) return usage("--valid needs NAME=SOURCE, not `%s`", v);
         vec_add(cx->arena, o->valid, pair);

@@ -24,7 +24,7 @@ typedef struct Options {
     Dtype real;
     int64_t seed, step;
     int grad_order;                        /* 0: not given */
-    const char *checkpoint, *metrics, *curve, *valid_with; Pair batch; VEC(Pair) valid; int epochs, patience; bool resume;      /* train */
+    const char *checkpoint, *metrics, *curve, *valid_with; Pair batch, sample; VEC(Pair) valid; int epochs, patience; bool resume;      /* train */
     double budget;                         /* tune: seconds */
     const char *schedule_text;             /* in place of --schedule */
     int variants;                          /* 0: as many as pay */

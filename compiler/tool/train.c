@@ -7,6 +7,7 @@
  * train.since, train.sum, train.counted; it appears under its name when it is complete and on the disk.  Everything else follows from those: the rows of a batch are a permutation drawn for (seed, epoch), random numbers are drawn for
  * (seed, step).  So training that goes on from a checkpoint is the same to the bit as training that was not interrupted. */
 #include "tool/exec.h"
+#include "tool/subgraph.h"
 #include "pigeon/random.h"
 #include <dirent.h>
 #include <errno.h>
@@ -33,6 +34,7 @@ typedef struct Train {
     Options *o; Part step, valid; bool has_valid;
     Sym *batch; int64_t rows, size;          /* the axis that batches are taken from; all its rows, those of a batch */
     pgn_tensor *whole;                       /* inputs of the step with all rows */
+    Subgraph part; bool by_edges, sampled;   /* edges of a graph are taken in batches; some of those that arrive at a node are */
     int64_t *order, done, seed, since; double best; FILE *metrics;       /* since: epochs that the best one is ago */
     double *sum; int64_t counted;            /* of each output that is a number, over the steps of this epoch */
     int *judged; char where[64];             /* by parameter of the step: the state that validation takes in its place, -1; what is being done, for messages */
@@ -138,23 +140,47 @@ static void take_rows(Train *t, int64_t first) {
         break;
     }
 }
+/* --batch g.edges=N, --sample g=K */
+static bool begin_edges(Train *t) {
+    Options *o = t->o;
+    Arena *a = o->cx->arena;
+    const char *batch = o->batch.name, *dot = batch ? strrchr(batch, '.') : NULL, *graph = o->sample.name;
+    char *end = NULL;
+    long long keep = graph ? strtoll(o->sample.value, &end, 10) : 0;
+    t->by_edges = dot && !strcmp(dot, ".edges"), t->sampled = graph != NULL;
+    if (t->sampled && (*end || end == o->sample.value || keep < 1)) { diag_help(diag_error(o->cx, D_USAGE, NO_LOC, "--sample %s=%s: not a number of edges", graph, o->sample.value), "--sample %s=10", graph); return false; }
+    if (t->by_edges) {
+        const char *name = arena_strndup(a, batch, (size_t)(dot - batch));
+        if (graph && strcmp(graph, name)) { diag_error(o->cx, D_USAGE, NO_LOC, "--batch and --sample are about two graphs, `%s` and `%s`", name, graph); return false; }
+        graph = name;
+    }
+    t->step.structural |= graph != NULL;
+    return !graph || subgraph_begin(o, t->step.p, &t->step.d, graph, keep, &t->part);
+}
+static void take_edges(Train *t, int64_t first) {
+    if (!t->by_edges && !t->sampled) return;
+    int64_t key = pgn_threefry(pgn_threefry(t->seed, t->done), 0x6564676573);
+    subgraph_take(&t->part, &t->step.d, t->by_edges ? t->order + first : NULL, t->by_edges ? t->size : t->part.whole.edges, key);
+}
 static bool begin_batches(Train *t) {
     Part *q = &t->step;
     Options *o = t->o;
     t->whole = NEWN(o->cx->arena, pgn_tensor, q->p->input.n + 1);
     memcpy(t->whole, q->d.input, sizeof *t->whole * (size_t)q->p->input.n);
     for (int k = 0; o->batch.name && k < q->p->sym.n; k++) if (q->p->sym.at[k]->kind == SYM_DIM && !strcmp(q->p->sym.at[k]->name, o->batch.name)) t->batch = q->p->sym.at[k];
-    if (!o->batch.name) { t->rows = t->size = 1; return true; }
+    if (!begin_edges(t)) return false;
+    if (t->by_edges) t->batch = t->part.sym;
+    if (!o->batch.name) { t->rows = t->size = 1; take_edges(t, 0); return true; }
     char *end;
     t->size = strtoll(o->batch.value, &end, 10);
     if (t->batch && !*end && end != o->batch.value && t->size < 1) { diag_help(diag_error(o->cx, D_USAGE, NO_LOC, "--batch %s=%s: a step needs at least one row", o->batch.name, o->batch.value), "--batch %s=64", o->batch.name); return false; }
     if (!t->batch || *end || end == o->batch.value) { diag_help(diag_error(o->cx, D_USAGE, NO_LOC, "--batch %s=%s: not a dim of the model and a size", o->batch.name, o->batch.value), "--batch N=64"); return false; }
-    t->rows = q->d.size[t->batch->id];
+    t->rows = t->by_edges ? t->part.whole.edges : q->d.size[t->batch->id];
     if (t->size > t->rows) { diag_error(o->cx, D_USAGE, NO_LOC, "--batch %s=%" PRId64 ": the data have %" PRId64 " rows", o->batch.name, t->size, t->rows); return false; }
-    q->d.size[t->batch->id] = t->size;
+    if (!t->by_edges) q->d.size[t->batch->id] = t->size;
     if (!(t->order = data_memory(o, &q->d, NO_LOC, "the order of the rows", t->rows, sizeof *t->order))) return false;
-    bool any = false;
-    for (int k = 0; k < q->p->input.n; k++) for (int j = 0; j < q->p->input.at[k]->rank; j++) if (is_axis(t, q->p->input.at[k], j)) {
+    bool any = t->by_edges;
+    for (int k = 0; k < q->p->input.n && !t->by_edges; k++) for (int j = 0; j < q->p->input.at[k]->rank; j++) if (is_axis(t, q->p->input.at[k], j)) {
         pgn_tensor *in = &q->d.input[k];
         in->n = in->n / in->extent[j] * t->size, in->extent[j] = t->size;
         if (!(in->data = data_memory(o, &q->d, NO_LOC, in->name ? in->name : "a batch", in->n, pgn_dtype_size(in->dtype)))) return false;
@@ -164,12 +190,14 @@ static bool begin_batches(Train *t) {
     }
     if (!any) { diag_error(o->cx, D_USAGE, NO_LOC, "--batch %s=..: no input has that dim", o->batch.name); return false; }
     for (int64_t k = 0; k < t->rows; k++) t->order[k] = k;             /* the first plan is made on real rows */
-    take_rows(t, 0);
+    if (!t->by_edges) take_rows(t, 0);
+    take_edges(t, 0);
     return true;
 }
 static bool take_batch(Train *t, int64_t first) {
-    if (!t->batch) return true;
-    take_rows(t, first);
+    if (!t->batch && !t->sampled) return true;
+    if (t->batch && !t->by_edges) take_rows(t, first);
+    take_edges(t, first);
     snprintf(t->where, sizeof t->where, "step %" PRId64, t->done);
     return !t->step.structural || make_plan(&t->step, t->where);
 }

@@ -59,3 +59,18 @@ d = open("label.npy", "rb").read()
 open("late.npy", "wb").write(d[:-480] + d[-476:] + d[-480:-476])'
 "$pigeonc" train q.pgn -D C=3 --in label=late.npy --batch N=60 --checkpoint h.safetensors >out 2>&1; expect "a label out of range in a later batch" $? 1
 says "is named with the step" out "step [01]: .*label"
+# parts of a graph that can't be taken
+cat >r.pgn <<'END'
+model r(g: graph) {
+  index e: g.edges, v: g.nodes
+  param q[g.edges] init one
+  output loss = sum(v) (sum(e: dst(e) = v) q[e]) * (1.0 - sum(e: dst(e) = v) q[e])
+  output a[e] = q[e] + 1
+  optimize loss with sgd(lr = 0.1)
+}
+END
+r="r.pgn --graph g=random:5,9,2,1"
+"$pigeonc" train $r --sample g=2 >out 2>&1; says "a parameter for each edge" out "parameter \`q\` has a row for each edge of \`g\`"
+"$pigeonc" train $r --sample h=2 >out 2>&1; says "no such graph" out "has no graph \`h\`"
+"$pigeonc" train $r --sample g=0 >out 2>&1; says "a sample of nothing" out "not a number of edges"
+"$pigeonc" train $r --sample g=2 --batch h.edges=2 >out 2>&1; says "two graphs" out "about two graphs"

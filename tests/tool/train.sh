@@ -118,3 +118,31 @@ done
 
 # killed while checkpoints are written
 python3 "$ROOT/tests/training/kill.py" "$pigeonc" 8 >out 2>&1; expect "killed while checkpoints are written" $? 0
+
+# a part of a graph's edges in each step
+cat >s.pgn <<'END'
+model s(g: graph, d: dim) {
+  index e: g.edges, v: g.nodes, i: d, j: d
+  input x[g.nodes, d], y[g.nodes], w[g.edges]
+  param W[g.etypes, d, d] init glorot, u[d] init normal(0, 1), b[g.nodes]
+  h[v, j] = tanh(mean(e: dst(e) = v) w[e] * sum(i) x[src(e), i] * W[etype(e), i, j])
+  z[v] = b[v] + (sum(j) h[v, j] * u[j]) - y[v]
+  output loss = mean(v) z[v] * z[v]
+  output edges = sum(e) (1.0 + 0 * w[e])
+  output most = max(v) count(e: dst(e) = v) else 0
+  optimize loss with adam(lr = 0.02)
+}
+END
+g="s.pgn -D d=4 --graph g=random:30,200,3,1 --in *=random:1"
+set -f
+told() { "$pigeonc" train $g --epochs 4 "$@" 2>&1 | tail -n 1; }
+expect "a sample of more edges than there are is all of them" "$(told --sample g=1000)" "$(told)"
+told --sample g=3 >out; says "at most three edges at a node" out "^step 4 .*most 3$"
+told --batch g.edges=50 >out; says "fifty edges in a step, four steps in an epoch" out "^step 16 .*edges 50 "
+both="$(told --batch g.edges=50 --sample g=1)"
+expect "both, by one thread" "$(told --batch g.edges=50 --sample g=1 --threads 1)" "$both"
+expect "and by the interpreter" "$(python3 -c '
+import sys
+a, b = ([float(w) for w in t.split()[1::2]] for t in sys.argv[1:])
+print(len(a), all(abs(x - y) < 1e-4 * max(1, abs(x)) for x, y in zip(a, b)))' "$both" "$(told --batch g.edges=50 --sample g=1 --executor interp)" 2>&1)" "4 True"
+set +f
