@@ -24,11 +24,21 @@ static bool collect_free(X *e, void *data) {
     }
     return true;
 }
+static bool sees_partial(X *e, void *data) {
+    if (e->k == X_OP && scalar_info[e->u.op.op].defined != EVERYWHERE) *(bool *)data = true;
+    return !*(bool *)data;
+}
+/* Whether e may be no number for some arguments; then its derivative may be none there either, and 0 times that is not 0. */
+static bool is_partial(X *e) {
+    bool found = false;
+    x_walk(e, sees_partial, &found);
+    return found;
+}
 /* e as a value over the indices that it depends on, read at them; NULL when there are too many. Where it stands inside conditions that its
- * reads may depend on, it is computed where they hold only. */
+ * reads or arguments may depend on, it is computed where they hold only. */
 static X *as_value(Program *p, X *e, X *guard, Node **made) {
     Free f = { .a = p->arena };
-    if (guard && !x_in_range(e)) e = x_if(p->arena, guard, e, dx_number(p->arena, 0, e->dt));
+    if (guard && (!x_in_range(e) || is_partial(e))) e = x_if(p->arena, guard, e, dx_number(p->arena, 0, e->dt));
     x_walk(e, collect_bound, &f);
     x_walk(e, collect_free, &f);
     if (f.found.n > 8) return NULL;
@@ -76,7 +86,7 @@ static X *outlined(Outline *o, X *e, bool linear) {
     switch (e->k) {
     case X_REDUCE:
         if (linear && e->u.reduce.op == R_SUM) return outline_body(o, e);
-        X *where = o->guard && !x_in_range(e) ? o->guard : NULL;
+        X *where = o->guard && (!x_in_range(e) || is_partial(e)) ? o->guard : NULL;
         for (int k = 0; k < o->from.n; k++) if (x_equal(e, o->from.at[k]) && (!o->where.at[k] || (where && x_equal(where, o->where.at[k])))) return o->to.at[k];
         Node *made;
         X *r = as_value(o->p, e, where, &made);
@@ -114,7 +124,7 @@ static X *as_outlined(X *e, void *data) {
     return x_map_operands(o->p->arena, e, as_outlined, o);
 }
 /* A derivative repeats the parts of an expression as often as there are ways through it, and the next one those of that: of large ones the
- * parts become values as well.  Reductions stay whole. *size: how many things are in what is left. */
+ * parts become values as well, those of a large body of a reduction too. *size: how many things are in what is left. */
 enum { LARGE = 400, PIECE = 60 };
 static bool counts(X *e, void *data) { (void)e; return ++*(int *)data <= 2 * LARGE; }
 static int size_of(X *e) {
@@ -125,7 +135,7 @@ static int size_of(X *e) {
 static X *piece(Outline *o, X *e, int size, int *left) {
     *left = size;
     if (size <= PIECE || !dx_flows(e->dt)) return e;
-    X *where = o->guard && !x_in_range(e) ? o->guard : NULL;
+    X *where = o->guard && (!x_in_range(e) || is_partial(e)) ? o->guard : NULL;
     X *r = NULL;
     for (int k = 0; k < o->from.n && !r; k++) if (x_equal(e, o->from.at[k]) && (!o->where.at[k] || (where && x_equal(where, o->where.at[k])))) r = o->to.at[k];
     if (!r) {
@@ -159,9 +169,38 @@ static X *in_pieces(Outline *o, X *e, int *size) {
         o->guard = around;
         break;
     }
-    case X_READ: case X_INT: case X_REAL: case X_COMPLEX: case X_INDEX: case X_EXT: case X_BITCAST: case X_REDUCE: *size = size_of(e); return e;
+    case X_REDUCE: {
+        X *around = o->guard;
+        if (size_of(e->u.reduce.body) > LARGE && dx_flows(e->dt)) {
+            for (int k = 0; k < e->u.reduce.n_cond; k++) o->guard = dx_and(a, o->guard, e->u.reduce.cond[k]);
+            r->u.reduce.body = in_pieces(o, e->u.reduce.body, &m);
+            o->guard = around;
+            e = r;
+        }
+        int all = size_of(e);
+        *size = all < PIECE / 2 ? all : PIECE / 2;           /* what stands around it is no smaller without it */
+        return e;
+    }
+    case X_READ: case X_INT: case X_REAL: case X_COMPLEX: case X_INDEX: case X_EXT: case X_BITCAST: *size = size_of(e); return e;
     }
     return piece(o, r, n, size);
+}
+/* The whole is a value already, and so is what stands behind the condition that it is computed under. */
+static X *whole_in_pieces(Outline *o, X *e) {
+    int left;
+    X *r = NEW(o->p->arena, X), *around = o->guard;
+    *r = *e;
+    if (e->k == X_REDUCE) return in_pieces(o, e, &left);
+    if (e->k == X_OP) for (int k = 0; k < e->u.op.n; k++) r->u.op.arg[k] = in_pieces(o, e->u.op.arg[k], &left);
+    if (e->k == X_CAST) r->u.cast.arg = whole_in_pieces(o, e->u.cast.arg);
+    if (e->k == X_IF) {
+        o->guard = dx_and(o->p->arena, around, e->u.if_.cond);
+        r->u.if_.then = whole_in_pieces(o, e->u.if_.then);
+        o->guard = dx_and(o->p->arena, around, x_op(o->p->arena, OP_NOT, e->u.if_.cond, NULL));
+        r->u.if_.other = whole_in_pieces(o, e->u.if_.other);
+        o->guard = around;
+    }
+    return r;
 }
 void outline(Program *p, Node *n) {
     if (n->kind != N_COMPUTE || !dx_flows(n->result[0]->dt)) return;
@@ -172,20 +211,8 @@ void outline(Program *p, Node *n) {
     if (guarded) o.guard = e->u.if_.cond;
     X *body = e->k == X_REDUCE ? outline_body(&o, e) : guarded ? outline_body(&o, e->u.if_.then) : outlined(&o, e, true);
     n->u.compute.expr = guarded && body != e->u.if_.then ? x_if(p->arena, e->u.if_.cond, body, e->u.if_.other) : guarded ? e : body;
-    if (size_of(n->u.compute.expr) > LARGE && n->u.compute.expr->k != X_REDUCE) {
-        int left;
-        X *root = n->u.compute.expr, *r = NEW(p->arena, X);              /* the whole is a value already */
-        *r = *root;
-        o.guard = NULL;
-        if (root->k == X_OP) for (int k = 0; k < root->u.op.n; k++) r->u.op.arg[k] = in_pieces(&o, root->u.op.arg[k], &left);
-        else if (root->k == X_IF) {
-            o.guard = root->u.if_.cond;
-            r->u.if_.then = in_pieces(&o, root->u.if_.then, &left);
-            o.guard = x_op(p->arena, OP_NOT, root->u.if_.cond, NULL);
-            r->u.if_.other = in_pieces(&o, root->u.if_.other, &left);
-        }
-        n->u.compute.expr = r;
-    }
+    o.guard = NULL;
+    if (size_of(n->u.compute.expr) > LARGE) n->u.compute.expr = whole_in_pieces(&o, n->u.compute.expr);
     int at = 0;
     while (at < end && p->node.at[at] != n) at++;
     if (!o.made.n || at == end) return;

@@ -81,7 +81,8 @@ static bool difference(Trial *c, double *x, double mine, double allowed, double 
         if (off < best) best = off, *d = now;
         if (off <= allowed + rounding) break;
     }
-    *kink = fabs(right - left) > 100 * allowed;
+    double apart = fabs(right - left);       /* of the smallest step; a derivative between the two is one of those that a kink has */
+    *kink = apart > 100 * allowed || (apart > 10 * allowed && mine >= fmin(left, right) - allowed && mine <= fmax(left, right) + allowed);
     return ok;
 }
 static bool one_array(Trial *c, const Value *v, Array *x, const Array *g, int most) {
