@@ -71,6 +71,8 @@ static bool reach(X *e, void *data) {
     if (!r->ok) return false;
     int t = time_axis_of(r->node, v);
     int64_t back = r->time ? steps_back(r, e->u.read.idx[t], r->time) : -1, c;
+    Boundary bnd = e->u.read.bnd[t];                         /* what lies before the first may be a later one, which isn't there yet */
+    if (back > 0 && (bnd == BND_PERIODIC || bnd == BND_REFLECT)) return r->ok = false;
     if (back < 0) {                                          /* the last elements, after the end */
         X *sub = e->u.read.idx[t];
         while (sub->k == X_CAST) sub = sub->u.cast.arg;
