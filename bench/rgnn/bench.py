@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Relational layers: pigeonc, PyTorch Geometric and hand-written PyTorch on the same arrays, in one process, in turn.
 
-    bench.py BUILD [--graphs fb15k-237,..] [--models rgcn,..] [--d 64] [--heads 1,4] [--threads N] [--rounds 7] [--data DIR] [--json FILE]
+    bench.py BUILD [--graphs fb15k-237,..] [--models rgcn,..] [--d 64] [--heads 1,4] [--threads N] [--rounds 7] [--busy] [--stats] [--data DIR] [--json FILE]
     bench.py BUILD .. --ablation | --programs | --choice SECONDS       pigeonc alone, in several ways: variants.py
 
 Each row: median milliseconds of each program, ratios, pigeonc's Gflop/s and its time over the bound
@@ -40,10 +40,26 @@ def best(f, n=5):
     return min(clock(f) for _ in range(n))
 
 
-def machine(build, folder, threads):
+PROCESSORS = sorted(os.sched_getaffinity(0))
+
+
+def pin(on):
+    """Every thread of this process stays on one processor, those of one pool on different ones: where others run too, the system may leave
+    two threads of a loop on one."""
+    main = os.getpid()
+    others = sorted(int(t) for t in os.listdir("/proc/self/task") if int(t) != main)
+    places = PROCESSORS[1:] or PROCESSORS
+    os.sched_setaffinity(main, PROCESSORS[:1] if on else PROCESSORS)
+    for k, thread in enumerate(others):
+        try:
+            os.sched_setaffinity(thread, [places[k % len(places)]] if on else PROCESSORS)
+        except ProcessLookupError:
+            pass
+
+
+def machine(build, folder, threads, pinned=False):
     """peak flop/s of the better of two matrix products, bytes/s of copying and of gathering rows of 256 bytes from 4 and from 64 MB"""
     a, b = torch.randn(2048, 2048), torch.randn(2048, 2048)
-    peak = 2 * 2048 ** 3 / best(lambda: torch.mm(a, b))
     source = os.path.join(folder, "gemm.pgn")
     with open(source, "w") as f:
         f.write("model gemm(g: graph, d: dim) {\n  index v: g.nodes, i: d, j: d\n  input h[g.nodes, d]\n  param W[d, d] init glorot\n  output y[v, j] = sum(i) h[v, i] * W[i, j]\n}\n")
@@ -51,7 +67,10 @@ def machine(build, folder, threads):
     g = dict(src=[0], dst=[0], etype=[0], ntype=np.zeros(n), nodes=n, etypes=1, ntypes=1)
     ours = Compiled(build, folder, source, "gemm", {"d": 64}, g, threads)
     ours.bind_arrays({"h": np.random.rand(n, 64).astype(np.float32), "W": np.random.rand(64, 64).astype(np.float32)})
-    peak = max(peak, 2 * n * 64 * 64 / best(ours, 20))
+    torch.mm(a, b)
+    ours()
+    pin(pinned)                     # all threads are there
+    peak = max(2 * 2048 ** 3 / best(lambda: torch.mm(a, b)), 2 * n * 64 * 64 / best(ours, 20))
     x = torch.randn(1 << 26)
     y = torch.empty_like(x)
     copy = 2 * 4 * len(x) / best(lambda: y.copy_(x))
@@ -61,6 +80,7 @@ def machine(build, folder, threads):
         out = torch.empty(400000, 64)
         seconds = best(lambda: torch.index_select(t, 0, at, out=out)) - out.numel() * 4 / copy / 2
         rate[rows * 256] = out.numel() * 4 / max(seconds, 1e-9)
+    pin(False)
     return dict(peak=peak, copy=copy, gather_small=rate[1 << 22], gather_large=rate[1 << 26])
 
 
@@ -116,6 +136,8 @@ def main():
     a.add_argument("--rounds", type=int, default=7)
     a.add_argument("--data", default=os.path.join(ROOT, "..", "shared", "data"))
     a.add_argument("--no-shipped", action="store_true")
+    a.add_argument("--busy", action="store_true", help="where other programs run too: each thread on a processor of its own, the least of the rounds for the median")
+    a.add_argument("--stats", action="store_true", help="pigeonc knows each graph's numbers, as pigeonc stats writes them")
     a.add_argument("--train", action="store_true", help="time training steps: loss, gradients, Adam")
     a.add_argument("--run", default="", help="passes for pigeonc in place of its own choice")
     a.add_argument("--json")
@@ -131,7 +153,7 @@ def main():
         rows = variants.ablation_table(ways(o, build, folder), o) if o.ablation else variants.programs_table(ways(o, build, folder), o) if o.programs else variants.choice_table(choices(o, folder), o, build, MODELS, folder)
         save(o, dict(rows=rows))
         return
-    mc = machine(build, folder, o.threads)
+    mc = machine(build, folder, o.threads, o.busy)
     print("machine: %d threads, %.0f Gflop/s f32, copy %.1f GB/s, rows gathered from 4 MB %.1f GB/s, from 64 MB %.1f GB/s; torch %s" %
           (o.threads, mc["peak"] / 1e9, mc["copy"] / 1e9, mc["gather_small"] / 1e9, mc["gather_large"] / 1e9, torch.__version__))
     if o.train:
@@ -195,8 +217,19 @@ def ways(o, build, folder):
                lambda c: {n: np.ascontiguousarray(t.numpy()) for n, t in parameters(c).items()})
 
 
+def numbers(folder, name, g):
+    path = os.path.join(folder, name + ".stats")
+    with open(path, "w") as f:
+        for what in ("nodes", "etypes", "ntypes"):
+            print("g.%s %d" % (what, getattr(g, what)), file=f)
+        print("g.edges %d\nunique(g.etype, g.src) %d\nunique(g.etype, g.dst) %d" % (len(g.src), g.unique_src, g.unique_dst), file=f)
+    return path
+
+
 def one(o, mc, build, folder, name, raw, g, model, d, heads):
     extra = ("--run", o.run) if o.run else ()
+    if o.stats:
+        extra += ("--graph-stats=" + numbers(folder, name, g),)
     ours = Compiled(build, folder, MODELS, model, dims_of(model, d, heads), raw, o.threads, extra)
     p = parameters(ours)
     if model == "rgat":            # the shipped layer has one pair of attention vectors for all relations
@@ -230,12 +263,15 @@ def one(o, mc, build, folder, name, raw, g, model, d, heads):
             checked.append("%.0e" % against(out, y))
         del out
     seconds = {label: [] for label in calls}
+    pin(o.busy)
     for k in range(o.rounds):
         for label, f in calls.items():
             if label in ("PyG", "DGL") and k > 2 and seconds[label][0] > 0.5:
                 continue
+            time.sleep(0.02)               # threads of the last program that still spin don't take this one's processor
             seconds[label].append(clock(f))
-    median = {label: sorted(t)[len(t) // 2] for label, t in seconds.items()}
+    pin(False)
+    median = {label: sorted(t)[0 if o.busy else len(t) // 2] for label, t in seconds.items()}
     hand = min(t for label, t in median.items() if label.startswith("hand"))
     flops, gathered, plain = work(model, g, d, heads)
     rate = mc["gather_small"] if g.nodes * 4 * d < 16e6 else mc["gather_large"]
