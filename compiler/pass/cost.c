@@ -301,6 +301,26 @@ static bool along_itself(const Walk *w, const X *e) {
     for (int k = 0; k < e->u.reduce.n; k++) n *= size_space(w->s, e->u.reduce.idx[k]->space);
     return n >= LANES && !(last && last->space->kind < SP_NODES && size_space(w->s, last->space) >= LANES);
 }
+/* The lanes that a sum's result has: its last axis, or the last two where everything is read by both (lower/merge.c). */
+typedef struct Beside { const Index *outer, *inner; bool both; } Beside;
+static bool see_beside(X *e, void *data) {
+    Beside *b = data;
+    if (e->k != X_READ) return b->both;
+    for (int k = 0; k < e->u.read.v->rank; k++) {
+        const Index *i = position_index(e->u.read.idx[k]), *next = k + 1 < e->u.read.v->rank ? position_index(e->u.read.idx[k + 1]) : NULL;
+        if (i == b->outer && next == b->inner) { k++; continue; }
+        if (x_uses_index(e->u.read.idx[k], b->outer) || x_uses_index(e->u.read.idx[k], b->inner)) b->both = false;
+    }
+    return false;
+}
+static double lanes_of(const Walk *w, const X *e) {
+    const Index *inner = w->n_result ? w->loop.at[w->n_result - 1].i : NULL, *outer = w->n_result > 1 ? w->loop.at[w->n_result - 2].i : NULL;
+    if (!inner || inner->space->kind >= SP_NODES || !x_uses_index(e, inner)) return 0;
+    double n = size_space(w->s, inner->space);
+    Beside b = { outer, inner, outer && outer->space->kind < SP_NODES };
+    if (b.both) x_walk(e->u.reduce.body, see_beside, &b);
+    return b.both ? n * size_space(w->s, outer->space) : n;
+}
 static Set reduce(Walk *w, const X *e) {
     int first = w->loop.n, ties = w->tie.n;
     if (seen(w, e)) return uses(w, e);
@@ -327,7 +347,9 @@ static Set reduce(Walk *w, const X *e) {
     body = walk(w, e->u.reduce.body);
     set |= body | bound;
     w->sum.flops += times(w, open_loops(w));               /* a sum inside of loops is done in all of them */
-    if (!e->u.reduce.n_cond && along_itself(w, e)) w->sum.flops += times(w, open_loops(w)) + MERGE * times(w, open_loops(w) & ~bound);
+    if (!e->u.reduce.n_cond && along_itself(w, e)) w->sum.flops += 3 * times(w, open_loops(w)) + MERGE * times(w, open_loops(w) & ~bound);
+    double lanes = lanes_of(w, e);                         /* a step loads what its lanes share: as much work as two vectors of them */
+    if (lanes >= LANES && lanes < 4 * LANES) w->sum.flops += 2 * times(w, open_loops(w)) * LANES / lanes;
     w->loop.n = first, w->tie.n = ties, w->rows = rows;
     set &= ~bound;
     return e->u.reduce.other ? set | walk(w, e->u.reduce.other) : set;

@@ -198,7 +198,7 @@ static double row_bytes(Planner *pl, const Placed *b, Dtype dt) {
 }
 /* The inner sum as something to multiply with: a value of its own, one that is there already, or the sum itself.  When `whole`,
  * its loops are those of the whole term: only what is there already is worth anything. */
-static X *inner_value(Planner *pl, X *sum, Step *s, bool grouped, bool whole, bool trial) {
+static X *inner_value(Planner *pl, X *sum, Step *s, bool tiled, bool whole, bool trial) {
     Program *p = pl->p;
     Index *idx[MOST_AXES];
     int n = x_free_indices(sum, idx, MOST_AXES);
@@ -222,7 +222,7 @@ static X *inner_value(Planner *pl, X *sum, Step *s, bool grouped, bool whole, bo
     Placed b = place_rows(p, &c, trial ? &pl->trials : NULL);
     if (!b.ok) return NULL;
     Estimate cost = estimate_equation(pl->sizes, b.rank, b.own, b.expr, true);
-    if (grouped && !b.compact && !b.full) cost.bytes = fmax(0, cost.bytes - 2 * row_bytes(pl, &b, sum->dt));
+    if (tiled && !b.compact && !b.full) cost.bytes = fmax(0, cost.bytes - 2 * row_bytes(pl, &b, sum->dt));
     pl->cost = estimate_add(pl->cost, cost);
     pl->time += estimate_time(pl->p, cost) + launch;
     Value *v = program_equation(p, trial ? pl->name : intern(p->cx, arena_printf(p->arena, "%s.t", pl->name)), b.rank, b.own, b.expr, pl->loc);
@@ -280,7 +280,11 @@ static bool take(Planner *pl, const Term *t, Step *s, bool trial, Term *rest) {
     /* left inside, it must be no less often needed than the loops around it run */
     if (s->inside && w->n) return false;
     Dtype dt = t->factor[0]->dt;
-    X *sum = term_expr(p, &inner, dt), *f = sum->k == X_REDUCE ? inner_value(pl, sum, s, w->n > 0, inner.n == t->n && !rest->n_cond && whole_term(pl, sum), trial) : NULL;
+    X *sum = term_expr(p, &inner, dt);
+    bool tiled = false;                                    /* the rows meet a table that is theirs and lies across the result: lower/tile.c */
+    for (int k = 0; k < rest->n && rows.n == 1; k++) for (int j = 0; j < pl->around.n && k != at; j++)
+        tiled |= x_uses_index(rest->factor[k], rows.own[0]) && x_uses_index(rest->factor[k], pl->around.at[j]) && !x_uses_index(sum, pl->around.at[j]);
+    X *f = sum->k == X_REDUCE ? inner_value(pl, sum, s, tiled, inner.n == t->n && !rest->n_cond && whole_term(pl, sum), trial) : NULL;
     if (!f) return false;
     rest->factor[at] = f;
     if (s->inside) {
