@@ -101,6 +101,11 @@ static void add_lets(Sema *s, Scope *c, File *f) {
         else if (st->kind == S_CONST || st->kind == S_DIM) declare_body(s, c, &f->top.at[k], 1, false);   /* a place that stays: the scope keeps it */
     }
 }
+/* The training step and the gradients of a model are programs of their own, with schedules of their own. */
+static bool is_part_of(const char *name, const char *model) {
+    size_t n = strlen(model);
+    return !strncmp(name, model, n) && (!strcmp(name + n, "_step") || !strcmp(name + n, "_backward"));
+}
 /* The commands of a block: it was kept as text. */
 static void add_schedule(Sema *s, const File *f, const Stmt *st, bool inside) {
     const Source *src = &s->cx->source.at[f->source];
@@ -112,13 +117,15 @@ static void add_schedule(Sema *s, const File *f, const Stmt *st, bool inside) {
     ScheduleFile *blocks = schedule_parse(s->cx, from, (size_t)(to - from), st->loc, false);
     for (int k = 0; blocks && k < blocks->schedule.n; k++) {
         const Schedule *b = blocks->schedule.at[k];
-        if (inside || (b->name && !strcmp(b->name, s->p->name))) for (int j = 0; j < b->command.n; j++) vec_add(s->a, s->p->schedule, b->command.at[j]);
+        bool mine = b->name && !strcmp(b->name, s->p->name);
+        if (mine || (inside && !s->p->is_part)) for (int j = 0; j < b->command.n; j++) vec_add(s->a, s->p->schedule, b->command.at[j]);
+        else if (inside && !b->name) continue;                             /* the model's, not its step's */
         else if (!b->name) diag_help(diag_error(s->cx, D_SCHEDULE_SYNTAX, b->loc, "a schedule outside of the models says which one it is for"), "schedule %s { .. }", s->p->name);
         else {
             bool found = false;
             const char *names[256];
             int n = sema_entries((File *)f, names, 256);
-            for (int j = 0; j < n; j++) found |= !strcmp(names[j], b->name);
+            for (int j = 0; j < n; j++) found |= !strcmp(names[j], b->name) || is_part_of(b->name, names[j]);
             const char *near = did_you_mean(s->cx, b->name, names, n);
             Diag *d = found ? NULL : diag_error(s->cx, D_SCHEDULE_STALE, b->loc, "the schedule is for model `%s`, which this file does not have", b->name);
             if (d && near) diag_help(d, "did you mean `%s`?", near);

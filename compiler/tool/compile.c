@@ -257,6 +257,7 @@ static bool is_defined(const Options *o, const char *name) {
 static bool add_program(Build *b, File *f, const char *model, const char *training) {
     Options *o = b->o;
     if (training) vec_add(b->cx->arena, o->define, (Fixed){ "training", training });
+    o->is_part = training != NULL;
     Program *source = front_program(o, f, model), *p = front_passes(o, source, front_pipeline(o));
     if (p && b->source && !training) b->source[b->n] = source;
     o->define.n -= training != NULL;

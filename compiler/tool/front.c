@@ -95,7 +95,7 @@ static bool read_schedule(Options *o, Program *p) {
         found = true;
         for (int j = 0; j < b->command.n; j++) vec_add(p->arena, p->schedule, b->command.at[j]);
     }
-    if (f && !found && o->model.n < 2 && !o->schedule_text)
+    if (f && !found && o->model.n < 2 && !o->schedule_text && !o->is_part)
         diag_help(diag_error(o->cx, D_SCHEDULE_STALE, (Loc){ source, 1, 1, 1, 1 }, "`%s` has no schedule for model `%s`", o->schedule, p->name), "pigeonc explain prints one");
     return f && !o->cx->n_errors && schedule_check(p);
 }

@@ -23,6 +23,7 @@ typedef struct Options {
     VEC(Pair) in, graph, out;
     Dtype real;
     int64_t seed, step;
+    bool is_part;                          /* what is made now comes beside a model: its step, its gradients */
     int grad_order;                        /* 0: not given */
     const char *checkpoint, *metrics, *curve, *valid_with; Pair batch, sample; VEC(Pair) valid; int epochs, patience; bool resume;      /* train */
     double budget;                         /* tune: seconds */
