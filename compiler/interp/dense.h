@@ -1,8 +1,7 @@
 /* dense.h - small dense matrices, row-major, in complex f64 (real ones stay real: all imaginary parts are then exactly 0). */
 #ifndef PIGEON_INTERP_DENSE_H
 #define PIGEON_INTERP_DENSE_H
-#include <complex.h>
-#undef I                                   /* the name of the state of a run here */
+#include "base/complex.h"
 #include <stdbool.h>
 #include <stddef.h>
 typedef double complex Z;

@@ -1,7 +1,7 @@
 /* scalar.c - the values of the scalar functions: the words that the rows of base/scalar.def use, and one switch per kind of number. */
 #include "ir/scalar.h"
 #include "pigeon/random.h"
-#include <complex.h>
+#include "base/complex.h"
 #include <math.h>
 
 #define PI 3.14159265358979323846

@@ -2,7 +2,7 @@
  *     const k[3] = [1/6, -2/3, sqrt(0.5)]        const z[2]: c64 = [1 + 2i, conj(1i)] */
 #include "ir/scalar.h"
 #include "sema/scope.h"
-#include <complex.h>
+#include "base/complex.h"
 #include <math.h>
 #include <string.h>
 
@@ -22,7 +22,7 @@ static double complex value(const X *x, bool *ok) {
     switch (x->k) {
     case X_INT: return (double)x->u.i;
     case X_REAL: return x->u.c.re;
-    case X_COMPLEX: return x->u.c.re + I * x->u.c.im;
+    case X_COMPLEX: return CMPLX(x->u.c.re, x->u.c.im);
     case X_EXT: if (ext_is_const(x->u.ext, &n)) return (double)n; break;
     case X_CAST: { double complex v = value(x->u.cast.arg, ok); return dtype_is_int(x->dt) ? trunc(creal(v)) : v; }
     case X_OP: { double complex p = value(x->u.op.arg[0], ok), q = x->u.op.n > 1 ? value(x->u.op.arg[1], ok) : 0; return op_value(x, p, q, ok); }

@@ -580,7 +580,7 @@ static void test_memory(void) {
 }
 /* Two axes, three programs: one flat, one falling along the first, one along the second. */
 static void test_choice(void) {
-    static const float at[] = { 10, 20, 0, 0, 0, 2, 8 };
+    static const float at[] = { 10, 20, /**/ 0, 0, 0, /**/ 0, 2, 8 };
     static const float time[] = { 5, 5, 5, 5, 5, 5, /**/ 9, 9, 9, 1, 1, 1, /**/ 9, 6, 1, 9, 6, 1 };
     const pgn_choice c = { .n = 3, .n_point = { 2, 1, 1, 1, 3 }, .at = at, .time = time };
     const struct { double edges, repeats; int best; } row[] = { { 10, 0, 0 }, { 20, 0, 1 }, { 12, 8, 2 }, { 0, -5, 0 }, { 99, 0, 1 }, { 10, 99, 2 }, { 16, 0, 1 }, { 14, 0, 0 }, { 10, 3, 0 }, { 10, 3.5, 2 } };
