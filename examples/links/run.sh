@@ -28,7 +28,7 @@ case $name in
     *)
         distmult="-D d=200 -D K=1024 --epochs 3"
         complex="-D d=100 -D K=1024 --epochs 3"
-        rgcn="-D d=100 -D K=1024 --epochs 8" ;;
+        rgcn="-D d=100 -D K=1024 --epochs 14" ;;
 esac
 sizes() { for word in $1; do case $word in -D) ;; *=*) printf ' -D %s' "$word" ;; esac; done; }
 printf '%-9s %8s %8s %8s %8s\n' model seconds MRR Hits@1 Hits@10
