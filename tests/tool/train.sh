@@ -54,9 +54,12 @@ if cmp -s c.safetensors d.safetensors; then ok "killed six times, the same bits"
 
 # interrupted: it stops between steps and saves
 python3 - "$pigeonc" <<'END' >out 2>&1
-import signal, subprocess, sys, time
+import os, signal, subprocess, sys, time
 p = subprocess.Popen([sys.argv[1], "train", "m.pgn", "--in", "x=x.npy", "--in", "y=y.npy", "--epochs", "100000000", "--batch", "N=20", "--checkpoint", "e.safetensors"], stderr=subprocess.PIPE)
-time.sleep(1)
+for k in range(1200):                    # until an epoch is over
+    if os.path.exists("e.safetensors"):
+        break
+    time.sleep(0.05)
 p.send_signal(signal.SIGINT)
 print(p.communicate(timeout=60)[1].decode(), p.returncode)
 END
