@@ -22,8 +22,8 @@ case $name in
         complex="-D d=8 -D K=32 --epochs 20"
         rgcn="-D d=16 -D K=32 --epochs 10" ;;
     wn18rr)
-        distmult="-D d=200 -D K=1024 -D n3=0.2 --epochs 12"
-        complex="-D d=100 -D K=1024 -D n3=0.2 --epochs 12"
+        distmult="-D d=200 -D K=4096 -D n3=0.1 --epochs 8"
+        complex="-D d=100 -D K=4096 -D n3=0.1 --epochs 8"
         rgcn="-D d=100 -D K=1024 --epochs 8" ;;
     *)
         distmult="-D d=200 -D K=1024 --epochs 3"
