@@ -173,17 +173,16 @@ def main():
     build, file = os.path.abspath(args[0]), option("-o", ROOT + "/docs/results.md")
     only = option("--only", ",".join(p for p, _ in PARTS)).split(",")
     old = open(file, encoding="utf-8").read() if os.path.exists(file) else ""
-    text = "# Figures\n\nMade by `python3 bench/results.py build`; each part says on what machine.\n"
+    text = old or "# Figures\n\nMade by `python3 bench/results.py build`; each part says on what machine.\n"
     with tempfile.TemporaryDirectory() as folder:
         for part, title in PARTS:
-            have = re.search(r"^## %s\n(.*?)(?=^## |\Z)" % re.escape(title), old, re.S | re.M)
-            if part in only:
-                print("measuring: " + title, file=sys.stderr, flush=True)
-                where = machine()
-                body = globals()["part_" + part](os.path.join(build, "pigeonc"), build, folder) + "\n\nMachine: %s.\n" % where
-            else:
-                body = have.group(1).strip() + "\n" if have else "Not measured.\n"
-            text += "\n## %s\n\n%s" % (title, body)
+            if part not in only:
+                continue
+            print("measuring: " + title, file=sys.stderr, flush=True)
+            where = machine()
+            body = "\n## %s\n\n%s\n\nMachine: %s.\n" % (title, globals()["part_" + part](os.path.join(build, "pigeonc"), build, folder), where)
+            have = re.search(r"^\n## %s\n.*?(?=^\n## |\Z)" % re.escape(title), text, re.S | re.M)      # parts that are written by hand stay where they are
+            text = text[:have.start()] + body + text[have.end():] if have else text + body
     with open(file, "w", encoding="utf-8") as f:
         f.write(text)
 

@@ -21,6 +21,11 @@ static Scope *layer_scope(Env *e, Bind *b) {
         b->kind = B_POISON;
         return NULL;
     }
+    if (callee->kind != E_CALL && !layer->model) {                /* itself the call of something that is no layer */
+        diag_note(diag_error(s->cx, D_NOT_A_MODEL, b->loc, "`%s` is not a layer that can be called", layer->name), layer->loc, "it is defined here");
+        b->kind = B_POISON;
+        return NULL;
+    }
     for (int k = 0; k < s->calling.n; k++) if (s->calling.at[k].call == call && s->calling.at[k].home == home) {
         diag_error(s->cx, D_CYCLE, b->loc, "`%s` is needed for itself", b->name);
         return NULL;
