@@ -2,6 +2,8 @@
 #include "base/base.h"
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 typedef struct Chunk { struct Chunk *next; size_t used, size; char at[] __attribute__((aligned(16))); } Chunk;
 struct Arena { Chunk *chunk; };
@@ -16,16 +18,26 @@ void arena_free(Arena *a) {
     for (Chunk *c = a->chunk, *next; c; c = next) next = c->next, free(c);
     free(a);
 }
+/* Asks for all pages of a chunk at once: faults one by one were a sixth of the time to check a model. A system that can't gives them one by one. */
+static void populate(Chunk *c, size_t bytes) {
+#ifdef MADV_POPULATE_WRITE
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), from = ((uintptr_t)c + page - 1) & ~(page - 1), to = ((uintptr_t)c + bytes) & ~(page - 1);
+    if (to > from) madvise((void *)from, to - from, MADV_POPULATE_WRITE);
+#else
+    (void)c, (void)bytes;
+#endif
+}
 void *arena_alloc(Arena *a, size_t bytes) {
     bytes = (bytes + 15) & ~(size_t)15;
     Chunk *c = a->chunk;
     if (!c || c->size - c->used < bytes) {
         size_t size = c ? 2 * c->size : 1 << 14;
-        if (size > 1 << 22) size = 1 << 22;
+        if (size > 1 << 20) size = 1 << 20;
         if (size < bytes) size = bytes;
         /* calloc: large chunks come zeroed from the system without touching them */
         c = calloc(1, sizeof *c + size);
         if (!c) { fputs("pigeonc: out of memory\n", stderr); abort(); }
+        if (size <= 1 << 20) populate(c, sizeof *c + size);
         c->size = size;
         c->next = a->chunk;
         a->chunk = c;
@@ -44,13 +56,19 @@ char *arena_strndup(Arena *a, const char *s, size_t n) {
     memcpy(p, s, n);
     return p;
 }
+/* Into what is left of the chunk at once; only a text that is too long for it is made twice. */
 char *arena_printf(Arena *a, const char *fmt, ...) {
     va_list ap, again;
     va_start(ap, fmt);
     va_copy(again, ap);
-    int n = vsnprintf(NULL, 0, fmt, ap);
-    char *p = arena_alloc(a, (size_t)n + 1);
-    vsnprintf(p, (size_t)n + 1, fmt, again);
+    Chunk *c = a->chunk;
+    size_t room = c ? c->size - c->used : 0;
+    char *p = c ? c->at + c->used : NULL;
+    int n = vsnprintf(p, room, fmt, ap);
+    bool fits = (size_t)n < room;
+    if (!fits && room) memset(p, 0, room);                       /* memory of the arena is zero */
+    p = arena_alloc(a, (size_t)n + 1);
+    if (!fits) vsnprintf(p, (size_t)n + 1, fmt, again);
     va_end(again);
     va_end(ap);
     return p;

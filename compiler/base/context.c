@@ -91,7 +91,7 @@ int source_read(Context *cx, const char *path, Loc from) {
     else {
         size_t bad = bad_text((const unsigned char *)text, n);
         id = source_from_text(cx, path, text, n);
-        if (known) cx->source.at[id].device = (uint64_t)st.st_dev, cx->source.at[id].inode = (uint64_t)st.st_ino;
+        if (bad == n && known) cx->source.at[id].device = (uint64_t)st.st_dev, cx->source.at[id].inode = (uint64_t)st.st_ino;
         if (bad < n) {
             Loc at = { id, 1, 1, 1, 2 };
             for (size_t k = 0; k < bad; k++) if (text[k] == '\n') at.line++, at.col = 1; else at.col++;

@@ -45,20 +45,24 @@ void add_graph(Sema *s, Scope *c, ModelArg *m) {
     vec_add(s->a, s->p->graph, g);
     scope_add(s, c, m->name, B_GRAPH)->graph = g;
 }
-/* A file is read and parsed once, by whatever paths and however many models use it; NULL after diagnostics or, if `probe`, when there is none. */
-static File *tree_of(Context *cx, const char *path, Loc from, bool probe) {
+/* A file is read and parsed once, by whatever paths and however many models use it: its place among the sources, -1 after diagnostics or, if `probe`, when there is none. */
+static int source_of(Context *cx, const char *path, Loc from, bool probe) {
     struct stat st;
     bool there = !stat(path, &st);
-    if (!there && probe) return NULL;
+    if (!there && probe) return -1;
     for (int k = 0; there && k < cx->source.n; k++) {
         const Source *have = &cx->source.at[k];
-        if (have->tree && have->inode && have->inode == (uint64_t)st.st_ino && have->device == (uint64_t)st.st_dev) return have->tree;
+        if (have->inode && have->inode == (uint64_t)st.st_ino && have->device == (uint64_t)st.st_dev) return k;
     }
-    int source = source_read(cx, path, from);
-    File *f = source < 0 ? NULL : parse_used(cx, source);
-    if (!f && source >= 0) f = NEW(cx->arena, File), f->source = source;      /* said once */
-    if (f) cx->source.at[source].tree = f;
-    return f;
+    return source_read(cx, path, from);
+}
+static File *tree_of(Context *cx, const char *path, Loc from, bool probe) {
+    int source = source_of(cx, path, from, probe);
+    if (source < 0) return NULL;
+    if (cx->source.at[source].tree) return cx->source.at[source].tree;
+    File *f = parse_used(cx, source);
+    if (!f) f = NEW(cx->arena, File), f->source = source;      /* said once */
+    return cx->source.at[source].tree = f;
 }
 static bool is_loaded(const Sema *s, const File *f) {
     for (int k = 0; k < s->file.n; k++) if (s->file.at[k] == f) return true;
@@ -80,12 +84,20 @@ static void load(Sema *s, File *f) {
     }
 }
 static void add_lets(Sema *s, Scope *c, File *f);
+/* May the text declare a model or an update of that name?  Parsing the whole library for one word takes longer than all the rest. */
+static bool may_declare(const Source *src, const char *name) {
+    size_t n = strlen(name);
+    for (const char *at = src->text; (at = strstr(at, name)); at += n) if (at > src->text && (at[-1] == ' ' || at[-1] == '\t')) return true;
+    return false;
+}
 /* A model of the standard library that the file calls without importing it. */
 Model *std_model(Sema *s, const char *name) {
-    static const char *const file[] = { "std/nn.pgn", "std/graph.pgn", "std/operator.pgn", "std/mixer.pgn", "std/loss.pgn", "std/optim.pgn" };
+    static const char *const file[] = { "dense", "norm", "attention", "position", "conv", "recurrent", "graph", "operator", "sequence", "mixer", "loss", "optim" };
     for (size_t k = 0; k < sizeof file / sizeof *file; k++) {
-        File *f = tree_of(s->cx, arena_printf(s->a, "%s/%s", s->cx->std_dir, file[k]), NO_LOC, true);
-        if (!f) continue;
+        const char *path = arena_printf(s->a, "%s/std/%s.pgn", s->cx->std_dir, file[k]);
+        int source = source_of(s->cx, path, NO_LOC, true);
+        if (source < 0 || !may_declare(&s->cx->source.at[source], name)) continue;
+        File *f = tree_of(s->cx, path, NO_LOC, true);
         int from = s->file.n;
         load(s, f);
         for (int j = from; s->top && j < s->file.n; j++) add_lets(s, s->top, s->file.at[j]);

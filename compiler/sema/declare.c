@@ -107,13 +107,11 @@ void add_array(Sema *s, Scope *c, Decl *d, StmtKind k, bool entry) {
         if (d->init) {
             Expr *f = d->init->kind == E_CALL ? d->init->arg.at[0] : d->init;
             const InitRow *way = NULL;
-            const char *known[N_INIT], *forms = "";
-            for (int j = 0; j < N_INIT; j++) {
-                known[j] = init_row[j].name, forms = arena_printf(s->a, "%s%s%s", forms, j ? ", " : "", init_row[j].form);
-                if (f->kind == E_NAME && !strcmp(known[j], f->name.s)) way = &init_row[j];
-            }
+            for (int j = 0; j < N_INIT; j++) if (f->kind == E_NAME && !strcmp(init_row[j].name, f->name.s)) way = &init_row[j];
             int given = d->init->kind == E_CALL ? d->init->call.n : 0;
             if (!way || given < way->least || given > way->most) {
+                const char *known[N_INIT], *forms = "";
+                for (int j = 0; j < N_INIT; j++) known[j] = init_row[j].name, forms = arena_printf(s->a, "%s%s%s", forms, j ? ", " : "", init_row[j].form);
                 const char *near = !way && f->kind == E_NAME ? did_you_mean(s->cx, f->name.s, known, N_INIT) : NULL;
                 Diag *g = diag_error(s->cx, D_BAD_DECLARATION, d->init->loc, way ? "`%s` has too %s numbers" : "`%s` is no way to initialise", expr_text(s->cx, d->init), way && given < way->least ? "few" : "many");
                 diag_help(g, near ? "did you mean `%s`?" : "%s", near ? near : way ? way->form : forms);

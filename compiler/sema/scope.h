@@ -54,6 +54,7 @@ typedef struct Sema {
     bool training, gradients;        /* what the word `training` says; a training program that ends with the gradients */
     VEC(Asked) asked;
     VEC(struct Unique) unique;       /* spaces that softmax over several keys has made */
+    VEC(struct Special { const Model *update; int rank; bool gnorm; Model *m; }) special;      /* updates for parameters with so many axes */
 } Sema;
 typedef struct Ended { const Expr *head; const struct Ended *up; } Ended;                   /* a reduction whose body ended at the `+` before this place */
 typedef struct Env { Sema *s; Scope *scope; Local *local; const Ended *ended; } Env;

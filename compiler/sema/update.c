@@ -219,6 +219,7 @@ static Stmt *own_norm(Spec *p, Name norm, Loc at) {
 Model *update_model(Sema *s, const Model *u, int rank, bool gnorm, Loc at) {
     Context *cx = s->cx;
     Arena *a = s->a;
+    for (int k = 0; k < s->special.n; k++) if (s->special.at[k].update == u && s->special.at[k].rank == rank && s->special.at[k].gnorm == gnorm) return s->special.at[k].m;
     int n_tensor = update_tensors(u), written = n_tensor ? u->arg.at[0].index.n : 0, errors = cx->n_errors;
     if (n_tensor < 2) { diag_help(diag_error(cx, D_BAD_UPDATE, u->loc, "update `%s` does not say what it updates", u->name.s), "update %s(p, g; lr) { p' = p - lr * g }", u->name.s); return NULL; }
     if (rank < written) {
@@ -280,5 +281,7 @@ Model *update_model(Sema *s, const Model *u, int rank, bool gnorm, Loc at) {
         vec_add(a, m->body, r);
     }
     for (int k = 0; k < due.n; k++) if (!have[k]) diag_help(diag_error(cx, D_BAD_UPDATE, due.at[k].loc, "`%s` has no next value", due.at[k].s), "%s' = ...", due.at[k].s);
-    return cx->n_errors > errors ? NULL : m;
+    if (cx->n_errors > errors) return NULL;
+    vec_add(a, s->special, (struct Special){ u, rank, gnorm, m });
+    return m;
 }

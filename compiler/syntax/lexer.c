@@ -195,7 +195,8 @@ static const char *other(Lexer *l, const char *s, Token *t) {
 int lex(Context *cx, int source, Tokens *out) {
     const Source *src = &cx->source.at[source];
     Lexer l = { .cx = cx, .s = src->text, .end = src->text + src->length, .line_start = src->text, .source = source, .line = 1, .out = out };
-    *out = (Tokens){ 0 };
+    int guess = (int)(src->length / 4) + 16;                        /* words of usual text, so that the array seldom grows */
+    *out = (Tokens){ .at = NEWN(cx->arena, Token, guess), .cap = guess };
     for (bool newline = false;;) {
         const char *s = l.s;
         while (s < l.end && (*s == ' ' || *s == '\t' || *s == '\r')) s++;
