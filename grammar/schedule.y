@@ -38,7 +38,7 @@ static Command *command(ScheduleReader *r, int verb, const NameList *names, Loc 
 %token TIMES "`x`" COMPACT_ "`compact`" FULL_ "`full`" LPAREN "`(`" RPAREN "`)`" COMMA "`,`" COLON "`:`" STAR "`*`" BAD "a word that no command has"
 %token <s> NAME "a name"
 %token <n> INT "a number"
-%token <verb> STORE COMPACT FULL RECOMPUTE FUSE TOGETHER ORDER APART TILE SCATTER GATHER PREFETCH VECTOR SPLIT ONLY
+%token <verb> STORE COMPACT FULL RECOMPUTE FUSE TOGETHER ORDER APART TILE SCATTER GATHER PREFETCH VECTOR SPLIT UNROLL PARALLEL ONLY
 %type <s> key for_opt
 %type <names> names keys key_list in_opt
 %type <rows> row
@@ -74,6 +74,8 @@ command: STORE names                   { $$ = command(r, V_STORE, &$2, @$); }
   | PREFETCH names INT                 { $$ = command(r, V_PREFETCH, &$2, @$); command_numbers($$, 1, $3, 0); }
   | VECTOR names INT                   { $$ = command(r, V_VECTOR, &$2, @$); command_numbers($$, 1, $3, 0); }
   | SPLIT names INT                    { $$ = command(r, V_SPLIT, &$2, @$); command_numbers($$, 1, $3, 0); }
+  | UNROLL names INT                   { $$ = command(r, V_UNROLL, &$2, @$); command_numbers($$, 1, $3, 0); }
+  | PARALLEL names INT                 { $$ = command(r, V_PARALLEL, &$2, @$); command_numbers($$, 1, $3, 0); }
   | ONLY                               { NameList none = { 0 }; $$ = command(r, V_ONLY, &none, @$); }
 names: NAME                            { LIST_NEW($$, $1); }
   | names COMMA NAME                   { $$ = $1; vec_add(r->a, $$, $3); }
@@ -132,8 +134,6 @@ static int yyreport_syntax_error(const yypcontext_t *c, ScheduleReader *r) {
 /* What this compiler has no choice in, and why. */
 static const char *no_such_verb(const char *word) {
     static const struct { const char *word, *why; } other[] = {
-        { "unroll", "loops are unrolled by the code generator; `tile` says how many rows a kernel has at once" },
-        { "parallel", "a kernel runs its items in parallel: all axes but the last, in tiles of rows where `tile` says so" },
         { "chunk", "recurrences run step by step in this version: there is no chunked form" },
         { "stages", "this version has no staged copies" } };
     for (size_t k = 0; k < sizeof other / sizeof *other; k++) if (!strcmp(other[k].word, word)) return other[k].why;
@@ -149,7 +149,7 @@ static bool name_next(const ScheduleReader *r) {
 static int word(ScheduleReader *r, const char *s) {
     static const struct { const char *word; int token; } inner[] = { { "by", BY }, { "in", IN }, { "as", AS }, { "at", AT }, { "inside", INSIDE }, { "early", EARLY }, { "for", FOR },
         { "compact", COMPACT_ }, { "full", FULL_ } };
-    static const int verb[V_COUNT] = { STORE, COMPACT, FULL, RECOMPUTE, FUSE, TOGETHER, ORDER, APART, TILE, SCATTER, GATHER, PREFETCH, VECTOR, SPLIT, ONLY };
+    static const int verb[V_COUNT] = { STORE, COMPACT, FULL, RECOMPUTE, FUSE, TOGETHER, ORDER, APART, TILE, SCATTER, GATHER, PREFETCH, VECTOR, SPLIT, UNROLL, PARALLEL, ONLY };
     if (name_next(r)) return NAME;
     bool first = !r->last || r->last == TERM || r->last == LBRACE || r->last == RBRACE;
     if (first && !strcmp(s, "schedule")) return SCHEDULE;

@@ -117,9 +117,9 @@ void pgn_pool_run(Pool *p, int64_t n, int64_t grain, void (*body)(void *arg, int
 }
 void pgn_parallel(const pgn_options *o, int64_t n, int64_t work, void (*body)(void *arg, int64_t lo, int64_t hi), void *arg) {
     if (n <= 0) return;
-    if (work < 1) work = 1;
-    if (!o || o->threads == 1 || n == 1 || work * (double)n < SMALL) { body(arg, 0, n); return; }
-    int64_t grain = CHUNK / work + 1;
+    if (!work) work = 1;
+    int64_t grain = work < 0 ? -work : CHUNK / work + 1;
+    if (!o || o->threads == 1 || n <= (work < 0 ? grain : 1) || (work > 0 && work * (double)n < SMALL)) { body(arg, 0, n); return; }
     if (o->parallel_for) { o->parallel_for(o->user, n, grain, body, arg); return; }
     pgn_pool_run(((const PlanOptions *)(const void *)o)->pool, n, grain, body, arg);
 }

@@ -56,7 +56,7 @@ void command_print(const Command *c, Writer *w) {
         break;
     case V_APART: put(w, " %lld%s", (long long)c->number[0], c->early ? " early" : ""); put_at(w, c->at.at, c->at.n); break;
     case V_TILE: put(w, " %lld", (long long)c->number[0]); if (c->n_number > 1) put(w, " x %lld", (long long)c->number[1]); break;
-    case V_PREFETCH: case V_VECTOR: case V_SPLIT: put(w, " %lld", (long long)c->number[0]); break;
+    case V_PREFETCH: case V_VECTOR: case V_SPLIT: case V_UNROLL: case V_PARALLEL: put(w, " %lld", (long long)c->number[0]); break;
     }
 }
 Command *command_new(Arena *a, Verb v, const char *name) {
@@ -210,6 +210,10 @@ static bool check_numbers(Program *p, const Command *c) {
         diag_help(diag_error(p->cx, D_SCHEDULE_REFUSED, c->loc, "an item has 64 to 1048576 elements"), "split %s 4096", c->name.at[0]);
         return false;
     }
+    if (c->verb == V_UNROLL && (c->number[0] < 1 || c->number[0] > 64)) {
+        diag_help(diag_error(p->cx, D_SCHEDULE_REFUSED, c->loc, "a loop does 1 to 64 rounds at a time"), "unroll %s 4", c->name.at[0]);
+        return false;
+    }
     if ((c->verb == V_FUSE || c->verb == V_TOGETHER) && c->name.n < 2) {
         diag_help(diag_error(p->cx, D_SCHEDULE_REFUSED, c->loc, "one value alone can't be fused"), c->verb == V_FUSE ? "fuse %s, Y: computed in the kernel of Y" : "together %s, Y: one kernel for both", c->name.at[0]);
         return false;
@@ -302,7 +306,7 @@ static bool has_value(Node *const *node, int n, const char *name, const char *co
     }
     return false;
 }
-static bool is_lowering(Verb v) { return v == V_TILE || v == V_SCATTER || v == V_GATHER || v == V_PREFETCH || v == V_VECTOR || v == V_SPLIT; }
+static bool is_lowering(Verb v) { return v == V_TILE || v == V_SCATTER || v == V_GATHER || v == V_PREFETCH || v == V_VECTOR || v == V_SPLIT || v == V_UNROLL || v == V_PARALLEL; }
 bool schedule_finish(const Program *p, bool lowered) {
     int errors = p->cx->n_errors;
     const char *const *label = p->schedule.n ? schedule_names((Program *)p) : NULL;
@@ -329,6 +333,8 @@ bool schedule_finish(const Program *p, bool lowered) {
             case V_SCATTER: schedule_refuse(p, c, "`%s` is no fibre sum of contractions", name); break;
             case V_VECTOR: schedule_refuse(p, c, "the kernel of `%s` has no lanes of its own: it has tiles, whose lanes `tile` says, or is computed in another kernel or one by one", name); break;
             case V_SPLIT: schedule_refuse(p, c, "the last axis of `%s` is not cut into items: it has sums, is known to be short, or is computed in another kernel", name); break;
+            case V_UNROLL: schedule_refuse(p, c, "the kernel of `%s` has no loops besides those over lanes, or it is computed in another kernel", name); break;
+            case V_PARALLEL: schedule_refuse(p, c, "`%s` has no kernel of its own", name); break;
             case V_PREFETCH: schedule_refuse(p, c, "`%s` reads no rows through maps of its first axis in a sum", name); break;
             }
         }

@@ -54,6 +54,7 @@ struct LS {
     Var *var; LX *x;                   /* LET VAR SET: var, value;  STORE: x value;  IF: x condition;  FOR: var */
     LX *lo, *hi; LoopKind loop;        /* FOR var in lo..hi (hi exclusive), step 1 */
     VEC(LaneReduce) red; int width;    /* LOOP_LANE; width > 0: so many lanes at once serve the body best */
+    int unroll;                        /* LOOP_SERIAL: > 0: so many rounds at a time */
     Block body, other;                 /* FOR, IF */
     Buf *buf; LX *index;               /* STORE buf[index] = x, if guard;  PREFETCH: buf[index] will be read soon, in all lanes */
     LX *guard;
@@ -73,7 +74,7 @@ typedef struct Kernel {
     VEC(Buf *) buf;                    /* used, in order of first use; filled by loop_finish() */
     VEC(bool) writes;
     Loc loc;
-    int64_t work;                      /* rough operations per item, for the grain of the parallel loop */
+    int64_t work;                      /* rough operations per item, for the grain of the parallel loop; negative: a thread takes so many items at a time, or more */
 } Kernel;
 
 /* Calls into libpigeon that host procedures make: one row each in rtcall.def. */

@@ -62,6 +62,7 @@ static void statement(Printer *t, const LS *s) {
             put(w, ")");
         }
         if (s->width) put(w, " (width %d)", s->width);
+        if (s->unroll) put(w, " (unroll %d)", s->unroll);
         block(t, &s->body);
         put(w, ")");
         return;

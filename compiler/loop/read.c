@@ -89,6 +89,15 @@ static LX *expr(LoopReader *r, const Sexp *s) {
 
 /* ---- statements ----------------------------------------------------------------------------------------- */
 static bool block(LoopReader *r, const Sexp *s, int from, Block *b);
+/* (WHAT n) at this place, if it is there */
+static bool count(LoopReader *r, const Sexp *s, int *at, const char *what, int *to) {
+    int64_t n;
+    if (*at >= s->item.n || strcmp(sexp_head(s->item.at[*at]), what)) return true;
+    const Sexp *p = s->item.at[(*at)++];
+    if (p->item.n != 2 || !sexp_int(p->item.at[1], &n) || n < 1 || n > 4096) return FAIL(p, "a number from 1 to 4096 is expected here");
+    *to = (int)n;
+    return true;
+}
 static bool loop(LoopReader *r, const Sexp *s, LS *l) {
     int first = 5, depth = r->var.n;
     if (s->item.n < 5) return FAIL(s, "(for variable serial|lane lo hi ..) is expected here");
@@ -110,12 +119,7 @@ static bool loop(LoopReader *r, const Sexp *s, LS *l) {
         }
         first = 6;
     }
-    if (s->item.n > first && !strcmp(sexp_head(s->item.at[first]), "width")) {
-        const Sexp *width = s->item.at[first++];
-        int64_t n;
-        if (width->item.n != 2 || !sexp_int(width->item.at[1], &n) || n < 1 || n > 4096) return FAIL(width, "(width 1..4096) is expected here");
-        l->width = (int)n;
-    }
+    if (!count(r, s, &first, "width", &l->width) || !count(r, s, &first, "unroll", &l->unroll)) return false;
     if (!(l->var = new_variable(r, s->item.at[1], DT_I64, false))) return false;
     bool ok = block(r, s, first, &l->body);
     r->var.n = depth;

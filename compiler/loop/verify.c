@@ -120,6 +120,7 @@ static void loop(Checker *v, const LS *s) {
     typed(v, s->hi, DT_I64, "the end of a loop");
     if (s->var->dt != DT_I64) invalid(v, v->loc, "the loop variable `%s` is %s, not i64", s->var->name, dtype_name(s->var->dt));
     if (s->red.n && s->loop != LOOP_LANE) invalid(v, v->loc, "a serial loop has no reductions");
+    if (s->unroll && s->loop == LOOP_LANE) invalid(v, v->loc, "a loop over lanes is not unrolled");
     for (int k = 0; k < s->red.n; k++) {
         const LaneReduce *r = &s->red.at[k];
         bool found = false;

@@ -25,20 +25,18 @@ static void finish(Build *b, Value *v, Index **idx, X *expr) {
     if (b->family) fuse_finish(b, b->family);
     else finish_equation(b, v, idx, expr);
 }
-/* VECTOR and SPLIT: the number that a command says, which is done by that, or 0. */
-static int64_t said_number(Build *b, Verb verb, const Value *v, const char *what) {
-    Lower *l = b->l;
-    Command *say = asked(l, verb, v);
+/* The number that a command says, which is done by that, or 0. */
+static int64_t said_number(Lower *l, Command *say, const Value *v, const char *what) {
     if (!say) return 0;
     schedule_done(say, l->label[v->id]);
-    Command *c = command_new(l->a, verb, l->label[v->id]);
+    Command *c = command_new(l->a, say->verb, l->label[v->id]);
     command_numbers(c, 1, say->number[0], 0);
     decided(l, c, arena_printf(l->a, what, (long long)say->number[0], l->label[v->id]), "a schedule says so", v->loc);
     return say->number[0];
 }
 static void close_lanes(Build *b, const Value *v, Var *j, LX *lo, LX *hi) {
     LS *s = level_pop_for(b, j, lo, hi, LOOP_LANE);
-    s->width = (int)said_number(b, V_VECTOR, v, "%lld lanes of %s at a time");
+    s->width = (int)said_number(b->l, asked(b->l, V_VECTOR, v), v, "%lld lanes of %s at a time");
 }
 /* One axis is lanes, the others are items. */
 static void lanes_along(Build *b, Value *v, Index **idx, X *expr, int lane) {
@@ -100,7 +98,7 @@ static void untiled(Build *b, Node *n) {
     Space *last = v->rank ? v->axis[v->rank - 1] : NULL;
     b->blocked = true;
     if (!sums && last && (long_space(last) || (v->rank == 1 && !is_known(last)))) {
-        int64_t said = said_number(b, V_SPLIT, v, "an item is %lld elements of %s"), piece = said ? said : PIECE;
+        int64_t said = said_number(b->l, asked(b->l, V_SPLIT, v), v, "an item is %lld elements of %s"), piece = said ? said : PIECE;
         b->k->extent = ext_op(a, EXT_MUL, product_of(b->l, v->axis, 0, v->rank - 1), ext_op(a, EXT_CEILDIV, last->extent, ext_const(a, piece)));
         lanes_in_pieces(b, v, idx, expr, piece);
     } else if (v->rank > (sums ? 1 : 0) && lane >= 0) {
@@ -126,12 +124,37 @@ static void say_kernel(Lower *l, const Value *v, bool push, bool tiled, const Ti
     command_numbers(c, 2, p->tile.rows, p->width);
     decided(l, c, arena_printf(l->a, "%d rows and %d lanes of %s at a time", p->tile.rows, p->width, name), "what rows share is loaded once, and the sums fit the registers", v->loc);
 }
+static int unroll_innermost(Block *b, int rounds) {
+    int n = 0;
+    for (int k = 0; k < b->n; k++) {
+        LS *s = b->at[k];
+        int inside = unroll_innermost(&s->body, rounds) + unroll_innermost(&s->other, rounds);
+        if (!inside && s->k == LS_FOR && s->loop == LOOP_SERIAL) s->unroll = rounds, inside = 1;
+        n += inside;
+    }
+    return n;
+}
+/* UNROLL and PARALLEL, in the kernels of v: those from number `from` on. */
+static void shape_kernels(Lower *l, const Value *v, int from) {
+    int loops = 0;
+    Command *rounds = schedule_find(l->p, V_UNROLL, l->label[v->id]), *share = schedule_find(l->p, V_PARALLEL, l->label[v->id]);      /* of any target */
+    for (int k = from; k < l->u->kernel.n && rounds; k++) loops += unroll_innermost(&l->u->kernel.at[k]->body, (int)rounds->number[0]);
+    if (loops) said_number(l, rounds, v, "%lld rounds of the innermost loops of %s at a time");
+    if (from == l->u->kernel.n || !share) return;
+    int64_t items = said_number(l, share, v, "a thread takes %lld items of %s at a time");
+    for (int k = from; k < l->u->kernel.n; k++) l->u->kernel.at[k]->work = items ? -items : -INT64_MAX;
+}
 static bool kernels(Lower *l, Node *n, TilePlan *p, bool push, bool tiled, int axis) {
-    if (push) return push_lower(p);
-    if (tiled) return tile_lower(p, axis);
-    Build b = build_start(l, kernel_of(l, n, count_of(l, n->result[0])));
-    untiled(&b, n);
-    return true;
+    int from = l->u->kernel.n;
+    bool ok = true;
+    if (push) ok = push_lower(p);
+    else if (tiled) ok = tile_lower(p, axis);
+    else {
+        Build b = build_start(l, kernel_of(l, n, count_of(l, n->result[0])));
+        untiled(&b, n);
+    }
+    shape_kernels(l, n->result[0], from);
+    return ok;
 }
 bool lower_part(Lower *l, Node *n, const TilePlan *whole) {
     TilePlan p;
@@ -148,7 +171,9 @@ static bool lower_family(Lower *l, Node *n, Family *f) {
         Build b = build_start(l, kernel_of(l, first, count_of(l, first->result[0])));
         if (f->node.n > 1) b.family = f;
         for (int k = 1; k < f->node.n; k++) b.k->what = arena_printf(l->a, "%s%s %s", b.k->what, k == 1 ? "; with" : ",", plain_name(l, f->node.at[k]->result[0]->name));
+        int from = l->u->kernel.n;
         untiled(&b, first);
+        shape_kernels(l, first->result[0], from);
     }
     fuse_done(l, f);
     return l->state[n->id] == 2 || l->pulled_into[n->id];

@@ -191,6 +191,17 @@ static void kernel_of_equation(Near *n, Node *node, const char *name) {
         command_numbers(c, 1, pieces[k], 0);
         with(n, c, false);
     }
+    static const int rounds[] = { 2, 4, 8 };
+    for (size_t k = 0; k < sizeof rounds / sizeof *rounds && b.count; k++) {
+        Command *c = command_new(n->a, V_UNROLL, name);
+        command_numbers(c, 1, rounds[k], 0);
+        with(n, c, false);
+    }
+    for (int k = 0; k < 2; k++) {
+        Command *c = command_new(n->a, V_PARALLEL, name);
+        command_numbers(c, 1, k ? 256 : 0, 0);
+        with(n, c, false);
+    }
     if (!b.count) return;
     if (node->result[0]->rank > 1 && !has(n, V_TILE, name)) {
         Command *c = command_new(n->a, V_TILE, name);

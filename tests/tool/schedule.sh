@@ -49,6 +49,19 @@ passes "split: so many elements" sh -c 'grep -q 4096 c.intra && ! grep -q 4096 s
 passes "both agree with the reference" "$PIGEONC" run a.pgn --model small -D d=10000 --in *=random:1 --schedule c.pgs --executor=cpu,c --verify
 "$PIGEONC" explain a.pgn --model small --target=cpu --schedule c.pgs -o s.pgs; "$PIGEONC" a.pgn --model small --emit=intra --target=cpu --schedule s.pgs -o again.intra
 passes "and are explained" cmp c.intra again.intra
+printf 'schedule { store z; tile z 1; unroll z 3; parallel z 77; parallel s 0; store s }\n' >c.pgs
+for t in "" --target=cpu; do
+    "$PIGEONC" a.pgn --emit=intra $t --schedule c.pgs -o c.intra
+    passes "unroll: so many rounds $t" grep -q '(unroll 3)' c.intra
+    passes "parallel: so many items, or all $t" sh -c 'grep -q " -77$" c.intra && grep -q " -9223372036854775807$" c.intra'
+done
+"$PIGEONC" explain a.pgn --target=cpu --schedule c.pgs -o s.pgs; "$PIGEONC" a.pgn --emit=intra --target=cpu --schedule c.pgs -o c.intra; "$PIGEONC" a.pgn --emit=intra --target=cpu --schedule s.pgs -o again.intra
+passes "unroll and parallel are explained" cmp c.intra again.intra
+"$PIGEONC" a.pgn --emit=c --schedule c.pgs -o c.c
+passes "unroll: a pragma in C" grep -q 'PGN_UNROLL(3) for' c.c
+for c in "unroll y 4" "unroll z 65"; do
+    printf 'schedule small { %s }\n' "$c" >c.pgs; fails "$c" 1 "[schedule-refused]" "$PIGEONC" a.pgn --model small --target=cpu --emit=intra --schedule c.pgs
+done
 for c in "vector z 8" "split s 4096" "vector z 1000" "split z 3"; do
     printf 'schedule rgat { store z; %s }\n' "$c" >c.pgs; fails "$c" 1 "[schedule-refused]" "$PIGEONC" a.pgn --target=cpu --emit=intra --schedule c.pgs
 done

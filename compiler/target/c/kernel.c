@@ -152,6 +152,7 @@ static void print_for_head(Printer *p, const LS *s, bool spread) {
         put(w, ";\n");
     }
     if (s->loop == LOOP_LANE && !p->on_device) put(w, "PGN_LANES ");
+    if (s->unroll) put(w, "PGN_UNROLL(%d) ", s->unroll);
     put(w, "for (%s %s = ", type, v);
     bool zero = s->lo->k == LX_INT && s->lo->i == 0;
     if (!spread || !zero) put_expr(p, s->lo, spread ? 6 : 0);

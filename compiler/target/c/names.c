@@ -45,7 +45,7 @@ static bool reserved(const char *s) {
         "static", "struct", "switch", "template", "this", "threadIdx", "throw", "true", "try", "typedef", "typeid", "typename", "typeof", "union",
         "unsigned", "using", "virtual", "void", "volatile", "warpSize", "while", "xor", "y0", "y1", "yn", "linux", "unix", "I", "NULL", "NAN",
         "INFINITY", "log10", "logb", "rsqrt", "tgamma", "fmodf", "rsqrtf", "int8_t", "int32_t", "int64_t", "uint8_t", "uint16_t", "uint32_t",
-        "uint64_t", "size_t", "PGN_LANES", "PGN_IN_ORDER", "EOF", "BUFSIZ", "HUGE", "DOMAIN", "SING", "OVERFLOW", "UNDERFLOW", "assert", "errno",
+        "uint64_t", "size_t", "PGN_LANES", "PGN_UNROLL", "PGN_IN_ORDER", "EOF", "BUFSIZ", "HUGE", "DOMAIN", "SING", "OVERFLOW", "UNDERFLOW", "assert", "errno",
         "stdin", "stdout", "stderr", "i386", "dim3", "clock"
     };
     /* M_PI, INT32_MAX, FLT_EPSILON: what headers define, and is replaced wherever it stands */

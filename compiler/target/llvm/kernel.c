@@ -27,8 +27,15 @@ static void gen_loc(Gen *g, Loc loc) {
 }
 static void note_facts(Gen *g, const Var *v, const LX *x) { map_add(&g->known, v)->u.i = (known_nonnegative(g, x) ? NONNEGATIVE : 0) | (known_even(g, x) ? EVEN : 0); }
 
+/* Rounds at a time, as the loop's own node of metadata, whose first operand is itself. */
+static void mark_unroll(Mod *m, LV back, int n) {
+    LLVMMetadataRef part[] = { LLVMMDStringInContext2(m->c, "llvm.loop.unroll.count", 22), LLVMValueAsMetadata(LLVMConstInt(m->i32, (uint64_t)n, false)) };
+    LLVMMetadataRef self = LLVMTemporaryMDNode(m->c, NULL, 0), of[] = { self, LLVMMDNodeInContext2(m->c, part, 2) }, loop = LLVMMDNodeInContext2(m->c, of, 2);
+    LLVMMetadataReplaceAllUsesWith(self, loop);
+    LLVMSetMetadata(back, LLVMGetMDKindIDInContext(m->c, "llvm.loop", 9), LLVMMetadataAsValue(m->c, loop));
+}
 /* `for var in lo..hi` one by one */
-static void serial(Gen *g, Var *var, LV lo, LV hi, const Block *body) {
+static void serial(Gen *g, Var *var, LV lo, LV hi, const Block *body, int unroll) {
     Mod *m = g->m;
     LV at = entry_alloca(g, m->i64, var->name);
     LLVMBasicBlockRef head = new_block(g, "for"), inside = new_block(g, "for.body"), done = new_block(g, "for.done"), outer = g->leave;
@@ -43,7 +50,8 @@ static void serial(Gen *g, Var *var, LV lo, LV hi, const Block *body) {
     gen_block(g, body);
     g->leave = outer;
     LLVMBuildStore(m->b, LLVMBuildNSWAdd(m->b, i, int64_of(m, 1), ""), at);
-    LLVMBuildBr(m->b, head);
+    LV back = LLVMBuildBr(m->b, head);
+    if (unroll) mark_unroll(m, back, unroll);
     LLVMPositionBuilderAtEnd(m->b, done);
 }
 static LV bound(Gen *g, const LX *e) {
@@ -56,7 +64,7 @@ static void gen_for(Gen *g, LS *s) {
     int64_t n = s->lo->k == LX_INT && s->hi->k == LX_INT ? s->hi->i - s->lo->i : -1;
     if (n < 0 && s->hi->k == LX_OP && s->hi->op == OP_ADD && s->hi->arg[0] == s->lo && s->hi->arg[1]->k == LX_INT) n = s->hi->arg[1]->i;
     if (s->loop == LOOP_LANE && !g->in_lanes && gen_lanes(g, s, lo, hi, n)) return;
-    serial(g, s->var, lo, hi, &s->body);
+    serial(g, s->var, lo, hi, &s->body, s->unroll);
 }
 static void assign(Gen *g, Slot *t, Val v) {
     Mod *m = g->m;
@@ -219,7 +227,7 @@ LV kernel_function(Mod *m, Kernel *k) {
     bool flat = k->map == MAP_FLAT && !has_lanes(&k->body);
     for (int j = 0; j < k->buf.n; j++) flat &= k->buf.at[j]->role != BUF_LOCAL;
     LS items = { .k = LS_FOR, .loc = k->loc, .var = k->item, .loop = LOOP_LANE, .body = k->body };
-    if (!flat || !gen_lanes(&g, &items, lo, hi, -1)) serial(&g, k->item, lo, hi, &k->body);
+    if (!flat || !gen_lanes(&g, &items, lo, hi, -1)) serial(&g, k->item, lo, hi, &k->body, 0);
     LLVMBuildRetVoid(m->b);
     LLVMDisposeBuilder(g.entry_b);
     return g.fn;

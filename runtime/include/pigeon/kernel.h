@@ -26,6 +26,16 @@
 #define PGN_LANES
 #endif
 
+/* Before a loop, so many rounds of which are written out. */
+#define PGN_TEXT_(x) #x
+#if defined(__clang__) || defined(__CUDACC__)
+#define PGN_UNROLL(n) _Pragma(PGN_TEXT_(unroll n))
+#elif defined(__GNUC__)
+#define PGN_UNROLL(n) _Pragma(PGN_TEXT_(GCC unroll n))
+#else
+#define PGN_UNROLL(n)
+#endif
+
 /* In a loop whose iterations depend on one another through memory. */
 #if defined(__GNUC__) && !defined(__clang__) && !defined(__CUDACC__)
 #define PGN_IN_ORDER __asm__ volatile("" ::: "memory")

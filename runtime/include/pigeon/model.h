@@ -90,7 +90,7 @@ typedef struct pgn_device {
 
 /* ---- for generated host code -------------------------------------------------------------------------------- */
 pgn_status pgn_env_alloc(pgn_env *env, int buffer);        /* bind: memory for a PLAN buffer, count() elements */
-pgn_status pgn_env_launch(const pgn_env *env, pgn_kernel *k, int64_t n, int64_t work_per_item);
+pgn_status pgn_env_launch(const pgn_env *env, pgn_kernel *k, int64_t n, int64_t work_per_item);   /* negative: a thread takes so many items at a time, or more */
 pgn_status pgn_env_fail(pgn_env *env, pgn_status st, const char *message);
 typedef pgn_status pgn_rt(pgn_env *env, const int64_t *ints, void *const *buffers, int64_t *result);
 /* the table of compiler/loop/rtcall.def */
