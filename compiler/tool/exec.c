@@ -74,10 +74,14 @@ bool executor_machine(Options *o, Machine *m) {
 }
 static bool from_llvm(Options *o, Unit *u, Artifact *a) {
     LlvmOptions l;
-    if (!jit_options(o, &l) || !(a->jit = target_llvm_jit(o->cx, &u, 1, &l))) return false;
+    if (!jit_options(o, &l)) return false;
+    if (o->profile) l.launch = profile_launch();
+    if (!(a->jit = target_llvm_jit(o->cx, &u, 1, &l))) return false;
     a->model = target_llvm_jit_symbol(a->jit, arena_printf(o->cx->arena, "%s_model", u->name));
     a->how = o->target ? o->target->name : "cpu:native";
-    return a->model != NULL;
+    const void *kernels = a->model && o->profile ? target_llvm_jit_symbol(a->jit, arena_printf(o->cx->arena, "%s_kernels", u->name)) : NULL;
+    if (kernels) profile_model(o->cx, u, a->model, kernels);
+    return a->model && (kernels || !o->profile);
 }
 bool artifact_make(Options *o, Unit *u, const char *executor, Artifact *a) {
     *a = (Artifact){ 0 };

@@ -14,6 +14,7 @@ typedef struct RunResult {
     pgn_tensor *output;                    /* as the model declares them; memory of the RunData */
     double compile, bind, first;
     int runs; double median, least;        /* --bench */
+    const char *profile;                   /* --profile: what profile_print() says */
     size_t workspace;
     bool verified; double *worst, *tolerance; bool ok;       /* per output: largest error over the output's scale */
 } RunResult;
@@ -33,6 +34,12 @@ void launch_end(Launch *l);
 bool interp_result(Options *o, Program *p, RunData *d, RunResult *r);
 /* false after D_VERIFY_FAILED. p: the program that both were made from */
 bool verify_result(Options *o, Program *p, const pgn_tensor *want, RunResult *r);
+/* profile.c, --profile: code whose launches are timed calls profile_launch() in place of pgn_env_launch(); `kernels` has the addresses of the unit's kernels */
+bool profile_fits(Options *o);             /* are the kernels of all executors timed? false after a diagnostic */
+void *profile_launch(void);
+void profile_model(Context *cx, const Unit *u, const pgn_model *model, const void *kernels);
+void profile_reset(const pgn_model *model);
+const char *profile_text(Context *cx, const pgn_model *model, double seconds, int64_t runs, bool json);     /* seconds: all that the runs took */
 /* run --check-grad; an exit code */
 int command_check_grad(Options *o, Program *p, RunData *d);
 #endif

@@ -111,7 +111,10 @@ void launch_end(Launch *l) {
 bool artifact_run(Options *o, Program *p, const Artifact *a, RunData *d, RunResult *r) {
     Launch l;
     bool ok = launch_begin(o, p, a, d, r, &l);
+    if (o->profile && o->bench >= 0) profile_reset(a->model);
+    double start = now();
     if (ok && o->bench >= 0 && !bench(o, forward, &l, r)) ok = failed(o, r->executor, &l.error);
+    if (ok && o->profile) r->profile = profile_text(o->cx, a->model, o->bench >= 0 ? now() - start : r->first, o->bench >= 0 ? r->runs : 1, o->json);
     ok = ok && back(o, p, &l, r);
     launch_end(&l);
     return ok;

@@ -230,6 +230,7 @@ static int take(Options *o, OptionId id, const char *v) {
         if (v && (!((o->tolerance = strtod(v, &end)) >= 0) || end == v || *end)) return usage("--%s takes a tolerance, such as 1e-4, not `%s`", option_row[id].name, v);
         break;
     case OPT_THREADS: if (!whole_number(v, 1, 4096, &o->threads)) return usage("--threads takes a number from 1, not `%s`", v); break;
+    case OPT_PROFILE: o->profile = true; break;
     case OPT_BENCH:
         o->bench = 0;
         if (v && !whole_number(v, 1, 1000000, &o->bench)) return usage("--bench takes a number of runs from 1, not `%s`", v);

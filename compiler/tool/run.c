@@ -40,6 +40,7 @@ static void put_json_run(Writer *w, const RunResult *r, int n) {
         }
         put(w, "]");
     }
+    if (r->profile) put(w, ", \"profile\": %s", r->profile);
     put(w, "}");
 }
 /* "c: verified, largest error 1.2e-07 (y)"; "c: median 1.23 ms, .." */
@@ -50,6 +51,7 @@ static void put_text_run(Writer *w, const RunResult *r, int n) {
         if (n) put(w, "%s: agrees with the reference; largest error %.3g of the scale (%s, %.3g allowed)\n", r->executor, r->worst[at], r->output[at].name,
                    r->tolerance[at]);
     }
+    if (r->profile) put(w, "%s", r->profile);
     if (!r->runs) return;
     put(w, "%s: median %.4g ms, least %.4g ms of %d runs", r->executor, 1e3 * r->median, 1e3 * r->least, r->runs);
     if (r->how) put(w, "; bind %.4g ms, workspace %zu bytes (%s)", 1e3 * r->bind, r->workspace, r->how);
@@ -147,6 +149,7 @@ int command_run(Options *o) {
     Program *p = f ? front_program(o, f, o->model.n ? o->model.at[0] : NULL) : NULL;
     if (!p) return EXIT_DIAGNOSED;
     if (!o->executor.n) vec_add(o->cx->arena, o->executor, DEFAULT_EXECUTOR);
+    if (!profile_fits(o)) return EXIT_DIAGNOSED;
     RunData d;
     RunResult *r = NEWN(o->cx->arena, RunResult, o->executor.n + 1);
     phase_begin(o);

@@ -32,7 +32,7 @@ typedef struct Options {
     int opt, threads, bench;               /* bench: -1 no, 0 as many runs as fit */
     double tolerance;                      /* of --verify; -1: by type */
     bool no_linear, no_compaction, no_fusion;    /* ablation: passes are left out, equations not fused */
-    bool time, json, color, check_only, debug, manifest, deps, deps_phony, verify, check_grad;
+    bool time, profile, json, color, check_only, debug, manifest, deps, deps_phony, verify, check_grad;
     DiagFormat diag_format;
     double phase_start;                    /* --time */
 } Options;

@@ -28,6 +28,7 @@ typedef struct Part {                        /* one of the two programs: the ste
     pgn_tensor *output; const void **input, **param; void **out, *work; int64_t *next;      /* next: place in param of output k, -1 */
     size_t work_size;
     bool interp;                             /* run by the reference interpreter; the compiled model tells sizes only */
+    double seconds; int64_t runs;            /* so far */
     bool structural;                         /* a batched input is part of the structure: a plan for each batch */
 } Part;
 typedef struct Train {
@@ -111,7 +112,10 @@ static bool forward(Part *q, const char *what) {
     for (int k = 0; k < q->p->input.n; k++) q->input[k] = q->d.input[k].data;
     for (int k = 0; k < q->p->param.n; k++) q->param[k] = q->d.param[k].data;
     for (int k = 0; k < q->p->output.n; k++) q->out[k] = q->output[k].data;
-    return pgn_model_forward(q->plan, q->input, q->param, q->out, q->work, NULL, &e) ? fail(&q->o, &e, what) : true;
+    double start = now();
+    if (pgn_model_forward(q->plan, q->input, q->param, q->out, q->work, NULL, &e)) return fail(&q->o, &e, what);
+    q->seconds += now() - start, q->runs++;
+    return true;
 }
 static void put_number(Part *q, const char *name, int64_t v) {
     for (int k = 0; k < q->p->input.n; k++) if (!strcmp(q->p->input.at[k]->name, name) && q->d.input[k].dtype == PGN_I64 && !q->d.input[k].rank) *(int64_t *)q->d.input[k].data = v;
@@ -427,7 +431,7 @@ static bool prepare(Train *t) {
 }
 int command_train(Options *o) {
     Train train = { .o = o, .seed = o->seed, .best = INFINITY }, *t = &train;
-    bool ok = prepare(t);
+    bool ok = profile_fits(o) && prepare(t);
     if (ok && o->metrics && !(t->metrics = fopen(o->metrics, t->done ? "a" : "w"))) { diag_error(o->cx, D_WRITE_FAILED, NO_LOC, "%s can't be written", o->metrics); ok = false; }
     struct sigaction act = { .sa_handler = on_interrupt }, old;
     if (ok) {
@@ -442,6 +446,7 @@ int command_train(Options *o) {
         printf("\n");
     }
     if (t->metrics) fclose(t->metrics);
+    if (ok && o->profile) fputs(profile_text(o->cx, t->step.a.model, t->step.seconds, t->step.runs, o->json), stdout);
     Part *both[] = { &t->step, &t->valid };
     for (int k = 0; k < 2; k++) if (both[k]->p) { pgn_plan_free(both[k]->plan); artifact_free(&both[k]->a); data_free(&both[k]->d); }
     return ok && !o->cx->n_errors ? EXIT_OK : EXIT_DIAGNOSED;

@@ -23,6 +23,15 @@ import json
 d = json.load(open("bench.json")); q = d["runs"][0]
 assert d["executor"] == "c" and q["runs"] == 3 and 0 < q["min_ms"] <= q["median_ms"] and q["bind_ms"] > 0 and "workspace_bytes" in q and q["verify"][0]["error"] <= q["verify"][0]["tolerance"], d'
 passes "the interpreter can be timed too" "$PIGEONC" $r --executor=interp --bench=2
+passes "--profile: a line for each kernel" "$PIGEONC" $r --executor=cpu --bench=3 --profile
+is "with its equation" "$(grep -c '_1: .*=' out.txt)" "$("$PIGEONC" m.pgn --model second -D n=7 -D in=5 -D out=3 --emit=intra --target=cpu -o - | grep -c '(kernel ')"
+passes "--profile and --json" "$PIGEONC" $r --executor=cpu --bench=3 --profile --json
+mv out.txt profile.json
+passes "say as much" python3 -c '
+import json
+q = json.load(open("profile.json"))["runs"][0]["profile"]
+assert q["runs"] == 3 and all(k["launches"] == 3 and k["ms"] >= 0 for k in q["kernels"]) and sum(k["ms"] for k in q["kernels"]) <= q["ms"], q'
+fails "kernels of C text are not timed" 1 "[usage]" "$PIGEONC" $r --executor=c --profile
 CC=/nowhere/cc fails "no C compiler" 3 "[tool-missing]" "$PIGEONC" $r --executor=c
 CC=false fails "a C compiler that refuses" 1 "[tool-failed]" "$PIGEONC" $r --executor=c
 TMPDIR=/nowhere fails "no temporary folder" 1 "[write-failed]" "$PIGEONC" $r --executor=c

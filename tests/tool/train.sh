@@ -17,6 +17,9 @@ rows = [json.loads(l) for l in open('a.jsonl')]
 print(len(rows), rows[-1]['epoch'], rows[-1]['step'], rows[0]['loss'] > rows[-1]['loss'])" 2>&1)" "40 40 240 True"
 says "the curve is an image" a.svg "<polyline"
 
+"$pigeonc" train m.pgn $data --epochs 2 --profile --checkpoint p.safetensors >out 2>&1; expect "a profiled step ends well" $? 0
+says "the kernels of a step are timed" out "a run of \`m_step\` takes .*(2 runs)"
+
 # maps in batches: each batch has a plan of its own, the first one too
 cat >rows.pgn <<'EOF'
 model rows(N: dim, V: dim) {

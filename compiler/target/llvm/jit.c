@@ -16,12 +16,12 @@ static bool failed(Context *cx, LLVMErrorRef e, const char *what) {
     return true;
 }
 /* What generated code calls in libpigeon. It is linked into this program, which need not export it. */
-static bool define_runtime(LlvmJit *j) {
-    static const struct { const char *name; void *at; } runtime[] = {
+static bool define_runtime(LlvmJit *j, void *launch) {
+    const struct { const char *name; void *at; } runtime[] = {
 #define RTCALL(id, function, what) { #function, (void *)function },
 #include "loop/rtcall.def"
 #undef RTCALL
-        { "pgn_env_alloc", (void *)pgn_env_alloc }, { "pgn_env_launch", (void *)pgn_env_launch }, { "pgn_env_fail", (void *)pgn_env_fail }
+        { "pgn_env_alloc", (void *)pgn_env_alloc }, { "pgn_env_launch", launch ? launch : (void *)pgn_env_launch }, { "pgn_env_fail", (void *)pgn_env_fail }
     };
     for (size_t k = 0; k < sizeof runtime / sizeof *runtime; k++) if (!target_llvm_jit_define(j, runtime[k].name, runtime[k].at)) return false;
     return true;
@@ -46,7 +46,7 @@ LlvmJit *target_llvm_jit(Context *cx, Unit **units, int n, const LlvmOptions *o)
     }
     LLVMOrcJITDylibAddGenerator(main, process);
     LLVMMemoryBufferRef buffer = LLVMCreateMemoryBufferWithMemoryRangeCopy(object, size, "model");
-    if (failed(cx, LLVMOrcLLJITAddObjectFile(j->jit, main, buffer), "LLVM's JIT refuses the object") || !define_runtime(j)) {
+    if (failed(cx, LLVMOrcLLJITAddObjectFile(j->jit, main, buffer), "LLVM's JIT refuses the object") || !define_runtime(j, o->launch)) {
         target_llvm_jit_free(j);
         return NULL;
     }

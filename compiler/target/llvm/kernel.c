@@ -32,7 +32,7 @@ static void mark_unroll(Mod *m, LV back, int n) {
     LLVMMetadataRef part[] = { LLVMMDStringInContext2(m->c, "llvm.loop.unroll.count", 22), LLVMValueAsMetadata(LLVMConstInt(m->i32, (uint64_t)n, false)) };
     LLVMMetadataRef self = LLVMTemporaryMDNode(m->c, NULL, 0), of[] = { self, LLVMMDNodeInContext2(m->c, part, 2) }, loop = LLVMMDNodeInContext2(m->c, of, 2);
     LLVMMetadataReplaceAllUsesWith(self, loop);
-    LLVMSetMetadata(back, LLVMGetMDKindIDInContext(m->c, "llvm.loop", 9), LLVMMetadataAsValue(m->c, loop));
+    LLVMSetMetadata(back, m->md_loop, LLVMMetadataAsValue(m->c, loop));
 }
 /* `for var in lo..hi` one by one */
 static void serial(Gen *g, Var *var, LV lo, LV hi, const Block *body, int unroll) {

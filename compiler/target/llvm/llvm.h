@@ -14,6 +14,7 @@ typedef struct LlvmOptions {
     const char *triple;       /* NULL: this machine */
     const char *needs;        /* what the record says that the processor must be: "cpu:avx2"; NULL: nothing, or what native is */
     bool debug;               /* -g: lines of the .pgn source */
+    void *launch;             /* a JIT's: what is called in place of pgn_env_launch; then <name>_kernels is an array of the unit's kernels. NULL: itself */
 } LlvmOptions;
 typedef enum { LLVM_OBJECT, LLVM_ASSEMBLY, LLVM_IR } LlvmOutput;
 

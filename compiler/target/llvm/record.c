@@ -156,5 +156,9 @@ LV module_model(Mod *m, LV *kernels, const char *needs, LV *variant, int n_varia
     LLVMSetInitializer(g, value);
     LLVMSetGlobalConstant(g, true);
     if (n_variant < 0) LLVMSetLinkage(g, LLVMInternalLinkage);
+    if (m->o->launch) {
+        LV all = LLVMConstArray(m->ptr, kernels, (unsigned)u->kernel.n);
+        LLVMSetInitializer(LLVMAddGlobal(m->mod, LLVMTypeOf(all), arena_printf(m->a, "%s_kernels", u->name)), all);
+    }
     return g;
 }
