@@ -235,6 +235,14 @@ static void add_test(Gather *g, Tests *t, X *c) {
     t->cond[t->n++] = c;
     if (!reads) t->before = dx_and(g->a, t->before, c);
 }
+/* What follows from a condition and may be looked at anywhere, NULL: nothing. */
+static X *safe_part(Arena *a, X *c) {
+    if (x_in_range(c)) return c;
+    if (c->k == X_IF && c->u.if_.other->k == X_INT && !c->u.if_.other->u.i) return safe_part(a, c->u.if_.cond);
+    if (c->k != X_OP || c->u.op.op != OP_AND) return NULL;
+    X *p = safe_part(a, c->u.op.arg[0]), *q = safe_part(a, c->u.op.arg[1]);
+    return p && q ? dx_and(a, p, q) : p ? p : q;
+}
 static X *finish(Gather *g) {
     for (bool again = true; again;) {
         again = false;
@@ -251,8 +259,7 @@ static X *finish(Gather *g) {
     X *body = g->x, *zero = dx_number(g->a, 0, body->dt);
     for (int k = g->range.n - 1; k >= 0; k--) add_test(g, &t, g->range.at[k]);
     bool inner = g->guard && uses_sum(g, g->guard);
-    X *first = inner ? g->guard : NULL;    /* the part of the guard that may be looked at before the reductions' conditions: all of it, or the first branch */
-    while (first && !x_in_range(first)) first = first->k == X_IF ? first->u.if_.cond : NULL;
+    X *first = inner ? safe_part(g->a, g->guard) : NULL;
     if (first) t.before = dx_and(g->a, t.before, first);
     for (int k = 0; k < g->cond.n; k++) add_test(g, &t, g->cond.at[k]);
     if (inner) t.before = dx_and(g->a, t.before, g->guard), body = x_if(g->a, g->guard, body, zero);

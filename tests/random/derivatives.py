@@ -133,7 +133,7 @@ class DerivativeChecker(Checker):
         self.places += int(m.group(1)) if m else 0
         m = re.search(r"^(\d+) of them at kinks", out.decode(), re.M)
         self.kinks += int(m.group(1)) if m else 0
-        if not code or "has no output of reals" in error or "error: `" in error and "has no derivative" in error:
+        if not code or "has no output of reals" in error or "[no-derivative]" in error:
             return None
         return Failure("gradient", kind_of(code, error), error)
 
