@@ -73,22 +73,27 @@ X *x_reduce(Arena *a, ReduceOp op, int n, Index **idx, int n_cond, X **cond, X *
     return e;
 }
 
+static X **kept(Arena *a, X *const *list, int n) {
+    X **r = NEWN(a, X *, n + 1);
+    if (n) memcpy(r, list, sizeof *list * (size_t)n);
+    return r;
+}
 /* Calls f(child) for every child in order and stores what it returns in a copy; the copy is made only when something changed. */
 X *x_map_operands(Arena *a, X *e, X *(*f)(X *, void *), void *d) {
-    X c = *e, *r;
+    enum { FEW = 8 };
+    X c = *e, *r, *first[FEW], *second[FEW] = { NULL };
     bool changed = false;
 #define CHILD(slot) do { r = f(slot, d); if (r != (slot)) changed = true; } while (0)
     switch (e->k) {
     case X_INT: case X_REAL: case X_COMPLEX: case X_INDEX: case X_EXT: return e;
     case X_READ: {
-        int n = e->u.read.v->rank;
-        X **idx = NEWN(a, X *, n + 1), **other = NEWN(a, X *, n + 1);
+        int n = e->u.read.v->rank;                                   /* at most 8 */
         for (int k = 0; k < n; k++) {
             CHILD(e->u.read.idx[k]);
-            idx[k] = r;
-            if (e->u.read.other[k]) { CHILD(e->u.read.other[k]); other[k] = r; }
+            first[k] = r;
+            if (e->u.read.other[k]) { CHILD(e->u.read.other[k]); second[k] = r; }
         }
-        c.u.read.idx = idx, c.u.read.other = other;
+        if (changed) c.u.read.idx = kept(a, first, n), c.u.read.other = kept(a, second, n);
         break;
     }
     case X_OP:
@@ -101,9 +106,10 @@ X *x_map_operands(Arena *a, X *e, X *(*f)(X *, void *), void *d) {
         CHILD(e->u.if_.other); c.u.if_.other = r;
         break;
     case X_REDUCE: {
-        X **cond = NEWN(a, X *, e->u.reduce.n_cond + 1);
-        for (int k = 0; k < e->u.reduce.n_cond; k++) { CHILD(e->u.reduce.cond[k]); cond[k] = r; }
-        c.u.reduce.cond = cond;
+        int n = e->u.reduce.n_cond;
+        X **cond = n > FEW ? NEWN(a, X *, n) : first;
+        for (int k = 0; k < n; k++) { CHILD(e->u.reduce.cond[k]); cond[k] = r; }
+        if (changed) c.u.reduce.cond = n > FEW ? cond : kept(a, first, n);
         CHILD(e->u.reduce.body); c.u.reduce.body = r;
         if (e->u.reduce.other) { CHILD(e->u.reduce.other); c.u.reduce.other = r; }
         break;
