@@ -78,7 +78,8 @@ static Value *kept(Diff *d, Node *n, int k, Space **rounds) {
     for (int j = 0; j < n->u.iterate.n; j++) {
         X *at, *x;
         if (!compute_updates_slice(n->u.iterate.next[j]->node, n->u.iterate.carried[j], &at, &x) || !plain_read(x, now)) continue;
-        bool whole = n->u.iterate.carried[j]->rank == now->rank + 1;
+        int64_t length;                    /* one of the program's own has perhaps a place for the last or the first rounds only */
+        bool whole = n->u.iterate.carried[j]->rank == now->rank + 1 && ext_is_const(n->u.iterate.carried[j]->axis[0]->extent, &length) && length >= n->u.iterate.max;
         for (int i = 0; whole && i < now->rank; i++) whole = x->u.read.idx[i]->k == X_INDEX && x->u.read.idx[i]->u.index == n->u.iterate.next[j]->node->u.compute.idx[i + 1];
         if (whole && plain_read(at, n->u.iterate.carried[counter_of(p, n)])) return n->result[j];
     }

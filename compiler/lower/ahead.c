@@ -17,7 +17,7 @@ static bool see_later(X *e, void *data) {
         p->sum = NULL;
         return false;
     }
-    if (e->k != X_READ || !p->sum || p->n == 4) return true;
+    if (e->k != X_READ || !p->sum || p->n == 4 || !x_in_range(e)) return true;       /* maps are read to ask for a row: not where a condition must hold first */
     Value *v = e->u.read.v;
     const Index *last = p->sum->u.reduce.idx[0];
     X *sub = v->rank ? e->u.read.idx[v->rank - 1] : NULL;

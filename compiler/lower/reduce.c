@@ -123,7 +123,7 @@ static bool see_ahead(X *e, void *data) {
     Ahead *h = data;
     if (e->k != X_READ) return e->k != X_REDUCE;             /* the indices of an inner sum are not bound yet */
     Value *v = e->u.read.v;
-    bool plain = v->rank > 0 && !dtype_is_complex(v->dt) && h->n < 4 && h->r->b->l->place[v->id].buf;
+    bool plain = v->rank > 0 && !dtype_is_complex(v->dt) && h->n < 4 && h->r->b->l->place[v->id].buf && x_in_range(e);       /* whatever element stands there */
     for (int k = 0; k < v->rank; k++) plain &= e->u.read.bnd[k] == BND_NONE;
     if (!plain || !x_uses_index(e, h->index) || !x_uses_index(e, h->lane)) return true;
     X *all = h->r->x;                                         /* the same reduction's inner loops are not open yet either */
