@@ -3,20 +3,12 @@
  *
  * Nodes keep their numbers, so parameters with a row for each node stay as they are; inputs with a row for each edge are taken along. The
  * K edges are drawn one by one (Vitter 1985): the k-th that arrives takes the place of one of the K with probability K / k. */
+#include "tool/rows.h"
 #include "tool/subgraph.h"
 #include "tool/tool.h"
 #include "pigeon/random.h"
 #include <string.h>
 
-static bool over_edges(const Value *v, const Sym *sym) {
-    for (int k = 0; k < v->rank; k++) if (v->axis[k]->extent->op == EXT_SYM && v->axis[k]->extent->sym == sym) return true;
-    return false;
-}
-static bool refuse_over(Options *o, const Value *v, const char *what, const char *graph) {
-    diag_help(diag_error(o->cx, D_USAGE, v->loc, "%s `%s` has a row for each edge of `%s`, and a step sees other edges than the one before", what, v->name, graph),
-              "give it as an input, or train on all edges at once");
-    return false;
-}
 bool subgraph_begin(Options *o, Program *p, RunData *d, const char *graph, int64_t keep, Subgraph *s) {
     Graph *g = NULL;
     *s = (Subgraph){ .p = p, .keep = keep };
@@ -27,17 +19,23 @@ bool subgraph_begin(Options *o, Program *p, RunData *d, const char *graph, int64
     }
     if (!g || g->edges->extent->op != EXT_SYM) { diag_error(o->cx, D_USAGE, NO_LOC, "model `%s` has no graph `%s` whose edges could be taken in parts", p->name, graph); return false; }
     s->sym = g->edges->extent->sym, s->whole = d->graph[s->at];
-    for (int k = 0; k < p->param.n; k++) if (over_edges(p->param.at[k], s->sym)) return refuse_over(o, p->param.at[k], "parameter", graph);
-    for (int k = 0; k < p->output.n; k++) if (over_edges(p->output.at[k].value, s->sym)) return refuse_over(o, p->output.at[k].value, "output", graph);
+    const char *rows = arena_printf(o->cx->arena, "edge of `%s`", graph);
+    if (!rows_can(o, p, s->sym, rows)) return false;
+    for (int k = 0; k < p->output.n; k++) if (rows_any(p->output.at[k].value, s->sym)) return rows_refuse(o, p->output.at[k].value, "output", rows);
     s->input = NEWN(o->cx->arena, pgn_tensor, p->input.n + 1);
     memcpy(s->input, d->input, sizeof *s->input * (size_t)p->input.n);
-    for (int k = 0; k < p->input.n; k++) if (over_edges(p->input.at[k], s->sym) && !(d->input[k].data = data_memory(o, d, NO_LOC, p->input.at[k]->name, d->input[k].n, pgn_dtype_size(d->input[k].dtype)))) return false;
+    for (int k = 0; k < p->input.n; k++) if (rows_any(p->input.at[k], s->sym) && !(d->input[k].data = data_memory(o, d, NO_LOC, p->input.at[k]->name, d->input[k].n, pgn_dtype_size(d->input[k].dtype)))) return false;
     int64_t m = s->whole.edges, nodes = s->whole.dst_nodes;
     s->pick = data_memory(o, d, NO_LOC, graph, m, sizeof *s->pick);
     int32_t **to[] = { &s->src, &s->dst, &s->etype };
     for (int k = 0; k < 3; k++) if (!(*to[k] = data_memory(o, d, NO_LOC, graph, m, sizeof(int32_t)))) return false;
-    if (keep > m) keep = s->keep = m ? m : 1;
-    if (keep && (!(s->seen = data_memory(o, d, NO_LOC, graph, nodes, sizeof *s->seen)) || !(s->slot = data_memory(o, d, NO_LOC, graph, nodes, (size_t)keep * sizeof *s->slot)))) return false;
+    if (!keep) return s->pick != NULL;
+    if (!(s->seen = data_memory(o, d, NO_LOC, graph, nodes, sizeof *s->seen))) return false;
+    int64_t most = 1;                      /* that arrive at one node: room for more is never needed */
+    memset(s->seen, 0, sizeof *s->seen * (size_t)nodes);
+    for (int64_t k = 0; k < m; k++) if (++s->seen[s->whole.dst[k]] > most) most = s->seen[s->whole.dst[k]];
+    if (keep > most) keep = s->keep = most;
+    if (!(s->slot = data_memory(o, d, NO_LOC, graph, nodes, (size_t)keep * sizeof *s->slot))) return false;
     return s->pick != NULL;
 }
 /* Which of the n edges stay: pick[] gets them in order. */
@@ -57,16 +55,6 @@ static int64_t draw(Subgraph *s, const int64_t *edge, int64_t n, int64_t key) {
     }
     return m;
 }
-static void take_rows(const Subgraph *s, pgn_tensor *to, const pgn_tensor *from, const Value *v, int64_t n) {
-    int axis = 0;
-    while (v->axis[axis]->extent->op != EXT_SYM || v->axis[axis]->extent->sym != s->sym) axis++;
-    int64_t outer = 1, inner = (int64_t)pgn_dtype_size(from->dtype);
-    for (int k = 0; k < axis; k++) outer *= from->extent[k];
-    for (int k = axis + 1; k < from->rank; k++) inner *= from->extent[k];
-    for (int64_t a = 0; a < outer; a++) for (int64_t k = 0; k < n; k++)
-        memcpy((char *)to->data + (a * n + k) * inner, (const char *)from->data + (a * s->whole.edges + s->pick[k]) * inner, (size_t)inner);
-    to->extent[axis] = n, to->n = outer * n * (inner / (int64_t)pgn_dtype_size(from->dtype));
-}
 void subgraph_take(Subgraph *s, RunData *d, const int64_t *edge, int64_t n, int64_t key) {
     int64_t m = n;
     if (s->keep) m = draw(s, edge, n, key); else for (int64_t k = 0; k < n; k++) s->pick[k] = edge ? edge[k] : k;
@@ -79,5 +67,5 @@ void subgraph_take(Subgraph *s, RunData *d, const int64_t *edge, int64_t n, int6
     g->edges = m, g->src = s->src, g->dst = s->dst;
     if (s->whole.etype) g->etype = s->etype;
     d->size[s->sym->id] = m;
-    for (int k = 0; k < s->p->input.n; k++) if (over_edges(s->p->input.at[k], s->sym)) take_rows(s, &d->input[k], &s->input[k], s->p->input.at[k], m);
+    for (int k = 0; k < s->p->input.n; k++) if (rows_any(s->p->input.at[k], s->sym)) rows_take(s->p->input.at[k], s->sym, &s->input[k], s->pick, m, &d->input[k]);
 }

@@ -7,6 +7,7 @@
  * train.since, train.sum, train.counted; it appears under its name when it is complete and on the disk.  Everything else follows from those: the rows of a batch are a permutation drawn for (seed, epoch), random numbers are drawn for
  * (seed, step).  So training that goes on from a checkpoint is the same to the bit as training that was not interrupted. */
 #include "tool/exec.h"
+#include "tool/rows.h"
 #include "tool/subgraph.h"
 #include "pigeon/random.h"
 #include <dirent.h>
@@ -122,7 +123,6 @@ static void put_number(Part *q, const char *name, int64_t v) {
 }
 
 /* ---- batches ------------------------------------------------------------------------------------------------------------- */
-static bool is_axis(const Train *t, const Value *v, int k) { return t->batch && v->axis[k]->extent->op == EXT_SYM && v->axis[k]->extent->sym == t->batch; }
 /* Fisher and Yates: the order of all rows in an epoch */
 static void shuffle(Train *t, int64_t epoch) {
     int64_t key = pgn_threefry(pgn_threefry(t->seed, epoch), 0x6f72646572);
@@ -134,15 +134,8 @@ static void shuffle(Train *t, int64_t epoch) {
 }
 static void take_rows(Train *t, int64_t first) {
     Part *q = &t->step;
-    for (int k = 0; k < q->p->input.n; k++) for (int j = 0; j < q->p->input.at[k]->rank; j++) if (is_axis(t, q->p->input.at[k], j)) {
-        const pgn_tensor *from = &t->whole[k];
-        int64_t outer = 1, inner = (int64_t)pgn_dtype_size(from->dtype);
-        for (int i = 0; i < j; i++) outer *= from->extent[i];
-        for (int i = j + 1; i < from->rank; i++) inner *= from->extent[i];
-        for (int64_t a = 0; a < outer; a++) for (int64_t r = 0; r < t->size; r++)
-            memcpy((char *)q->d.input[k].data + (a * t->size + r) * inner, (const char *)from->data + (a * t->rows + t->order[first + r]) * inner, (size_t)inner);
-        break;
-    }
+    for (int k = 0; k < q->p->input.n; k++)
+        if (rows_any(q->p->input.at[k], t->batch)) rows_take(q->p->input.at[k], t->batch, &t->whole[k], t->order + first, t->size, &q->d.input[k]);
 }
 /* --batch g.edges=N, --sample g=K */
 static bool begin_edges(Train *t) {
@@ -181,16 +174,16 @@ static bool begin_batches(Train *t) {
     if (!t->batch || *end || end == o->batch.value) { diag_help(diag_error(o->cx, D_USAGE, NO_LOC, "--batch %s=%s: not a dim of the model and a size", o->batch.name, o->batch.value), "--batch N=64"); return false; }
     t->rows = t->by_edges ? t->part.whole.edges : q->d.size[t->batch->id];
     if (t->size > t->rows) { diag_error(o->cx, D_USAGE, NO_LOC, "--batch %s=%" PRId64 ": the data have %" PRId64 " rows", o->batch.name, t->size, t->rows); return false; }
+    if (!t->by_edges && !rows_can(o, q->p, t->batch, arena_printf(o->cx->arena, "element of `%s`", o->batch.name))) return false;
     if (!t->by_edges) q->d.size[t->batch->id] = t->size;
     if (!(t->order = data_memory(o, &q->d, NO_LOC, "the order of the rows", t->rows, sizeof *t->order))) return false;
     bool any = t->by_edges;
-    for (int k = 0; k < q->p->input.n && !t->by_edges; k++) for (int j = 0; j < q->p->input.at[k]->rank; j++) if (is_axis(t, q->p->input.at[k], j)) {
+    for (int k = 0; k < q->p->input.n && !t->by_edges; k++) {
         pgn_tensor *in = &q->d.input[k];
-        in->n = in->n / in->extent[j] * t->size, in->extent[j] = t->size;
-        if (!(in->data = data_memory(o, &q->d, NO_LOC, in->name ? in->name : "a batch", in->n, pgn_dtype_size(in->dtype)))) return false;
+        if (!rows_any(q->p->input.at[k], t->batch)) continue;
+        if (!(in->data = data_memory(o, &q->d, NO_LOC, in->name ? in->name : "a batch", rows_elements(q->p->input.at[k], t->batch, in, t->size), pgn_dtype_size(in->dtype)))) return false;
         any = true;
         if (q->a.model->input[k].structural) q->structural = true;
-        break;
     }
     if (!any) { diag_error(o->cx, D_USAGE, NO_LOC, "--batch %s=..: no input has that dim", o->batch.name); return false; }
     for (int64_t k = 0; k < t->rows; k++) t->order[k] = k;             /* the first plan is made on real rows */
@@ -245,6 +238,8 @@ static bool resume(Train *t) {
     if (ok) {
         void *to[] = { &t->done, &t->seed, &t->best, &t->since };
         for (int k = 0; k < 4; k++) memcpy(to[k], at[k]->data, 8);
+        ok = t->done >= 0 && t->since >= 0;
+        if (!ok) diag_error(t->o->cx, D_BAD_INPUT_FILE, NO_LOC, "%s is of step %" PRId64 ", which there is not", t->o->checkpoint, t->done);
         const pgn_tensor *sum = pgn_bundle_find(&b, "train.sum"), *counted = pgn_bundle_find(&b, "train.counted");
         bool both = sum && counted && sum->dtype == PGN_F64 && sum->n == q->p->output.n && counted->dtype == PGN_I64 && counted->n == 1;
         if (both) memcpy(t->sum, sum->data, bytes(sum)), memcpy(&t->counted, counted->data, 8);

@@ -59,6 +59,34 @@ d = open("label.npy", "rb").read()
 open("late.npy", "wb").write(d[:-480] + d[-476:] + d[-480:-476])'
 "$pigeonc" train q.pgn -D C=3 --in label=late.npy --batch N=60 --checkpoint h.safetensors >out 2>&1; expect "a label out of range in a later batch" $? 1
 says "is named with the step" out "step [01]: .*label"
+# what has rows of a batch otherwise than as an axis of an input
+cat >w.pgn <<'END'
+model by_rows(N: dim) {
+  index n: N
+  input y[N]
+  param W[N] init one
+  output loss = mean(n) (W[n] - y[n]) * (W[n] - y[n])
+  optimize loss with sgd(lr = 0.1)
+}
+model pairs(N: dim, K: dim) {
+  index n: N, k: K
+  input y[N], z[(N, K)]
+  param W[K] init one
+  output loss = mean(n) ((sum(k) W[k] * z[(n, k)]) - y[n])
+  optimize loss with sgd(lr = 0.1)
+}
+END
+"$pigeonc" train w.pgn --model by_rows --in y=y.npy --batch N=20 >out 2>&1; says "a parameter for each row" out "parameter \`W\` has a row for each element of \`N\`"
+"$pigeonc" train w.pgn --model pairs --in y=y.npy --in z=random:1 -D K=2 --batch N=20 >out 2>&1; says "an axis of pairs with rows" out "dimension 1 of input \`z\` has (N \* 2) elements"
+# a checkpoint of no step
+python3 -c '
+d = bytearray(open("a.safetensors", "rb").read())
+import json, struct
+n = struct.unpack("<Q", d[:8])[0]
+at = 8 + n + json.loads(d[8:8 + n])["train.step"]["data_offsets"][0]
+d[at:at + 8] = struct.pack("<q", -5)
+open("z.safetensors", "wb").write(d)'
+"$pigeonc" train m.pgn $data --batch N=20 --checkpoint z.safetensors --resume >out 2>&1; says "a checkpoint of no step" out "is of step -5"
 # parts of a graph that can't be taken
 cat >r.pgn <<'END'
 model r(g: graph) {

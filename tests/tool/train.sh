@@ -37,6 +37,23 @@ head = \"{'descr': '<i4', 'fortran_order': False, 'shape': (120,), }\".ljust(117
 open('row.npy', 'wb').write(b'\x93NUMPY\x01\x00' + struct.pack('<H', len(head)) + head.encode() + struct.pack('<120i', *[k * 7 % 5 for k in range(120)]))"
 "$pigeonc" train rows.pgn -D V=5 --in row=row.npy --in y=y.npy --epochs 40 --batch N=24 >out 2>&1; expect "batches of maps" $? 0
 
+# an input whose two axes are both rows: those of the batch on both sides
+cat >square.pgn <<'EOF'
+model square(N: dim) {
+  index n: N, m: N
+  input A[N, N]
+  param w init one
+  output loss = w * sum(n, m) A[n, m]
+  output diagonal = sum(n) A[n, n]
+  optimize loss with sgd(lr = 0)
+}
+EOF
+python3 -c "
+import struct
+head = \"{'descr': '<f4', 'fortran_order': False, 'shape': (6, 6), }\".ljust(117) + '\n'
+open('square.npy', 'wb').write(b'\x93NUMPY\x01\x00' + struct.pack('<H', len(head)) + head.encode() + struct.pack('<36f', *[1.0 if r == c else 0.0 for r in range(6) for c in range(6)]))"
+"$pigeonc" train square.pgn --in A=square.npy --batch N=3 --seed 2 >out 2>&1; says "rows on both sides of a matrix" out "^step 2 .*diagonal 3$"
+
 # stopped and going on, with another number of threads: the same bits
 "$pigeonc" train m.pgn $data --epochs 15 --batch N=20 --checkpoint b.safetensors --threads 1 >/dev/null 2>&1
 "$pigeonc" train m.pgn $data --epochs 40 --batch N=20 --checkpoint b.safetensors --resume --threads 2 >/dev/null 2>&1
