@@ -12,21 +12,18 @@ in reverse, some of them differentiated again, some in a random direction.  Two 
     the rest   what programs.py asks of any program: interpreter, passes and executors agree
 
 Derivatives that don't exist are refused by the compiler with a place; they are taken out, one after the other."""
-import argparse
-import concurrent.futures
 import os
 import re
 import shutil
 import sys
 import tempfile
-import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from batches import level_of, options, prefix_of, real_of, run_all        # noqa: E402
 from check import Checker, Failure, kind_of        # noqa: E402
 from generate import Gen, THEMES, WEIGHT           # noqa: E402
-from programs import level_of, real_of             # noqa: E402
 from shrink import shrink                          # noqa: E402
-from tree import E, Input, Stmt, Tensor, is_complex, is_float, merged  # noqa: E402
+from tree import Input, Stmt, Tensor, is_complex, is_float, merged  # noqa: E402
 
 MOST = 300                 # elements of a tensor that is differentiated
 
@@ -171,7 +168,7 @@ def run_batch(pigeonc, seeds, executors, build, small=True):
         real = real_of(seeds[0])
         for k, s in enumerate(seeds):                        # differences of one program at a time, which are cheap
             c = DerivativeChecker(pigeonc, tmp, (), timeout=60, seed=s)
-            p = program(s, "abcdefghijklmnopqrstuvwxyz"[k] + "_", real)
+            p = program(s, prefix_of(k), real)
             f = c.allowed(p) or c.gradient(p)
             count = [count[0] + c.places, count[1] + c.kinks, count[2] + c.refused, count[3], count[4]]
             if f and f.what == "timeout":                    # products of many, differentiated again and again
@@ -196,43 +193,15 @@ def run_batch(pigeonc, seeds, executors, build, small=True):
 
 
 def main():
-    a = argparse.ArgumentParser()
-    a.add_argument("build")
-    a.add_argument("--programs", type=int, default=500)
-    a.add_argument("--first", type=int, default=1)
-    a.add_argument("--batch", type=int, default=16)
-    a.add_argument("--executors", default="cpu")
-    a.add_argument("--seconds", type=float, default=0)
-    a.add_argument("--jobs", type=int, default=os.cpu_count())
-    a.add_argument("--seed", type=int, help="one program")
-    a.add_argument("--print", action="store_true")
-    a.add_argument("--no-shrink", action="store_true")
-    args = a.parse_args()
-    executors = [e for e in args.executors.split(",") if e]
-    pigeonc = os.path.join(os.path.abspath(args.build), "pigeonc")
-    if args.seed is not None and args.print:
-        print(program(args.seed, "", real_of(args.seed)).source(), end="")
+    args = options(16, "cpu").parse_args()
+    done = run_all(args, program, lambda pigeonc, seeds, executors: run_batch(pigeonc, seeds, executors, args.build, not args.no_shrink))
+    if done is None:
         return 0
-    start, passed, failed, late, count = time.time(), 0, 0, 0, [0, 0, 0, 0, 0]
-    last = args.first + args.programs
-    batches = [[args.seed]] if args.seed is not None else [list(range(k, min(k + args.batch, last))) for k in range(args.first, last, args.batch)]
-
-    def work(seeds):
-        if args.seconds and time.time() - start > args.seconds:
-            return None
-        return run_batch(pigeonc, seeds, executors, args.build, not args.no_shrink)
-    with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
-        for result in pool.map(work, batches):
-            if result is None:
-                late += 1
-                continue
-            passed += result[0]
-            count = [x + y for x, y in zip(count, result[1])]
-            for name, text in result[2]:
-                failed += 1
-                print("FAILED %s\n    %s" % (name, text.replace("\n", "\n    ")), flush=True)
-    print("derivatives of %d random programs agree, of %d not%s; %d places compared with differences, %d of them at kinks; %d derivatives refused; %d programs whose rounding decides at a kink, %d too slow; %.0f s"
-          % (passed, failed, ", time was up before %d batches" % late if late else "", *count, time.time() - start))
+    results, failed, took = done
+    passed = sum(n for n, _ in results)
+    count = [sum(c) for c in zip([0] * 5, *(c for _, c in results))]
+    print("derivatives of %d random programs agree, of %d not; %d places compared with differences, %d of them at kinks; %d derivatives refused; %d programs whose rounding decides at a kink, %d too slow; %s"
+          % (passed, failed, *count, took))
     return 1 if failed or not passed else 0
 
 

@@ -7,27 +7,17 @@
 A program is what generate.py makes of its seed.  It runs by the interpreter, after the passes, through the text of the IR and the
 formatter, and by each executor with --verify; all must agree.  Compilers take long to start, so a batch of programs is one model whose
 names differ by prefixes; when it fails, its programs run one by one.  `--executors=` leaves compiled code out."""
-import argparse
-import concurrent.futures
 import os
 import shutil
 import sys
 import tempfile
-import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from batches import level_of, options, prefix_of, real_of, run_all        # noqa: E402
 from check import Checker            # noqa: E402
 from generate import program         # noqa: E402
 from shrink import shrink            # noqa: E402
 from tree import merged              # noqa: E402
-
-
-def real_of(seed):
-    return "f64" if (int(seed) - 1) // 8 % 4 == 0 else "f32"
-
-
-def level_of(seed):
-    return (2, 0, 1, 3, 2)[(int(seed) - 1) // 8 % 5]
 
 
 def checker_of(pigeonc, folder, executors, seed, schedules=0):
@@ -57,7 +47,7 @@ def run_batch(pigeonc, seeds, executors, build, keep=None, small=True, schedules
     try:
         checker = checker_of(pigeonc, tmp, executors, seeds[0], schedules)
         real = real_of(seeds[0])
-        if checker.check(merged([program(s, "abcdefghijklmnopqrstuvwxyz"[k] + "_", real) for k, s in enumerate(seeds)])) is None:
+        if checker.check(merged([program(s, prefix_of(k), real) for k, s in enumerate(seeds)])) is None:
             return len(seeds), []
         for s in seeds:
             own = checker_of(pigeonc, tmp, executors, s, schedules)
@@ -66,7 +56,7 @@ def run_batch(pigeonc, seeds, executors, build, keep=None, small=True, schedules
             if f:
                 bad.append(described(own, p, f, s, build, keep, small))
         if not bad:                                          # only together, or only in the precision of the batch
-            whole = merged([program(s, "abcdefghijklmnopqrstuvwxyz"[k] + "_", real) for k, s in enumerate(seeds)])
+            whole = merged([program(s, prefix_of(k), real) for k, s in enumerate(seeds)])
             f = checker.check(whole)
             if f:
                 bad.append(described(checker, whole, f, ",".join(str(s) for s in seeds), build, keep, small))
@@ -76,44 +66,16 @@ def run_batch(pigeonc, seeds, executors, build, keep=None, small=True, schedules
 
 
 def main():
-    a = argparse.ArgumentParser()
-    a.add_argument("build")
-    a.add_argument("--programs", type=int, default=500)
-    a.add_argument("--first", type=int, default=1)
-    a.add_argument("--batch", type=int, default=8)
-    a.add_argument("--executors", default="c,cuda-shim,cpu")
-    a.add_argument("--seconds", type=float, default=0)
-    a.add_argument("--jobs", type=int, default=os.cpu_count())
-    a.add_argument("--seed", help="one program, or several with commas between: one batch")
+    a = options(8, "c,cuda-shim,cpu")
     a.add_argument("--schedules", type=int, default=0, help="so many random schedules for each batch, run by the cpu executor")
-    a.add_argument("--print", action="store_true")
-    a.add_argument("--no-shrink", action="store_true")
     a.add_argument("--keep", help="a folder that gets the files of what failed")
     args = a.parse_args()
-    executors = [e for e in args.executors.split(",") if e]
-    pigeonc = os.path.join(os.path.abspath(args.build), "pigeonc")
-    if args.seed and args.print:
-        for s in args.seed.split(","):
-            print(program(s, "", real_of(s)).source(), end="")
+    done = run_all(args, program, lambda pigeonc, seeds, executors: run_batch(pigeonc, seeds, executors, args.build, args.keep, not args.no_shrink, args.schedules))
+    if done is None:
         return 0
-    start, passed, failed, late = time.time(), 0, 0, 0
-    last = args.first + args.programs
-    batches = [args.seed.split(",")] if args.seed else [list(range(k, min(k + args.batch, last))) for k in range(args.first, last, args.batch)]
-
-    def work(seeds):
-        if args.seconds and time.time() - start > args.seconds:
-            return None
-        return run_batch(pigeonc, seeds, executors, args.build, args.keep, not args.no_shrink, args.schedules)
-    with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
-        for result in pool.map(work, batches):
-            if result is None:
-                late += 1
-                continue
-            passed += result[0]
-            for name, text in result[1]:
-                failed += 1
-                print("FAILED %s\n    %s" % (name, text.replace("\n", "\n    ")), flush=True)
-    print("%d random programs agree, %d fail%s, %.0f s" % (passed, failed, ", time was up before %d batches" % late if late else "", time.time() - start))
+    results, failed, took = done
+    passed = sum(n for n, in results)
+    print("%d random programs agree, %d fail, %s" % (passed, failed, took))
     return 1 if failed or not passed else 0
 
 
