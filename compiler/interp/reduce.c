@@ -346,6 +346,7 @@ void reduce_run(Interp *I, Reduce *r, int64_t *i, Complex *z) {
         case R_MIN: case R_MAX: case R_ARGMIN: case R_ARGMAX:
             if (!a.count && !I->failed) fail(I, D_INTERNAL, r->loc, "`%s` over nothing", reduce_name[r->op]);
             *i = r->op == R_ARGMIN || r->op == R_ARGMAX ? a.at[0] : a.i, *z = a.z;
+            if (isnan(z->re)) z->re = r->op == R_MIN ? INFINITY : -INFINITY;         /* NaN is passed over; there was nothing else */
             break;
     }
     for (int k = 0; k < r->n_free; k++) r->free_value[k] = I->ix[r->free_index[k]];
