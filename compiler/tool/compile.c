@@ -87,7 +87,8 @@ static Unit **units(Build *b, int at) {
     Machine m;
     bool tiled = at < b->n_set;
     LlvmOptions l = tiled ? llvm_options(b, b->set[at]) : (LlvmOptions){ 0 };
-    if (tiled && !target_llvm_machine(b->cx, &l, &m)) return NULL;
+    const LlvmTarget *llvm = tiled ? llvm_target(b->cx) : NULL;
+    if (tiled && (!llvm || !llvm->machine(b->cx, &l, &m))) return NULL;
     Unit **u = NEWN(b->cx->arena, Unit *, b->n + 1);
     for (int k = 0; k < b->n; k++) {
         if (!(u[k] = front_unit(b->o, b->program[k], tiled ? &m : NULL))) return NULL;
@@ -132,7 +133,8 @@ static bool through_llvm(Build *b, OutputFile *out) {
         set[k] = (LlvmSet){ b->set[k]->cpu, b->set[k]->arch ? b->set[k]->name : NULL, units(b, k) };
         if (!set[k].units) return false;
     }
-    return target_llvm_emit_sets(b->cx, set, b->n_set, b->n, &l, kind, &out->data, &out->n);
+    const LlvmTarget *llvm = llvm_target(b->cx);
+    return llvm && llvm->emit_sets(b->cx, set, b->n_set, b->n, &l, kind, &out->data, &out->n);
 }
 static bool make_text(Build *b, EmitKind kind, Writer *w) {
     if (kind == EMIT_CUDA) return cuda_text(b, w);

@@ -70,16 +70,18 @@ static bool jit_options(Options *o, LlvmOptions *l) {
 }
 bool executor_machine(Options *o, Machine *m) {
     LlvmOptions l;
-    return jit_options(o, &l) && target_llvm_machine(o->cx, &l, m);
+    const LlvmTarget *llvm = llvm_target(o->cx);
+    return llvm && jit_options(o, &l) && llvm->machine(o->cx, &l, m);
 }
 static bool from_llvm(Options *o, Unit *u, Artifact *a) {
     LlvmOptions l;
-    if (!jit_options(o, &l)) return false;
+    const LlvmTarget *llvm = llvm_target(o->cx);
+    if (!llvm || !jit_options(o, &l)) return false;
     if (o->profile) l.launch = profile_launch();
-    if (!(a->jit = target_llvm_jit(o->cx, &u, 1, &l))) return false;
-    a->model = target_llvm_jit_symbol(a->jit, arena_printf(o->cx->arena, "%s_model", u->name));
+    if (!(a->jit = llvm->jit(o->cx, &u, 1, &l))) return false;
+    a->model = llvm->jit_symbol(a->jit, arena_printf(o->cx->arena, "%s_model", u->name));
     a->how = o->target ? o->target->name : "cpu:native";
-    const void *kernels = a->model && o->profile ? target_llvm_jit_symbol(a->jit, arena_printf(o->cx->arena, "%s_kernels", u->name)) : NULL;
+    const void *kernels = a->model && o->profile ? llvm->jit_symbol(a->jit, arena_printf(o->cx->arena, "%s_kernels", u->name)) : NULL;
     if (kernels) profile_model(o->cx, u, a->model, kernels);
     return a->model && (kernels || !o->profile);
 }
@@ -93,6 +95,6 @@ bool artifact_make(Options *o, Unit *u, const char *executor, Artifact *a) {
 }
 void artifact_free(Artifact *a) {
     if (a->handle) dlclose(a->handle);
-    if (a->jit) target_llvm_jit_free(a->jit);
+    if (a->jit) llvm_target(NULL)->jit_free(a->jit);
     *a = (Artifact){ 0 };
 }

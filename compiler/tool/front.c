@@ -58,6 +58,9 @@ const char *home_include(Context *cx) {
     const char *home = source_home(cx);
     return home ? arena_printf(cx->arena, "%s/runtime/include", home) : installed(cx, PIGEON_INCLUDEDIR, "include", "pigeon/model.h");
 }
+const char *home_module(Context *cx, const char *name) {
+    return source_home(cx) ? arena_printf(cx->arena, "%s/%s", program_folder(cx), name) : arena_printf(cx->arena, "%s/%s", installed(cx, PIGEON_MODULEDIR, "lib/pigeon", name), name);
+}
 
 /* ---- files to programs to units ---------------------------------------------------------------------------------------- */
 File *front_parse(Options *o, const char *path) {

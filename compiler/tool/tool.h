@@ -75,6 +75,9 @@ void phase_begin(Options *o);                                   /* --time */
 void phase_end(Options *o, const char *what);
 const char *home_std(Context *cx);                              /* the folder that has std/ */
 const char *home_include(Context *cx);                          /* the folder that has pigeon/ */
+const char *home_module(Context *cx, const char *name);         /* a module of this program */
+/* llvm.c */
+const struct LlvmTarget *llvm_target(Context *cx);              /* loaded at the first call; NULL after a diagnostic */
 
 /* stats.c */
 bool stats_read(Options *o, Program *p);                        /* --graph-stats; false after a diagnostic */

@@ -35,6 +35,17 @@ bool target_llvm_jit_define(LlvmJit *j, const char *name, void *address);
 const void *target_llvm_jit_symbol(LlvmJit *j, const char *name);      /* NULL when there is none or it can't be linked (a diagnostic) */
 void target_llvm_jit_free(LlvmJit *j);
 
+/* All of it, in a module that is loaded at run time. */
+typedef struct LlvmTarget {
+    const char *version;      /* of Pigeon */
+    bool (*machine)(Context *cx, const LlvmOptions *o, Machine *m);
+    bool (*emit_sets)(Context *cx, const LlvmSet *set, int n_set, int n, const LlvmOptions *o, LlvmOutput kind, const void **data, size_t *size);
+    LlvmJit *(*jit)(Context *cx, Unit **units, int n, const LlvmOptions *o);
+    const void *(*jit_symbol)(LlvmJit *j, const char *name);
+    void (*jit_free)(LlvmJit *j);
+} LlvmTarget;
+extern const LlvmTarget pigeon_llvm;
+
 /* What lower_program() makes register tiles for. */
 bool target_llvm_machine(Context *cx, const LlvmOptions *o, Machine *m);
 bool target_llvm_known_target(const char *triple);
