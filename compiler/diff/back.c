@@ -98,7 +98,7 @@ static X *outlined(Outline *o, X *e, bool linear) {
         return r;
     case X_OP:
         switch (e->u.op.op) {
-        case OP_ADD: case OP_SUB: case OP_NEG: case OP_CONJ: case OP_RE: case OP_IM: case OP_COMPLEX: return x_map_operands(a, e, outline_operand, &same);
+        case OP_ADD: case OP_SUB: case OP_NEG: case OP_CONJ: case OP_RE: case OP_IM: case OP_COMPLEX: case OP_CHECKPOINT: return x_map_operands(a, e, outline_operand, &same);
         case OP_MUL: return x_map_operands(a, e, outline_operand, has_reduce(e->u.op.arg[0]) && has_reduce(e->u.op.arg[1]) ? &none : &same);
         case OP_DIV: return x_map_operands(a, e, outline_operand, has_reduce(e->u.op.arg[1]) ? &none : &same);
         default: return x_map_operands(a, e, outline_operand, &none);
@@ -399,7 +399,8 @@ static void back_read(Back *b, X *e, Cot c) {
     }
 }
 void back(Diff *d, X *e, X *x, const Frame *frame, const Value *wanted, X *root, bool in_recur, Terms *out) {
-    Back b = { .d = d, .a = d->p->arena, .wanted = wanted, .frame = frame, .root_e = e, .root = root, .in_recur = in_recur, .out = out };
+    X *whole = e->k == X_OP && e->u.op.op == OP_CHECKPOINT ? e->u.op.arg[0] : e;          /* has the value of root, too */
+    Back b = { .d = d, .a = d->p->arena, .wanted = wanted, .frame = frame, .root_e = whole, .root = root, .in_recur = in_recur, .out = out };
     if (!visit(&b, e)) return;
     give(&b, e, NULL, x);
     for (int k = b.part.n - 1; k >= 0 && !d->failed; k--) {

@@ -2,12 +2,12 @@
 #include "diff/inside.h"
 #include <string.h>
 
-typedef struct Clone { Program *p; Value **to; } Clone;
-static Value *mapped(const Clone *c, Value *v) { return v && c->to[v->id] ? c->to[v->id] : v; }
+typedef struct Clone { Program *p; Value **to; int n; } Clone;       /* to has n elements */
+static Value *mapped(const Clone *c, Value *v) { return v && v->id < c->n && c->to[v->id] ? c->to[v->id] : v; }
 static X *reads_mapped(X *e, void *data) {
     const Clone *c = data;
-    if (e->k != X_READ || !c->to[e->u.read.v->id]) return e;
-    X *r = x_read(c->p->arena, c->to[e->u.read.v->id], e->u.read.idx, e->u.read.bnd, e->u.read.other);
+    if (e->k != X_READ || mapped(c, e->u.read.v) == e->u.read.v) return e;
+    X *r = x_read(c->p->arena, mapped(c, e->u.read.v), e->u.read.idx, e->u.read.bnd, e->u.read.other);
     r->loc = e->loc;
     return r;
 }
@@ -64,7 +64,7 @@ static void loop(const Clone *c, Node *r, const Node *n) {
     r->u.iterate.until = mapped(c, n->u.iterate.until);
 }
 Node *clone_node(Program *p, const Node *n, Value **to) {
-    Clone clone = { p, to }, *c = &clone;
+    Clone clone = { p, to, p->n_value }, *c = &clone;
     Node *r = program_node(p, n->kind, n->loc);
     if (n->kind == N_ITERATE) loop(c, r, n);
     for (int k = 0; k < n->n_result; k++) result(c, r, n->result[k]);
@@ -86,4 +86,25 @@ Node *clone_node(Program *p, const Node *n, Value **to) {
     case N_ITERATE: break;
     }
     return r;
+}
+void node_reads_instead(Program *p, Node *q, Value **to, int n) {
+    Clone clone = { p, to, n }, *c = &clone;
+    switch (q->kind) {
+    case N_INPUT: case N_PARAM: case N_CONST: case N_DERIVE: break;
+    case N_COMPUTE: q->u.compute.expr = x_map(p->arena, q->u.compute.expr, reads_mapped, c); break;
+    case N_RECUR:
+        for (int k = 0; k < q->u.recur.member.n; k++) {
+            Member *m = &q->u.recur.member.at[k];
+            m->expr = x_map(p->arena, m->expr, reads_mapped, c);
+            for (int j = 0; j < m->before.n; j++) m->before.at[j].expr = x_map(p->arena, m->before.at[j].expr, reads_mapped, c);
+        }
+        break;
+    case N_TRANSFORM: q->u.transform.in = mapped(c, q->u.transform.in); break;
+    case N_SELECT: q->u.select.in = mapped(c, q->u.select.in); break;
+    case N_FACTOR: for (int k = 0; k < q->u.factor.n_in; k++) q->u.factor.in[k] = mapped(c, q->u.factor.in[k]); break;
+    case N_ITERATE:
+        for (int k = 0; k < q->u.iterate.n; k++) q->u.iterate.init[k] = mapped(c, q->u.iterate.init[k]), q->u.iterate.next[k] = mapped(c, q->u.iterate.next[k]);
+        for (int k = 0; k < q->u.iterate.body.n; k++) node_reads_instead(p, q->u.iterate.body.at[k], to, n);
+        break;
+    }
 }

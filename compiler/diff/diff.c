@@ -55,6 +55,7 @@ Diff *diff_new(Program *p, Value *y, Value *seed) {
     *d = (Diff){ .p = p };
     vec_add(p->arena, d->root, (Root){ y, seed });
     diff_begin(d);
+    checkpoint_begin(d);
     return d;
 }
 bool diff_is_root(const Diff *d, const Value *v) {
@@ -129,12 +130,17 @@ static bool fits(Diff *d, Value *v, Loc at) {
 Value *diff_adjoint(Diff *d, Value *x, Loc at) {
     d->failed = false;                     /* an earlier request was answered by a diagnosis */
     if (!fits(d, d->root.at[0].y, at) || !fits(d, x, at)) return NULL;
-    Value *r = diff_value(d, x);
+    Value *r = diff_gradient(d, x);
     if (r || d->failed) return r;
     diff_refuse(d, at, arena_printf(d->p->arena, "`%s` does not depend on `%s`, or only through integers, conditions or stop()", d->root.at[0].y->name, x->name));
     return NULL;
 }
-Value *diff_gradient(Diff *d, Value *x) { return diff_value(d, x); }
+Value *diff_gradient(Diff *d, Value *x) {
+    int from = d->p->n_node;
+    Value *r = diff_value(d, x);
+    checkpoint_finish(d, from);
+    return r;
+}
 /* Reverse mode twice: the adjoint of x is linear in the seed, and the derivative of a linear function is the function. */
 Value *diff_tangent(Program *p, Value *y, Value *x, Value *direction, Loc at) {
     Index **u = NEWN(p->arena, Index *, y->rank + 1), **w = NEWN(p->arena, Index *, x->rank + 1);
@@ -153,7 +159,7 @@ Value *diff_tangent(Program *p, Value *y, Value *x, Value *direction, Loc at) {
     return diff_adjoint(diff_new(p, s, NULL), seed, at);
 }
 
-static X *unmark(X *e, void *data) { (void)data; return e->k == X_OP && e->u.op.op == OP_STOP ? e->u.op.arg[0] : e; }
+static X *unmark(X *e, void *data) { (void)data; return e->k == X_OP && (e->u.op.op == OP_STOP || e->u.op.op == OP_CHECKPOINT) ? e->u.op.arg[0] : e; }
 static void unmark_nodes(Program *p, Node **node, int n) {
     for (int k = 0; k < n; k++) {
         Node *q = node[k];

@@ -21,6 +21,6 @@ Value *diff_adjoint(Diff *d, Value *x, Loc at);
 Value *diff_gradient(Diff *d, Value *x);
 /* The derivative of y in a direction with the axes and type of x: a value with those of y; NULL after a diagnosis. */
 Value *diff_tangent(Program *p, Value *y, Value *x, Value *direction, Loc at);
-/* Takes the stop() marks out of all expressions, when no more derivatives will be asked for. */
+/* Takes the stop() and checkpoint() marks out of all expressions, when no more derivatives will be asked for. */
 void diff_finish(Program *p);
 #endif

@@ -14,6 +14,7 @@ struct Diff {
     VEC(Node *) recur; VEC(Value **) recur_adjoint;       /* of the members of a recurrence, by member */
     VEC(Node *) factor; VEC(Value **) factor_adjoint;     /* of the operands of a factorisation */
     VEC(Node *) iterate; VEC(struct Given *) iterate_adjoint;       /* of what an iterate begins with and reads */
+    int *under; Value **copy;              /* checkpoint.c, by id: the number of the checkpoint that a value is under, 0: none; what is read instead. NULL: no checkpoints */
     bool failed;                           /* a diagnosis was given */
 };
 
@@ -31,6 +32,14 @@ void outline(Program *p, Node *n);
 
 /* clone.c: the nodes again, with results of their own; `to` says by id what is read instead, and receives the new results */
 Node *clone_node(Program *p, const Node *n, Value **to);
+
+/* Its operands and reads of v are to[v->id], where that is given; n: as many are. In place. */
+void node_reads_instead(Program *p, Node *q, Value **to, int n);
+
+/* checkpoint.c */
+bool has_checkpoint(X *e);
+void checkpoint_begin(Diff *d);            /* when the ways to the roots are known */
+void checkpoint_finish(Diff *d, int from); /* nodes from that number on are on the way back */
 
 /* gather.c: terms that read the same element become one */
 void terms_merge(Arena *a, Terms *t);

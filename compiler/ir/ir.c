@@ -124,7 +124,7 @@ Value *program_value(Program *p, Node *n, const char *name, Dtype dt, int rank, 
     Value *v = NEW(p->arena, Value);
     v->id = p->n_value++;
     v->name = name ? name : arena_printf(p->arena, "%%%d", v->id);
-    v->dt = dt, v->rank = rank, v->node = n, v->result = n->n_result, v->loc = n->loc;
+    v->dt = dt, v->rank = rank, v->node = n, v->result = n->n_result, v->loc = n->loc, v->again = p->again;
     v->axis = NEWN(p->arena, Space *, rank + 1);
     if (rank) memcpy(v->axis, axis, sizeof *axis * (size_t)rank);
     n->result = arena_grow(p->arena, n->result, sizeof(Value *) * (size_t)n->n_result, sizeof(Value *) * (size_t)(n->n_result + 1));

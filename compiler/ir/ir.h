@@ -82,6 +82,7 @@ struct Value {
     StorageKind storage;                    /* chosen by passes; never changes meaning */
     bool structural;                        /* known when the structure is bound: graph maps, maps that spaces or fibres need, and
                                              * what is computed from those alone (set by the structure pass) */
+    int again;                              /* > 0: computed again, for recomputation number so: never the same as an equal value that isn't */
     Node *node; int result;                 /* its producer and place there */
     Loc loc;
 };
@@ -248,6 +249,7 @@ struct Program {
     VEC(Decision) decision;                 /* of all passes so far, in order; not part of the text */
     const char *later;                      /* while a pass runs: the passes after it, "compact,dce": estimates count on them */
     int n_value, n_index, n_node;           /* next dense ids */
+    int again;                              /* Value.again of what is made now: a pass sets it to that of the equation at hand, then to 0 */
 };
 Program *program_new(Context *cx, const char *name);
 Sym *program_sym(Program *p, const char *name, SymKind kind, Loc loc);

@@ -16,6 +16,7 @@ static void result(Printer *t, const Value *v) {
     if (v->target) { put(w, " (to "); print_space_name(t, v->target); put(w, ")"); }
     if (v->structural) put(w, " structural");
     if (v->storage != STORE_WHOLE) put(w, " (store %s)", storage_name[v->storage]);
+    if (v->again) put(w, " (again %d)", v->again);
     put(w, ")");
 }
 static void results(Printer *t, const Node *n) { for (int k = 0; k < n->n_result; k++) result(t, n->result[k]); }

@@ -151,6 +151,10 @@ static Value *read_result(IrReader *r, const Sexp *s, Node *n) {
         } else if (!strcmp(sexp_head(u), "store") && u->item.n == 2) {
             if (!read_word(r, u->item.at[1], storage_name, N_STORAGES, "a kind of storage", &word)) return NULL;
             v->storage = (StorageKind)word;
+        } else if (!strcmp(sexp_head(u), "again") && u->item.n == 2) {
+            int64_t k;
+            if (!integer(r, u->item.at[1], &k) || k < 0 || k > INT32_MAX) return read_error(r, u, "(again K): the number of a recomputation");
+            v->again = (int)k;
         } else return read_error(r, u, "no property of a result");
     }
     return enter(r, &r->value, s, v->name, v) ? v : NULL;

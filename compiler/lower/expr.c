@@ -227,7 +227,7 @@ static Pair lower_op(Build *b, X *x) {
     X *ax = x->u.op.arg[0], *bx = x->u.op.n > 1 ? x->u.op.arg[1] : NULL;
     Pair p = lower_expr(b, ax), q = bx ? lower_expr(b, bx) : (Pair){ NULL, NULL };
     if (op == OP_COMPLEX) return (Pair){ p.re, q.re };
-    if (op == OP_STOP) return p;
+    if (op == OP_STOP || op == OP_CHECKPOINT) return p;
     if (dtype_is_complex(ax->dt)) return complex_op(b, op, ax->dt, p, q);
     switch (op) {
     case OP_RE: case OP_CONJ: return p;

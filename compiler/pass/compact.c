@@ -136,10 +136,12 @@ Program *pass_compact(Program *p) {
     for (int k = 0; k < n; k++) {
         moved_follow(&m, q->node.at[k]);
         const char *name = q->node.at[k]->n_result ? label[q->node.at[k]->result[0]->id] : "";
+        q->again = q->node.at[k]->n_result ? q->node.at[k]->result[0]->again : 0;
         if (restrict_rows(&m, &s, q->node.at[k], name)) continue;
         if (eligible(q->node.at[k])) place_value(&m, &s, q->node.at[k], name);
         hoist(q, &s, q->node.at[k], true, "compact", name);
     }
+    q->again = 0;
     program_sort(q);
     return program_copy(q);                                /* ids that trials have used up are dense again */
 }

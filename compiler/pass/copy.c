@@ -58,7 +58,7 @@ static void new_result(Copy *c, Node *n, const Value *old) {
     for (int k = 0; k < old->rank; k++) at[k] = c->space[old->axis[k]->id];
     Value *v = program_value(c->to, n, old->name, old->dt, old->rank, at);
     v->target = old->target ? c->space[old->target->id] : NULL;
-    v->storage = old->storage, v->loc = old->loc;
+    v->storage = old->storage, v->loc = old->loc, v->again = old->again;
     v->structural = c->how->structural ? c->how->structural[old->id] : old->structural;
     c->value[old->id] = v;
 }

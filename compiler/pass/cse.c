@@ -33,7 +33,7 @@ static uint64_t hash_node(const Node *n) {
 }
 static bool equal(Program *p, const Node *a, const Node *b) {
     const Value *x = a->result[0], *y = b->result[0];
-    if (x->dt != y->dt || x->rank != y->rank || x->target != y->target || x->storage != y->storage || x->structural != y->structural || a->u.compute.check_range != b->u.compute.check_range) return false;
+    if (x->dt != y->dt || x->rank != y->rank || x->target != y->target || x->storage != y->storage || x->structural != y->structural || x->again != y->again || a->u.compute.check_range != b->u.compute.check_range) return false;
     X **to = NEWN(p->arena, X *, x->rank + 1);
     for (int k = 0; k < x->rank; k++) {
         if (x->axis[k] != y->axis[k]) return false;

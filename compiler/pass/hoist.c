@@ -91,10 +91,11 @@ static bool look(X *e, void *data) {
 void hoist(Program *p, Sizes *s, Node *n, bool unique, const char *pass, const char *label) {
     if (n->kind != N_COMPUTE || n->result[0]->structural || n->result[0]->target) return;
     Hoist h = { .p = p, .s = s, .n = n, .unique = unique, .label = label, .early = !unique };
+    p->again = n->result[0]->again;
     for (;;) {
         h.what = NULL;
         x_walk(n->u.compute.expr, look, &h);
-        if (!h.what) return;
+        if (!h.what) { p->again = 0; return; }
         RowsBy at[MOST_AXES];
         Command *command = command_new(p->arena, V_APART, label);
         command_numbers(command, 1, h.tries, 0);

@@ -109,6 +109,7 @@ static Result equation(Linear *l, Run *r, Node *n, const bool *open) {
     now.time = time_placed(l, n, was, &now.cost);
     int made = r->pl.made.n;
     r->open = open, r->around.n = 0, r->pl.name = n->result[0]->name, r->pl.loc = n->loc, r->pl.order = n->id, r->pl.time = 0, r->pl.cost = (Estimate){ 0 };
+    l->p->again = n->result[0]->again;
     for (int k = 0; k < n->result[0]->rank; k++) vec_add(l->p->arena, r->around, n->u.compute.idx[k]);
     bool trial = r->trial, said = false, opened = false;
     r->pl.label = l->label[n->result[0]->id], r->pl.term = 0;
@@ -277,6 +278,7 @@ Program *pass_linear(Program *p) {
     for (int k = 0; k < n; k++) if (q->node.at[k]->kind == N_COMPUTE) consider(l, q->node.at[k]);
     Run run = start(l, NULL, false);
     for (int k = 0; k < n; k++) if (eligible(q->node.at[k]) && l->known[q->node.at[k]->result[0]->id]) commit(l, &run, q->node.at[k]);
+    q->again = 0;
     for (int k = 0; k < n; k++) if (q->node.at[k]->kind != N_COMPUTE || l->known[q->node.at[k]->result[0]->id]) hoist(q, &l->sizes, q->node.at[k], false, "linear", q->node.at[k]->n_result ? l->label[q->node.at[k]->result[0]->id] : "");
     program_sort(q);
     return pass_dce(q);

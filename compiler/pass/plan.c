@@ -15,7 +15,7 @@ typedef struct Plan { int n; Step step[MOST_STEPS]; double time; Estimate cost; 
 typedef struct Way { int n; X *key[MOST_KEYS]; Place place; } Way;
 
 void planner_knows(Planner *pl, int n, Index *const *idx, X *expr, X *read, int order) {
-    Made m = { .expr = expr, .n = n, .read = read, .order = order };
+    Made m = { .expr = expr, .n = n, .read = read, .order = order, .again = read->u.read.v->again };
     memcpy(m.idx, idx, sizeof *idx * (size_t)n);
     vec_add(pl->p->arena, pl->made, m);
 }
@@ -163,7 +163,7 @@ static X *find_made(Planner *pl, X *e) {
     for (int k = 0; k < pl->made.n; k++) {
         const Made *d = &pl->made.at[k];
         Match m = { .n = d->n, .from = d->idx };
-        if (d->order >= pl->order || !match(d->expr, e, &m, NULL)) continue;
+        if (d->order >= pl->order || d->again != pl->p->again || !match(d->expr, e, &m, NULL)) continue;
         bool all = true;
         for (int j = 0; j < d->n; j++) all &= m.to[j] != NULL;
         if (all) return x_at(pl->p, d->read, d->n, d->idx, m.to);

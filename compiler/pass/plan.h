@@ -13,7 +13,7 @@
 #include "pass/term.h"
 
 /* expr over idx is there already: read it so; order: the node that makes it, -1 for what plans have made */
-typedef struct Made { X *expr; int n; Index *idx[MOST_AXES]; X *read; int order; } Made;
+typedef struct Made { X *expr; int n; Index *idx[MOST_AXES]; X *read; int order, again; } Made;
 typedef struct Planner {
     Program *p;
     Sizes *sizes;

@@ -83,8 +83,10 @@ Program *pass_share(Program *p) {
     Share s = { .p = q };
     for (int k = 0; k < q->node.n; k++) {                    /* new equations are at the end and are looked at in turn */
         s.node = q->node.at[k];
+        q->again = s.node->n_result ? s.node->result[0]->again : 0;
         if (s.node->kind == N_COMPUTE && !s.node->result[0]->structural) while (once(&s)) {}
     }
+    q->again = 0;
     program_sort(q);
     return q;
 }

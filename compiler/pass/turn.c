@@ -72,7 +72,9 @@ static Value *turned(Turn *t, Value *v, int axis) {
     int n = 0;
     for (int k = 0; k < v->rank; k++) if (k != axis) idx[n++] = own[k];
     idx[n] = own[axis];
+    t->p->again = v->again;
     Value *to = program_equation(t->p, NULL, v->rank, idx, x_read(a, v, at, NULL, NULL), v->loc);
+    t->p->again = 0;
     vec_add(a, t->made, (Turned){ v, to, axis });
     return to;
 }

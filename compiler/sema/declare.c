@@ -183,6 +183,8 @@ static void add_equation(Sema *s, Scope *c, Stmt *st) {
     if (base->kind != E_NAME) { diag_error(s->cx, D_BAD_DECLARATION, l->loc, "the left side of an equation names a tensor"); return; }
     if (st->is_output) add_output(s, c, base->name);
     if (!r) return;
+    Expr *in = l->kind == E_NAME ? checkpointed(r) : NULL;
+    if (in && in->kind == E_CALL) r = in;
     if (l->kind == E_NAME && r->kind == E_CALL) {
         Expr *callee = r->arg.at[0];
         Model *m = NULL;
@@ -204,7 +206,7 @@ static void add_equation(Sema *s, Scope *c, Stmt *st) {
         }
         if (callee->kind == E_CALL || m || (named && callee->kind == E_NAME)) {
             Bind *b = scope_add(s, c, base->name, B_LAYER);
-            if (b->kind == B_LAYER) b->model = m, b->call = r, b->graph = (Graph *)c;
+            if (b->kind == B_LAYER) b->model = m, b->call = r, b->graph = (Graph *)c, b->checkpoint = r == in;
             return;
         }
     }

@@ -235,7 +235,7 @@ static Value *define_map(Sema *s, Def *d) {
 
 /* h = block(d)(x = h): the output of a call, or NULL in *is when the statement is no such thing */
 static Value *whole_call(Sema *s, Scope *c, Stmt *st, const char *name, bool *is) {
-    Expr *x = st->rhs.at[0], *callee = x->kind == E_CALL ? x->arg.at[0] : NULL;
+    Expr *in_checkpoint = checkpointed(st->rhs.at[0]), *x = in_checkpoint ? in_checkpoint : st->rhs.at[0], *callee = x->kind == E_CALL ? x->arg.at[0] : NULL;
     *is = false;
     if (!callee || st->lhs.at[0]->kind != E_NAME) return NULL;
     Expr *mn = callee->kind == E_CALL ? callee->arg.at[0] : callee;
@@ -246,7 +246,7 @@ static Value *whole_call(Sema *s, Scope *c, Stmt *st, const char *name, bool *is
     if (!m && callee->kind == E_CALL && mn->kind == E_NAME) m = std_model(s, mn->name.s);
     if (!m && callee->kind == E_CALL) { diag_error(s->cx, D_NOT_A_MODEL, mn->loc, "`%s` is not a model", expr_text(s->cx, mn)); return NULL; }
     Env in = env_of(s, c);
-    Bind b = { .name = name, .kind = B_LAYER, .loc = st->loc, .model = m, .call = x, .graph = (Graph *)c };
+    Bind b = { .name = name, .kind = B_LAYER, .loc = st->loc, .model = m, .call = x, .graph = (Graph *)c, .checkpoint = in_checkpoint };
     return layer_output(&in, &b, st->loc);
 }
 static const char *left_name(Stmt *st) {
@@ -332,6 +332,12 @@ Value *def_value(Sema *s, Def *d) {
     s->defining = outer;
     return d->value;
 }
+/* h, checkpoint(h): the name */
+static Expr *whole_name(Expr *x) {
+    Expr *in = checkpointed(x);
+    if (in) x = in;
+    return x->kind == E_NAME ? x : NULL;
+}
 static void elaborate(Sema *s, Def *d) {
     if (d->group) { recur_elaborate(s, d); return; }
     d->state = 1;
@@ -347,10 +353,12 @@ static void elaborate(Sema *s, Def *d) {
     else if (q && q->lhs.at[0]->kind == E_NAME && q->rhs.n && q->rhs.at[0]->kind == E_WRT && d->eq.n == 1) {
         Env e = env_of(s, d->scope);
         v = derivative(&e, q->rhs.at[0]);
-    } else if (q && q->lhs.at[0]->kind == E_NAME && q->rhs.n && q->rhs.at[0]->kind == E_NAME && d->eq.n == 1) {
+    } else if (q && q->lhs.at[0]->kind == E_NAME && q->rhs.n && whole_name(q->rhs.at[0]) && d->eq.n == 1) {
         Env e = env_of(s, d->scope);                             /* z = h: the whole tensor */
-        Bind *b = scope_find(d->scope, q->rhs.at[0]->name.s);
-        if (b && b->kind == B_CONST) v = define(s, d); else v = tensor_value(&e, q->rhs.at[0]);
+        Expr *x = whole_name(q->rhs.at[0]);
+        Bind *b = scope_find(d->scope, x->name.s);
+        if (b && b->kind == B_CONST) v = define(s, d); else v = tensor_value(&e, x);
+        if (v && x != q->rhs.at[0]) v = checkpoint_of(s, v);
     } else if (q) v = define(s, d);
     d->state = 2;
     d->value = v;

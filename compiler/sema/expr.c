@@ -207,7 +207,6 @@ static X *type_call(Env *e, Expr *x) {
     }
     if (!ok) return NULL;
     if (!b && is_random(f)) return type_random(e, x, arg, n);
-    if (!b && !strcmp(f, "checkpoint")) { diag_error(s->cx, D_LATER_FEATURE, x->loc, "this version of the compiler has no `checkpoint`: what derivatives need is stored"); return NULL; }
     /* maps: of graphs and declared ones */
     Value *map = NULL;
     static const char *const role[] = { "src", "dst", "etype", "ntype" };

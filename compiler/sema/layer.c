@@ -3,6 +3,28 @@
 #include <stdlib.h>
 #include <string.h>
 
+Expr *checkpointed(Expr *x) {
+    const Expr *f = x && x->kind == E_CALL ? x->arg.at[0] : NULL;
+    return f && f->kind == E_NAME && !strcmp(f->name.s, "checkpoint") && x->call.n == 1 && !x->call.at[0].name.s ? x->call.at[0].value : NULL;
+}
+Value *checkpoint_of(Sema *s, Value *v) {
+    if (!dtype_is_float(v->dt) && !dtype_is_complex(v->dt)) return v;
+    Node *n = program_node(s->p, N_COMPUTE, v->loc);
+    Index **idx = n->u.compute.idx = NEWN(s->a, Index *, v->rank + 1);
+    X *at[8] = { NULL };
+    for (int k = 0; k < v->rank; k++) idx[k] = program_index(s->p, "i", v->axis[k]), at[k] = x_index(s->a, idx[k]);
+    n->u.compute.expr = x_op(s->a, OP_CHECKPOINT, x_read(s->a, v, at, NULL, NULL), NULL);
+    vec_add(s->a, s->p->node, n);
+    return program_value(s->p, n, v->name, v->dt, v->rank, v->axis);
+}
+/* What a layer gives to those outside of it. */
+static void checkpoint_outputs(Sema *s, Scope *c) {
+    for (int k = 0; k < c->output.n; k++) {
+        Bind *o = scope_find(c, c->output.at[k]);
+        Value *v = o && o->kind == B_DEF ? def_value(s, o->def) : NULL;
+        if (v) o->def->value = checkpoint_of(s, v);
+    }
+}
 static Bind *shared_layer(Bind *b) {                           /* y = cell(x = a): the layer cell, or NULL */
     Expr *callee = b->call->arg.at[0];
     Bind *layer = callee->kind == E_NAME ? scope_find((Scope *)b->graph, callee->name.s) : NULL;
@@ -34,6 +56,7 @@ static Scope *layer_scope(Env *e, Bind *b) {
     if (callee->kind == E_CALL) b->scope = instantiate(&in, b->model, callee, call, dotted(s, home, b->name), b->loc);
     else b->scope = instantiate(&in, layer->model, layer->call, call, dotted(s, (Scope *)layer->graph, layer->name), b->loc);     /* the parameters are the cell's */
     s->calling.n--;
+    if (b->checkpoint && b->scope) checkpoint_outputs(s, b->scope);
     return b->scope;
 }
 static bool is_called(Bind *b) { return b->call->arg.at[0]->kind == E_CALL || shared_layer(b); }
@@ -55,7 +78,8 @@ static bool assigns(const Stmt *block, const char *name, const char *callee) {  
         if (!st->lhs.n) continue;
         const Expr *l = st->lhs.at[0]->kind == E_SUBSCRIPT ? st->lhs.at[0]->arg.at[0] : st->lhs.at[0];
         if (name && l->kind == E_NAME && l->name.s == name) return true;
-        const Expr *r = st->rhs.n ? st->rhs.at[0] : NULL;
+        const Expr *r = st->rhs.n ? st->rhs.at[0] : NULL, *in = checkpointed((Expr *)r);
+        if (in) r = in;
         if (callee && r && r->kind == E_CALL && r->arg.at[0]->kind == E_NAME && r->arg.at[0]->name.s == callee) return true;
     }
     return false;

@@ -23,6 +23,7 @@ typedef struct Bind {
     const char *name; BindKind kind; Loc loc;
     Space *space; Graph *graph; Def *def; Stmt *let; Expr *expr; Scope *scope;     /* by kind; LAYER: scope of the instance (NULL: not called yet) */
     Model *model; Expr *call; const char *function;
+    bool checkpoint;                 /* LAYER: y = checkpoint(layer(..)(..)) */
     bool unknown;                    /* POISON: nothing declares it, which was said */
     Decl *declared;                  /* CONST: its declaration; a map that a derived space needed before its turn */
 } Bind;
@@ -129,6 +130,8 @@ Value *derivative(Env *e, Expr *x);                /* grad(L wrt W), vjp(y, c wr
 void add_graph(Sema *s, Scope *c, ModelArg *m);
 Model *std_model(Sema *s, const char *name);
 /* layer.c */
+Expr *checkpointed(Expr *x);                       /* checkpoint(x), the call: x; else NULL */
+Value *checkpoint_of(Sema *s, Value *v);           /* checkpoint(v) of a whole tensor */
 Value *tensor_value(Env *e, Expr *x);              /* a whole tensor by name: x, h1, h1.y, h1.W */
 Value *layer_output(Env *e, Bind *b, Loc at);       /* h1[v, j]: the one output of a layer */
 void layer_check(Env *e, Bind *b);                   /* elaborates a called layer that nothing has read */

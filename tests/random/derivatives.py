@@ -5,7 +5,7 @@
     derivatives.py BUILD --seed SEED [--print]          one program; --print only shows it
 
 A program is what generate.py makes of its seed, with derivatives added: of random tensors by random tensors, weighted by random cotangents,
-in reverse, some of them differentiated again, some in a random direction.  Two things are asked of it:
+in reverse, some of them differentiated again, some in a random direction; in every second program some equations stand under a checkpoint.  Two things are asked of it:
 
     gradient   `run --check-grad`: the derivatives of all its outputs, the added ones among them, by all inputs and parameters against central
                differences in f64, with weights that depend on the seed
@@ -72,6 +72,12 @@ class Derived(Gen):
             if r.random() < 0.25 and given_axes(p, d):
                 self.derive(d, r.choice(near), r.random() < 0.2)
 
+    def add_checkpoints(self):
+        for s in self.p.stmts:
+            m = re.match(r"(\w+\[[^\]]*\]) = ([^\n]+)$", s.t)
+            if m and len(s.defs) == 1 and flows(s.defs[0]) and m.group(1).startswith(s.defs[0].name) and self.r.random() < 0.4:
+                s.t = "%s = checkpoint(%s)" % m.groups()
+
     def before(self, y):
         keep, self.p.outs = self.p.outs, [y.name]
         names = self.p.used()
@@ -92,6 +98,8 @@ def program(seed, prefix="", real="f32"):
     if any(re.search(r"= (eigh|eig|svd)\(", s.t) for s in p.stmts):      # vectors of equal eigenvalues have no derivative
         for i in p.inputs:
             i.tail = re.sub(" init (zero|one|const.*)", " init uniform(-1, 1)", i.tail)
+    if seed % 2:
+        g.add_checkpoints()
     g.add_derivatives()
     return p
 

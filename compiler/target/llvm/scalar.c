@@ -127,7 +127,7 @@ static LV int_op(Mod *m, ScalarOp op, Dtype dt, LV a, LV b, bool nonneg) {
     LT e = register_llvm(m, dt);
     bool is_bool = dt == DT_BOOL;
     switch (op) {
-    case OP_STOP: return a;
+    case OP_STOP: case OP_CHECKPOINT: return a;
     case OP_NEG: return LLVMBuildNeg(B, a, "");
     case OP_ADD: return LLVMBuildAdd(B, a, b, "");
     case OP_SUB: return LLVMBuildSub(B, a, b, "");
@@ -170,7 +170,7 @@ static LV extreme(Mod *m, LLVMRealPredicate p, LV a, LV b) {
 static LV float_op(Mod *m, ScalarOp op, Dtype dt, LV a, LV b) {
     LLVMBuilderRef B = m->b;
     switch (op) {
-    case OP_STOP: return a;
+    case OP_STOP: case OP_CHECKPOINT: return a;
     case OP_NEG: return LLVMBuildFNeg(B, a, "");
     case OP_ADD: return LLVMBuildFAdd(B, a, b, "");
     case OP_SUB: return LLVMBuildFSub(B, a, b, "");
