@@ -312,7 +312,7 @@ static void touch_block(const HostBlock *h, int step) {
         touch_block(&s->body, now);
     }
 }
-static void find_lifetimes(Unit *u) {
+void loop_lifetimes(Unit *u) {
     for (int k = 0; k < u->buf.n; k++) u->buf.at[k]->first = -1, u->buf.at[k]->last = -1;
     touch_block(&u->run, -1);
     for (int k = 0; k < u->buf.n; k++) if (u->buf.at[k]->first < 0) u->buf.at[k]->first = u->buf.at[k]->last = 0;
@@ -340,5 +340,5 @@ void loop_finish(Unit *u) {
         kn->item->name = free_name(&local, kn->item->name);
         name_block(&local, &kn->body);
     }
-    find_lifetimes(u);
+    loop_lifetimes(u);
 }

@@ -22,6 +22,7 @@ typedef struct Buf {
     Dtype dt;                          /* element type in memory; complex never (see above) */
     Ext *count;                        /* elements; over unit->sym. 0 is allowed: then the pointer may not be read */
     BufRole role; int iface;
+    const Value *of;                   /* whose elements it holds, or NULL. Not part of the text */
     const double *data;                /* BUF_CONST */
     bool read_only;                    /* never written by a kernel of run */
     int first, last;                   /* BUF_WORK: the steps of run between which it is in use; filled by loop_finish() */
@@ -132,6 +133,7 @@ LX *lx_op(Arena *a, ScalarOp op, LX *p, LX *q); LX *lx_cast(Arena *a, LX *p, Dty
 LX *lx_select(Arena *a, LX *c, LX *t, LX *e);
 Dtype register_type(Dtype memory);                /* i8 u8 -> i32; f16 bf16 -> f32; the rest itself */
 int64_t loop_size(const Unit *u);                  /* statements and operations of all kernels: what compiling them costs */
+void loop_lifetimes(Unit *u);                      /* Buf.first/last alone, after steps have moved */
 void loop_finish(Unit *u);                        /* drops what nothing reads, fills Kernel.buf/writes and Buf.first/last, makes names unique C identifiers */
 /* print.c / read.c / verify.c */
 void unit_print(const Unit *u, Writer *w);

@@ -5,6 +5,7 @@
  * An output is computed in the caller's memory, unless a later step of the run can fail: then it is computed in the workspace and
  * copied at the end, since a failed run leaves outputs untouched. */
 #include "lower/lower.h"
+#include "lower/memory.h"
 #include <string.h>
 
 /* ---- buffers and steps -------------------------------------------------------------------------------------- */
@@ -52,6 +53,7 @@ Buf *value_buf(Lower *l, Value *v) {
     }
     BufRole role = in_bind(v) ? BUF_PLAN : l->direct[v->id] ? BUF_OUTPUT : BUF_WORK;
     pl->buf = buf_new(l, v->name, v->dt, n, role, v->loc);
+    pl->buf->of = v;
     pl->made_in = l->host;
     if (role == BUF_PLAN) host_alloc(l, pl->buf);
     return pl->buf;
@@ -125,9 +127,9 @@ static bool need_derived(Lower *l) {
     return true;
 }
 static bool fails(const HostBlock *b);
-static bool can_fail(const LH *h) { return h->k == LH_CALL || h->k == LH_CHECK || (h->k == LH_LOOP && (fails(&h->head) || fails(&h->body))); }
+bool step_can_fail(const LH *h) { return h->k == LH_CALL || h->k == LH_CHECK || (h->k == LH_LOOP && (fails(&h->head) || fails(&h->body))); }
 static bool fails(const HostBlock *b) {
-    for (int k = 0; k < b->n; k++) if (can_fail(b->at[k])) return true;
+    for (int k = 0; k < b->n; k++) if (step_can_fail(b->at[k])) return true;
     return false;
 }
 static bool writes(const HostBlock *b, const Buf *buf);
@@ -153,7 +155,7 @@ static bool writes(const HostBlock *b, const Buf *buf) {
 static void stage_outputs(Lower *l) {
     HostBlock *run = &l->u->run;
     int last = -1;
-    for (int k = 0; k < run->n; k++) if (can_fail(run->at[k])) last = k;
+    for (int k = 0; k < run->n; k++) if (step_can_fail(run->at[k])) last = k;
     for (int k = 0; k < l->u->output.n; k++) {
         IfaceItem *item = &l->u->output.at[k];
         Buf *b = item->buf;
@@ -204,6 +206,7 @@ Unit *lower_program(Program *p, const Machine *machine) {
     l.host = &u->run;
     if (!lower_outputs(&l) || p->cx->n_errors > errors) return NULL;
     loop_finish(u);
+    memory_order(p, u);
     stage_outputs(&l);
     loop_finish(u);
     return u;

@@ -127,6 +127,7 @@ LX *flat_position(Build *b, Value *v, LX *const *at, const Place *pl);
 /* ---- nodes ----------------------------------------------------------------------------------------------------- */
 bool need_value(Lower *l, Value *v);                       /* its node is lowered; false after a diagnostic */
 bool need_expr(Lower *l, X *x);
+bool step_can_fail(const LH *h);
 bool in_bind(const Value *v);
 bool value_is_used(Lower *l, const Value *v);              /* by any node, or as an output */
 Buf *buf_new(Lower *l, const char *name, Dtype dt, Ext *count, BufRole role, Loc loc);
