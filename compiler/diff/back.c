@@ -25,10 +25,12 @@ static bool collect_free(X *e, void *data) {
     return true;
 }
 static bool sees_partial(X *e, void *data) {
-    if (e->k == X_OP && scalar_info[e->u.op.op].defined != EVERYWHERE) *(bool *)data = true;
+    if (e->k != X_OP) return true;
+    ScalarOp op = e->u.op.op;
+    *(bool *)data |= scalar_info[op].defined != EVERYWHERE || op == OP_CBRT || op == OP_ATAN2;        /* numbers at 0, but with no slope there */
     return !*(bool *)data;
 }
-/* Whether e may be no number for some arguments; then its derivative may be none there either, and 0 times that is not 0. */
+/* Whether e may be no number for some arguments, or have a derivative that is none: 0 times that is not 0. */
 static bool is_partial(X *e) {
     bool found = false;
     x_walk(e, sees_partial, &found);
