@@ -115,7 +115,6 @@ static bool find_unsafe(X *e, void *data) {
 }
 bool x_in_range(X *x) { bool safe = true; x_walk(x, find_unsafe, &safe); return safe; }
 
-
 void node_each_expr(Node *n, void (*f)(X *e, void *data), void *data) {
     switch (n->kind) {
     case N_INPUT: case N_PARAM: case N_CONST: case N_TRANSFORM: case N_SELECT: case N_FACTOR: case N_DERIVE: return;

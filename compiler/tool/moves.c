@@ -59,7 +59,6 @@ static void store_or_not(Near *n, Node *node, const char *name) {
     bool free = leaves_free(n);
     with(n, command_new(n->a, V_STORE, name), free);
     with(n, command_new(n->a, V_RECOMPUTE, name), free);
-    int readers = 0;
     for (int k = 0; k < n->source->node.n; k++) {
         Node *r = n->source->node.at[k];
         if (r->kind != N_COMPUTE || !node_reads(r, node->result[0])) continue;
@@ -69,7 +68,6 @@ static void store_or_not(Near *n, Node *node, const char *name) {
             else vec_add(n->a, c->in, n->name[r->result[0]->id]);
             with(n, c, free);
         }
-        readers++;
     }
 }
 static int maps_of(const Near *n, const Space *domain, const char **map) {
