@@ -72,8 +72,11 @@ static bool look(X *e, void *data) {
     if (part && pays(h, e)) return false;
     if (e->k == X_REDUCE) {
         vec_add(h->p->arena, h->around, e);
+        bool guarded = !x_in_range(e->u.reduce.body);       /* by conditions */
+        h->branch += guarded;
         for (int k = 0; k < e->u.reduce.n_cond; k++) x_walk(e->u.reduce.cond[k], look, h);
         x_walk(e->u.reduce.body, look, h);
+        h->branch -= guarded;
         h->around.n--;
         if (e->u.reduce.other) x_walk(e->u.reduce.other, look, h);
         return false;

@@ -119,6 +119,7 @@ void term_solve(Program *p, Term *t) {
 static bool parse_sum(Terms *t, X *e) {
     Terms in = inside(t);
     in.summed = true, in.split = !t->whole;
+    if (!x_in_range(e->u.reduce.body)) return false;              /* a condition makes a read possible: factors must not leave it */
     if (!parse(&in, e->u.reduce.body)) return false;
     t->sums = true;
     for (int k = 0; k < in.n; k++) {
@@ -140,7 +141,7 @@ static bool parse_guarded(Terms *t, X *e) {
     bool zero_first = is_zero(e->u.if_.then);
     X *zero = zero_first ? e->u.if_.then : e->u.if_.other, *s = zero_first ? e->u.if_.other : e->u.if_.then, *f = x_product(a, NULL, 0, t->dt);
     if (is_op(s, OP_DIV)) f = reciprocal(t, s->u.op.arg[1]), s = s->u.op.arg[0];
-    if (!x_is_finite(s)) return false;
+    if (!x_is_finite(s) || !x_in_range(s)) return false;          /* read where c does not hold as well */
     return parse_times(t, s, zero_first ? x_if(a, e->u.if_.cond, zero, f) : x_if(a, e->u.if_.cond, f, zero));
 }
 static bool parse_factors(Terms *t, X *e) {                /* no sum in it */
