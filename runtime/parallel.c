@@ -2,7 +2,9 @@
  *
  * Items of a loop are independent, so neither the number of threads nor the size of the chunks can change a result.  A loop that finds
  * the pool busy (a second forward of the same plan, a loop inside a loop) or itself in a forked child runs in its caller.
- * Workers join an open job; the caller closes it when no chunk is left, so it never waits for one that is still asleep. */
+ * Workers join an open job; the caller closes it when no chunk is left, so it never waits for one that is still asleep.
+ * A model's loops follow one another within microseconds, less than it takes to wake a thread: so whoever waits looks again for a little
+ * while before it sleeps. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE                       /* cpu_set_t */
 #endif
@@ -13,7 +15,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { SMALL = 20000, CHUNK = 8192, MAX_THREADS = 1024 };
+enum { SMALL = 20000, CHUNK = 8192, MAX_THREADS = 1024, LOOKS = 1000 /* some 20 to 60 microseconds */ };
 struct Pool {
     int threads, started;                 /* wanted (with the caller); workers running */
     bool tried, stop, open;
@@ -22,7 +24,9 @@ struct Pool {
     pthread_mutex_t busy, lock;           /* busy: one loop at a time; lock: what follows */
     pthread_cond_t wake, idle;
     uint64_t round;
-    int inside;                           /* workers in the job */
+    int asleep;                           /* workers that must be woken */
+    atomic_ullong posted;                 /* the last round, written when the lock is free again */
+    atomic_int inside;                    /* workers in the job */
     void (*body)(void *arg, int64_t lo, int64_t hi);
     void *arg;
     int64_t n, chunk;
@@ -49,6 +53,20 @@ Pool *pgn_pool_new(const pgn_options *o) {
     pthread_cond_init(&p->idle, NULL);
     return p;
 }
+static void pause_a_moment(void) {
+#if defined __x86_64__ || defined __i386__
+    __builtin_ia32_pause();
+#elif defined __aarch64__
+    __asm__ volatile("yield");
+#endif
+}
+static void lock_soon(pthread_mutex_t *m) {
+    for (int k = 0; k < LOOKS; k++) {
+        if (!pthread_mutex_trylock(m)) return;
+        pause_a_moment();
+    }
+    pthread_mutex_lock(m);
+}
 static void chunks(Pool *p) {
     for (;;) {
         int64_t lo = atomic_fetch_add_explicit(&p->next, p->chunk, memory_order_relaxed);
@@ -61,12 +79,22 @@ static void *worker(void *arg) {
     uint64_t seen = 0;
     pthread_mutex_lock(&p->lock);
     while (!p->stop) {
-        if (!p->open || p->round == seen) { pthread_cond_wait(&p->wake, &p->lock); continue; }
+        if (!p->open || p->round == seen) {
+            seen = p->round;
+            pthread_mutex_unlock(&p->lock);
+            for (int k = 0; k < LOOKS && atomic_load_explicit(&p->posted, memory_order_relaxed) == seen; k++) pause_a_moment();
+            lock_soon(&p->lock);
+            if (p->round != seen || p->stop) continue;
+            p->asleep++;
+            pthread_cond_wait(&p->wake, &p->lock);
+            p->asleep--;
+            continue;
+        }
         seen = p->round;
         p->inside++;
         pthread_mutex_unlock(&p->lock);
         chunks(p);
-        pthread_mutex_lock(&p->lock);
+        lock_soon(&p->lock);
         if (!--p->inside && !p->open) pthread_cond_signal(&p->idle);
     }
     pthread_mutex_unlock(&p->lock);
@@ -101,16 +129,23 @@ void pgn_pool_run(Pool *p, int64_t n, int64_t grain, void (*body)(void *arg, int
     if (!p->tried) start(p);
     if (!p->started || p->owner != getpid()) { pthread_mutex_unlock(&p->busy); body(arg, 0, n); return; }
     int64_t even = n / (16 * (int64_t)(p->started + 1));   /* so many that one with a heavy item leaves the others to share out */
-    pthread_mutex_lock(&p->lock);
+    lock_soon(&p->lock);
     p->body = body, p->arg = arg, p->n = n, p->chunk = even > grain ? even : grain;
     atomic_store(&p->next, 0);
     p->round++;
     p->open = true;
-    pthread_cond_broadcast(&p->wake);
+    uint64_t round = p->round;
+    if (p->asleep) pthread_cond_broadcast(&p->wake);
     pthread_mutex_unlock(&p->lock);
+    atomic_store_explicit(&p->posted, round, memory_order_relaxed);
     chunks(p);
-    pthread_mutex_lock(&p->lock);
+    lock_soon(&p->lock);
     p->open = false;
+    if (p->inside) {
+        pthread_mutex_unlock(&p->lock);
+        for (int k = 0; k < LOOKS && atomic_load_explicit(&p->inside, memory_order_relaxed); k++) pause_a_moment();
+        lock_soon(&p->lock);
+    }
     while (p->inside) pthread_cond_wait(&p->idle, &p->lock);
     pthread_mutex_unlock(&p->lock);
     pthread_mutex_unlock(&p->busy);
