@@ -61,6 +61,11 @@ static Ext *how_many(Arena *a, Ext *n, Ext *types) {
     Ext *by_rows = ext_op(a, EXT_FLOORDIV, n, ext_op(a, EXT_MUL, types, ext_const(a, ROWS_PER_TYPE)));
     return ext_op(a, EXT_MAX, ext_const(a, FEWEST_GROUPS), ext_op(a, EXT_MIN, by_rows, ext_const(a, MOST_GROUPS)));
 }
+static LX *group_at(Build *b, const Rows *rows, LX *v, Ext *n, Ext *groups) {
+    Arena *a = b->l->a;
+    LX *g = lop(b, OP_FLOORDIV, lop(b, OP_MUL, lx_load(a, rows->start, v, NULL), lx_size(a, groups)), lop(b, OP_MAX, lx_size(a, n), I64(1)));
+    return lop(b, OP_MIN, g, lop(b, OP_SUB, lx_size(a, groups), I64(1)));
+}
 /* Which group each q is in. */
 static Buf *groups_of(Lower *l, const Push *p, const Rows *rows, Ext *n, Ext *groups, bool bind, const char *name) {
     Arena *a = l->a;
@@ -68,12 +73,30 @@ static Buf *groups_of(Lower *l, const Push *p, const Rows *rows, Ext *n, Ext *gr
     if (bind) host_alloc(l, to);
     Build build = build_start(l, kernel_new(l, to->name, "groups of whole fibres, of about equal size", n, p->map->loc)), *b = &build;
     LX *at = lx_var(a, b->k->item), *v = let(b, lx_cast(a, lx_load(a, l->place[p->map->id].buf, at, NULL), DT_I64), "v");
-    LX *g = lop(b, OP_FLOORDIV, lop(b, OP_MUL, lx_load(a, rows->start, v, NULL), lx_size(a, groups)), lx_size(a, n));
-    store(b, to, at, lx_cast(a, lop(b, OP_MIN, g, lop(b, OP_SUB, lx_size(a, groups), I64(1))), DT_I32));
+    store(b, to, at, lx_cast(a, group_at(b, rows, v, n, groups), DT_I32));
     kernel_add(l, b, MAP_FLAT);
     return to;
 }
-/* What the sums are added to. */
+/* Where the v of each group begin: those that have no q belong to the group of the q that would follow. */
+static Buf *beginnings(Lower *l, const Push *p, const Rows *rows, Ext *n, Ext *groups, bool bind, const char *name) {
+    Arena *a = l->a;
+    Ext *all = p->map->target->extent, *one = ext_const(a, 1);
+    Buf *to = buf_new(l, arena_printf(a, "begin_%s", name), DT_I64, ext_op(a, EXT_ADD, groups, one), bind ? BUF_PLAN : BUF_WORK, p->map->loc);
+    if (bind) host_alloc(l, to);
+    Build build = build_start(l, kernel_new(l, to->name, "where groups of whole fibres begin", ext_op(a, EXT_ADD, all, one), p->map->loc)), *b = &build;
+    LX *v = lx_var(a, b->k->item), *many = lx_size(a, groups);
+    LX *before = let(b, lop(b, OP_MAX, lop(b, OP_SUB, v, I64(1)), I64(0)), "before"), *end = let(b, lop(b, OP_EQ, v, lx_size(a, all)), "end");
+    LX *from = lx_select(a, lop(b, OP_EQ, v, I64(0)), I64(0), lop(b, OP_ADD, group_at(b, rows, before, n, groups), I64(1)));
+    LX *here = group_at(b, rows, lop(b, OP_MAX, lop(b, OP_MIN, v, lop(b, OP_SUB, lx_size(a, all), I64(1))), I64(0)), n, groups);
+    LX *lo = let(b, from, "first"), *hi = let(b, lop(b, OP_ADD, lx_select(a, end, many, here), I64(1)), "last");
+    Var *g = var_new(b, "g", DT_I64, false);
+    level_push(b, LV_SERIAL);
+    store(b, to, lx_var(a, g), v);
+    level_pop_for(b, g, lo, hi, LOOP_SERIAL);
+    kernel_add(l, b, MAP_FLAT);
+    return to;
+}
+/* What the sums are added to: another part of the equation, or nothing, which each group writes where its rows will be. */
 static bool begin(Lower *l, const Node *n, X *rest, const TilePlan *p) {
     Value *v = n->result[0];
     if (rest) {
@@ -86,6 +109,16 @@ static bool begin(Lower *l, const Node *n, X *rest, const TilePlan *p) {
     store(&b, value_buf(l, v), lx_var(l->a, b.k->item), zero_pair(&b, v->dt).re);
     kernel_add(l, &b, MAP_FLAT);
     return true;
+}
+static void begin_group(Build *b, Value *v, Buf *beginning, LX *item) {
+    Arena *a = b->l->a;
+    LX *row = lx_size(a, product_of(b->l, v->axis, 1, v->rank));
+    LX *lo = let(b, lop(b, OP_MUL, lx_load(a, beginning, item, NULL), row), "zero");
+    LX *hi = let(b, lop(b, OP_MUL, lx_load(a, beginning, lop(b, OP_ADD, item, I64(1)), NULL), row), "zero_end");
+    Var *at = var_new(b, "at", DT_I64, false);
+    level_push(b, LV_LANE);
+    store(b, value_buf(b->l, v), lx_var(a, at), zero_pair(b, v->dt).re);
+    level_pop_for(b, at, lo, hi, LOOP_LANE);
 }
 static void add_rows(Build *b, TilePlan *p, const Push *push, LX *count) {
     Arena *a = b->l->a;
@@ -133,11 +166,13 @@ bool push_lower(TilePlan *p) {
     keys.key[0] = groups_of(l, &push, rows, count, blocks, bind, n->result[0]->name);
     Buf *items = tile_order(l, keys.key[0]->name, count, &keys, blocks, n->loc);
     Buf *list = tile_list(l, n->result[0]->name, count, p->tile.rows, keys.n, keys.key, ext_op(a, EXT_MUL, blocks, keys.groups), blocks, items, &first, bind, n->loc);
+    Buf *beginning = push.rest || push.axis ? NULL : beginnings(l, &push, rows, count, blocks, bind, n->result[0]->name);
     l->host = save;
 
-    if (!begin(l, n, push.rest, p)) return false;
+    if (!beginning && !begin(l, n, push.rest, p)) return false;
     Build build = build_start(l, kernel_of(l, n, blocks)), *b = &build;
     LX *item = lx_var(a, b->k->item);
+    if (beginning) begin_group(b, n->result[0], beginning, item);
     LX *from = let(b, lx_cast(a, lx_load(a, first, item, NULL), DT_I64), "from"), *to = let(b, lx_cast(a, lx_load(a, first, lop(b, OP_ADD, item, I64(1)), NULL), DT_I64), "to");
     Var *t = var_new(b, "tile", DT_I64, false);
     level_push(b, LV_SERIAL);
