@@ -81,10 +81,22 @@ static void prefetch_items(Build *b, Value *v, Index **idx, X *expr) {
     LX *n = lx_size(a, idx[0]->space->extent), *next = lop(b, OP_MIN, lop(b, OP_ADD, level_find(b, idx[0]), I64(ahead)), lop(b, OP_SUB, n, I64(1)));
     prefetch_later(b, idx[0], expr, next, NULL);
 }
+/* A few positions of the last axis, when sums of theirs go through one loop: what they share is loaded once, and their lanes are merged together. */
+static int side_by_side(const Build *b, const Value *v, Index **idx, X *expr) {
+    enum { MOST = 8 };
+    int64_t n;
+    if (!b->l->machine || b->family || v->rank < 2 || dtype_is_complex(v->dt) || !has_reduce(expr)) return 0;
+    return ext_is_const(idx[v->rank - 1]->space->extent, &n) && n >= 2 && n <= MOST && n <= MOST_ROWS ? (int)n : 0;
+}
 static void items_only(Build *b, Value *v, Index **idx, X *expr) {
-    if (v->rank) bind_axes(b, v->rank, idx, lx_var(b->l->a, b->k->item));
+    Tile t = { .index = v->rank ? idx[v->rank - 1] : NULL, .rows = side_by_side(b, v, idx, expr) };
+    for (int k = 0; k < t.rows; k++) t.at[k] = t.slot[k] = I64(k);
+    if (t.rows) b->k->extent = product_of(b->l, v->axis, 0, v->rank - 1);
+    if (v->rank) bind_axes(b, t.rows ? v->rank - 1 : v->rank, idx, lx_var(b->l->a, b->k->item));
     prefetch_items(b, v, idx, expr);
-    finish(b, v, idx, expr);
+    if (t.rows) b->tile = &t;
+    for (b->row = 0; b->row < (t.rows ? t.rows : 1); b->row++) finish(b, v, idx, expr);
+    b->row = 0, b->tile = NULL;
 }
 
 static void untiled(Build *b, Node *n) {

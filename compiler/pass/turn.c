@@ -5,16 +5,21 @@
  * Neighbouring elements of an equation are those along its last index, the lane, and are computed together.  A read inside a sum whose subscripts have the
  * lane anywhere but last takes each of them from a row of its own.  The copy pays where each of its elements is read many times: where the read leaves out
  * another index of the equation, or has it only through a map (W[etype(p), i, j]).  This doesn't depend on sizes that are expected only.  Digits stay the
- * same: the terms and their order do.  Must come after `inline`, which takes copies away. */
+ * same: the terms and their order do.  Must come after `inline`, which takes copies away.
+ *
+ * Where the last axis is too short for lanes, they lie along the sum, and what has the sum's index anywhere but last is copied so that it comes last:
+ *
+ *     s[p, m] = sum(i) h[src(p), i] * w[etype(p), i, m]     ->     t[r, m, i] = w[r, i, m];  s[p, m] = sum(i) h[src(p), i] * t[etype(p), m, i] */
 #include "pass/pass.h"
 #include "pass/query.h"
 
-enum { SHORT = 16, MANY = 8 };             /* known sizes below them don't pay: of the lane; times that an element is read */
+enum { SHORT = 16, MANY = 8 };             /* known sizes below them don't pay: of the lane; times that an element is read. MANY: and so few sums share a loop */
 
 typedef struct Turned { Value *from, *to; int axis; } Turned;
 typedef struct Turn {
     Program *p;
     Node *node;
+    const Index *lane;                     /* what is to come last */
     int sums;                              /* around the expression that is looked at */
     VEC(X *) read;                         /* of this node, to be turned */
     VEC(Turned) made;
@@ -49,7 +54,7 @@ static bool look(X *e, void *data) {
     if (e->k == X_REDUCE) {
         for (int k = 0; k < e->u.reduce.n_cond; k++) {        /* lanes with fibres of their own; equations that are solved: few terms */
             const X *c = e->u.reduce.cond[k];
-            if (x_uses_index(c, lane_of(t->node)) || (c->k == X_OP && c->u.op.op == OP_EQ && !reduce_fibre(e, k, NULL, NULL, NULL))) return false;
+            if (x_uses_index(c, t->lane) || (c->k == X_OP && c->u.op.op == OP_EQ && !reduce_fibre(e, k, NULL, NULL, NULL))) return false;
         }
         t->sums++;
         x_walk(e->u.reduce.body, look, t);
@@ -58,8 +63,8 @@ static bool look(X *e, void *data) {
     }
     if (e->k != X_READ || !t->sums) return true;
     const Value *v = e->u.read.v;
-    int axis = v->target || v->structural || v->rank < 2 ? -1 : lane_axis(e, lane_of(t->node));
-    if (axis < 0 || axis == v->rank - 1 || !at_least(v->axis[v->rank - 1], MANY) || !read_again(t->node, e)) return true;
+    int axis = v->target || v->structural || v->rank < 2 ? -1 : lane_axis(e, t->lane);
+    if (axis < 0 || axis == v->rank - 1 || (t->lane == lane_of(t->node) && !at_least(v->axis[v->rank - 1], MANY)) || !read_again(t->node, e)) return true;
     vec_add(t->p->arena, t->read, e);
     return true;
 }
@@ -82,7 +87,7 @@ static X *replace(X *e, void *data) {
     Turn *t = data;
     for (int k = 0; k < t->read.n; k++) if (x_equal(e, t->read.at[k])) {
         Arena *a = t->p->arena;
-        int axis = lane_axis(e, lane_of(t->node)), rank = e->u.read.v->rank;
+        int axis = lane_axis(e, t->lane), rank = e->u.read.v->rank;
         X **at = NEWN(a, X *, rank), **other = NEWN(a, X *, rank);
         Boundary *bnd = NEWN(a, Boundary, rank);
         for (int j = 0; j < rank; j++) {
@@ -95,13 +100,46 @@ static X *replace(X *e, void *data) {
     }
     return e;
 }
+/* The index of a sum that lanes lie along, as the last axis of the equation is short: one that some of its factors have last, all others before the
+ * short axis. NULL: there is none. */
+typedef struct Along { const Index *index, *last; int side_by_side, across; bool other; } Along;
+static bool see_along(X *e, void *data) {
+    Along *p = data;
+    if (e->k != X_READ || !x_uses_index(e, p->index)) return true;
+    int rank = e->u.read.v->rank, axis = lane_axis(e, p->index);
+    if (axis == rank - 1) p->side_by_side++;
+    else if (axis >= 0 && position_index(e->u.read.idx[rank - 1]) == p->last) p->across++;
+    else p->other = true;
+    return false;
+}
+static bool find_along(X *e, void *data) {
+    Along *p = data;
+    int64_t n;
+    if (e->k != X_REDUCE || p->index) return !p->index;
+    for (int k = 0; k < e->u.reduce.n && e->u.reduce.op == R_SUM && !e->u.reduce.n_cond; k++) {
+        const Index *i = e->u.reduce.idx[k];
+        Along q = { .index = i, .last = p->last };
+        if (!ext_is_const(i->space->extent, &n) || n < SHORT) continue;
+        x_walk(e->u.reduce.body, see_along, &q);
+        if (q.side_by_side && q.across && !q.other) { p->index = i; return false; }
+    }
+    return true;
+}
+static const Index *lane_to_be(const Node *n) {
+    int64_t short_;
+    if (!ext_is_const(lane_of(n)->space->extent, &short_) || short_ >= SHORT) return lane_of(n);
+    if (short_ < 2 || short_ > MANY) return NULL;
+    Along p = { .last = lane_of(n) };
+    x_walk(n->u.compute.expr, find_along, &p);
+    return p.index;
+}
 Program *pass_turn(Program *p) {
     Program *q = program_copy(p);
     Turn t = { .p = q };
     int n = q->node.n;
     for (int k = 0; k < n; k++) {
         Node *node = t.node = q->node.at[k];
-        if (node->kind != N_COMPUTE || node->result[0]->structural || node->result[0]->rank < 2 || !at_least(lane_of(node)->space, SHORT)) continue;
+        if (node->kind != N_COMPUTE || node->result[0]->structural || node->result[0]->rank < 2 || !(t.lane = lane_to_be(node))) continue;
         t.read.n = 0;
         x_walk(node->u.compute.expr, look, &t);
         int made = t.made.n;

@@ -92,15 +92,50 @@ static void start_accumulators(Lanes *l, int width) {
         l->acc[k] = now;
     }
 }
+/* Several accumulators fold together, each by the same additions as alone: two vectors that hold some accumulators of `lanes` lanes each, slot by slot,
+ * become one that holds all of them with half the lanes. Slots are laid so that the shuffles of few lanes stay within 128 bits of f32. */
+typedef struct Packed { LV v; int who[MAX_LANES]; } Packed;
+static Packed pack(Mod *m, ScalarOp op, Dtype dt, const Packed *p, const Packed *q, int width, int lanes) {
+    int slots = width / lanes, run = width < 4 || lanes > 4 ? slots : lanes == 4 ? 1 : 2;       /* so many slots of one, then as many of the other */
+    LV at[2][MAX_LANES];
+    Packed r;
+    for (int s = 0; s < 2 * slots; s++) {
+        int other = s / run % 2, from = s / (2 * run) * run + s % run;
+        r.who[s] = other ? q->who[from] : p->who[from];
+        for (int k = 0; k < lanes; k++) at[2 * k / lanes][s * lanes / 2 + k % (lanes / 2)] = LLVMConstInt(m->i32, (uint64_t)(other * width + from * lanes + k), false);
+    }
+    LV half[2];
+    for (int k = 0; k < 2; k++) half[k] = LLVMBuildShuffleVector(m->b, p->v, q->v, LLVMConstVector(at[k], (unsigned)width), "");
+    r.v = scalar_op(m, op, dt, half[0], half[1], false);
+    return r;
+}
+/* The folds of n accumulators; an odd one keeps itself company. */
+static void fold_together(Mod *m, ScalarOp op, Dtype dt, Packed *p, int n, int width, LV *to) {
+    int lanes = width;
+    for (; lanes > 1; lanes /= 2, n = (n + 1) / 2) for (int k = 0; k < n; k += 2) p[k / 2] = pack(m, op, dt, &p[k], &p[k + 1 < n ? k + 1 : k], width, lanes);
+    for (int j = 0; j < n; j++) for (int s = 0; s < width; s++) to[p[j].who[s]] = LLVMBuildExtractElement(m->b, p[j].v, int64_of(m, s), "");
+}
 static void finish_accumulators(Lanes *l, int width) {
     Mod *m = l->g->m;
-    for (int k = 0; k < l->s->n_red; k++) {
+    int n = l->s->n_red;
+    LV *sum = NEWN(m->a, LV, n + 1);
+    Packed *together = NEWN(m->a, Packed, n + 1);
+    for (int k = 0; k < n; k++) {
+        if (sum[k]) continue;
         const LaneReduce *r = &l->s->red[k];
         Dtype dt = register_type(r->var->dt);
-        LV v = fold(m, r->op, dt, LLVMBuildLoad2(m->b, LLVMGetAllocatedType(l->acc[k]), l->acc[k], ""), width, 1);
-        v = LLVMBuildExtractElement(m->b, v, int64_of(m, 0), "");
+        int same = 0;
+        for (int j = k; j < n; j++) {
+            if (l->s->red[j].op != r->op || register_type(l->s->red[j].var->dt) != dt) continue;
+            together[same].v = LLVMBuildLoad2(m->b, LLVMGetAllocatedType(l->acc[j]), l->acc[j], "");
+            together[same++].who[0] = j;
+        }
+        if (same > 1) fold_together(m, r->op, dt, together, same, width, sum);
+        else sum[k] = LLVMBuildExtractElement(m->b, fold(m, r->op, dt, together[0].v, width, 1), int64_of(m, 0), "");
+    }
+    for (int k = 0; k < n; k++) {
         LV old = LLVMBuildLoad2(m->b, l->outer[k].type, l->outer[k].val.v, "");
-        LLVMBuildStore(m->b, scalar_op(m, r->op, dt, old, v, false), l->outer[k].val.v);
+        LLVMBuildStore(m->b, scalar_op(m, l->s->red[k].op, register_type(l->s->red[k].var->dt), old, sum[k], false), l->outer[k].val.v);
     }
 }
 static LV whole(Gen *g, LV lo, LV hi, int width) {           /* end of the part that `width` divides; below lo when hi is */
