@@ -18,7 +18,7 @@ typedef struct Family { VEC(Node *) node; int rank; Index **idx; VEC(X *) read; 
  * items NULL: the positions stand in this order. */
 typedef struct Rows { int n; Value *map[8]; Buf *start, *items; Ext *count; HostBlock *made_in; } Rows;
 /* How edges are numbered (number.c): in the order of a map, where the caller's edge order[k] stands at k; by NULL: as the caller does. */
-typedef struct Numbering { const Graph *g; Value *by; Buf *order; VEC(Value *) map; VEC(Buf *) raw; /* the caller's arrays */ } Numbering;
+typedef struct Numbering { const Graph *g; Value *by; bool typed; /* and by type */ Buf *order; VEC(Value *) map; VEC(Buf *) raw; /* the caller's arrays */ } Numbering;
 
 /* A value with axes `axis` and `axis + 1` as one, over the same memory (merge.c). */
 typedef struct View { Value *of; int axis; Value *view; } View;

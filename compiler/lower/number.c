@@ -105,7 +105,7 @@ static Numbering *numbering_of(Lower *l, const Graph *g) {
     *rows = (Rows){ .n = 1, .map = { n->by }, .made_in = &l->u->bind, .count = edges };
     rows->start = bind_buf(l, arena_printf(a, "start_%s", n->by->name), DT_I64, ext_op(a, EXT_ADD, groups, ext_const(a, 1)), n->by->loc);
     n->order = bind_buf(l, arena_printf(a, "order_%s", n->by->name), DT_I32, edges, n->by->loc);
-    bool types = value_is_used(l, g->etype);
+    bool types = n->typed = value_is_used(l, g->etype);
     LH *h = host_call(l, RT_FIBRE, n->by->loc, 3, (Ext *[]){ edges, ext_const(a, types ? 2 : 1), groups });
     vec_add(a, h->buf, given_map(l, n, n->by));
     if (types) vec_add(a, h->buf, given_map(l, n, g->etype));

@@ -40,6 +40,16 @@ static Rows *find(Lower *l, int n, Value *const *map) {
     }
     return NULL;
 }
+/* Whether the map never falls: of edges to the combinations of what they are numbered by, in the same order of keys. */
+static bool rises(Lower *l, const Value *map) {
+    const Node *n = map->node;
+    if (n->kind != N_DERIVE || n->u.derive.kind != DV_UNIQUE || map != n->result[n->u.derive.n]) return false;
+    for (int k = 0; k < l->numbering.n; k++) {
+        const Numbering *by = l->numbering.at[k];
+        if (by->by == n->u.derive.key[0]) return n->u.derive.n == 1 || (by->typed && n->u.derive.n == 2 && n->u.derive.key[1] == by->g->etype);
+    }
+    return false;
+}
 Rows *rows_of(Lower *l, int n, Value *const *map) {
     bool bind = true;
     for (int k = 0; k < n; k++) {
@@ -65,6 +75,7 @@ Rows *rows_of(Lower *l, int n, Value *const *map) {
     vec_add(a, h->buf, key);
     vec_add(a, h->buf, r->start);
     vec_add(a, h->buf, r->items);
+    if (n == 1 && rises(l, map[0])) r->items = NULL;         /* each stands at its own number */
     l->host = save;
     vec_add(a, l->rows, r);
     return r;

@@ -127,6 +127,44 @@ static void place_value(Moved *m, Sizes *s, Node *n, const char *label) {
         else vec_add(p->arena, p->decision, (Decision){ .pass = "compact", .loc = n->loc, .command = command });
     }
 }
+/* Does any equation take the matrix of a combination's type? Then rows of a type should follow one another (lower/tile.c, push.c). */
+typedef struct Typed { const Node *unique; const Index *last; bool any; } Typed;
+static bool see_typed(X *e, void *data) {
+    Typed *t = data;
+    if (e->k != X_READ || !x_uses_index(e, t->last)) return !t->any;
+    for (int k = 0; k < e->u.read.v->rank; k++) {
+        const X *sub = e->u.read.idx[k];
+        while (sub->k == X_CAST) sub = sub->u.cast.arg;
+        t->any |= sub->k == X_READ && sub->u.read.v->node == t->unique && sub->u.read.v->target->kind != SP_NODES;
+    }
+    return !t->any;
+}
+static bool has_typed_rows(const Program *p, const Node *unique) {
+    enum { LANES = 16 };
+    for (int k = 0; k < p->node.n; k++) {
+        const Node *n = p->node.at[k];
+        int rank = n->kind == N_COMPUTE ? n->result[0]->rank : 0;
+        int64_t lanes;
+        if (rank < 2 || (ext_is_const(n->result[0]->axis[rank - 1]->extent, &lanes) && lanes < LANES)) continue;
+        Typed t = { unique, n->u.compute.idx[rank - 1], false };
+        x_walk(n->u.compute.expr, see_typed, &t);
+        if (t.any) return true;
+    }
+    return false;
+}
+/* Combinations of a node and a type are numbered by the type, so that rows of a type follow one another; where nothing is done type by type by the node, so
+ * that what is read of it is read once. */
+static void nodes_first(Program *p) {
+    for (int k = 0; k < p->node.n; k++) {
+        Node *n = p->node.at[k];
+        if (n->kind != N_DERIVE || n->u.derive.kind != DV_UNIQUE || n->u.derive.n != 2 || strncmp(n->u.derive.space->name, "unique(", 7)) continue;
+        Value **map = n->result, **key = n->u.derive.key;
+        if (map[0]->target->kind == SP_NODES || map[1]->target->kind != SP_NODES || has_typed_rows(p, n)) continue;
+        Value *other = map[0], *by = key[0];
+        map[0] = map[1], map[1] = other, key[0] = key[1], key[1] = by;
+        map[0]->result = 0, map[1]->result = 1;
+    }
+}
 Program *pass_compact(Program *p) {
     Program *q = program_plain(pass_dce(p));                  /* what is dead reads nothing */
     Moved m = moved_new(q);
@@ -143,5 +181,6 @@ Program *pass_compact(Program *p) {
     }
     q->again = 0;
     program_sort(q);
+    nodes_first(q);
     return program_copy(q);                                /* ids that trials have used up are dense again */
 }
