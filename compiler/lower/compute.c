@@ -180,6 +180,7 @@ static bool lower_family(Lower *l, Node *n, Family *f) {
     if (!fuse_need(l, f)) return false;
     if (f->node.n) {
         Node *first = f->node.at[0];
+        if (f->along && f->node.n > 1) { walk_lower(l, f); fuse_done(l, f); return l->state[n->id] == 2 || l->pulled_into[n->id]; }
         Build b = build_start(l, kernel_of(l, first, count_of(l, first->result[0])));
         if (f->node.n > 1) b.family = f;
         for (int k = 1; k < f->node.n; k++) b.k->what = arena_printf(l->a, "%s%s %s", b.k->what, k == 1 ? "; with" : ",", plain_name(l, f->node.at[k]->result[0]->name));

@@ -10,7 +10,6 @@
 #include "lower/lower.h"
 
 enum { MOST_MEMBERS = 8, MOST_SHARED = 64 };
-typedef struct Plan { Lower *l; VEC(Family *) all; int *seen, stamp; } Plan;
 
 /* ---- what may join --------------------------------------------------------------------------------------------- */
 static bool may_be_member(Lower *l, const Node *n) {
@@ -58,7 +57,7 @@ static bool keep_read(X *e, void *data) {
 }
 
 /* ---- does it depend on the family through others? -------------------------------------------------------------- */
-typedef struct Reach { Plan *p; const Family *f; bool found; } Reach;
+typedef struct Reach { FusePlan *p; const Family *f; bool found; } Reach;
 static void visit(Reach *r, Node *n);
 static void visit_value(Value *v, void *data) { visit(data, v->node); }
 static void visit(Reach *r, Node *n) {
@@ -80,7 +79,7 @@ static void visit_outside(Value *v, void *data) {
     Reach *r = data;
     if (!member_of(r->f, v)) visit(r, v->node);
 }
-static bool depends_through_others(Plan *p, const Family *f, Node *n) {
+bool fuse_depends(FusePlan *p, const Family *f, Node *n) {
     Reach r = { p, f, false };
     p->stamp++;
     node_each_use(n, visit_outside, &r);
@@ -95,17 +94,17 @@ static bool same_spaces(const Family *f, const Node *n) {
     return lanes_pay(n) == lanes_pay(f->node.at[0]);
 }
 /* NULL: it fits; else why not */
-static const char *misfit(Plan *p, const Family *f, Node *n, bool asked) {
+static const char *misfit(FusePlan *p, const Family *f, Node *n, bool asked) {
     if (!may_be_member(p->l, n)) return "has sums, or is stored for others";
     if (!same_spaces(f, n)) return "ranges over other spaces";
     Look k = { p->l, f, false, asked };
     x_walk(with_indices(p->l, f, n), see_read, &k);
     if (k.apart) return "reads another of them elsewhere than at its own place";
     if (!k.shares) return "shares nothing with the others";
-    if (depends_through_others(p, f, n)) return "depends on another of them through something else";
+    if (fuse_depends(p, f, n)) return "depends on another of them through something else";
     return f->node.n >= MOST_MEMBERS ? "is one too many" : NULL;
 }
-static void join(Plan *p, Family *f, Node *n) {
+static void join(FusePlan *p, Family *f, Node *n) {
     Lower *l = p->l;
     if (!f->node.n) f->rank = n->result[0]->rank, f->idx = n->u.compute.idx;
     vec_add(l->a, f->node, n);
@@ -113,13 +112,13 @@ static void join(Plan *p, Family *f, Node *n) {
     Look k = { .l = l, .f = f };
     x_walk(with_indices(l, f, n), keep_read, &k);
 }
-static Family *family_new(Plan *p, Command *c) {
+static Family *family_new(FusePlan *p, Command *c) {
     Family *f = NEW(p->l->a, Family);
     f->command = c;
     vec_add(p->l->a, p->all, f);
     return f;
 }
-static void by_command(Plan *p, Command *c, Node *n) {
+static void by_command(FusePlan *p, Command *c, Node *n) {
     const char *name = p->l->label[n->result[0]->id];
     for (int k = 0; k < p->all.n; k++) if (p->all.at[k]->command == c) {
         const char *why = misfit(p, p->all.at[k], n, true);
@@ -133,12 +132,15 @@ static void by_command(Plan *p, Command *c, Node *n) {
     schedule_done(c, name);
 }
 void fuse_plan(Lower *l) {
-    Plan p = { .l = l, .seen = NEWN(l->a, int, l->p->n_node + 1) };
+    FusePlan p = { .l = l, .seen = NEWN(l->a, int, l->p->n_node + 1) };
     bool only = schedule_only(l->p);
     l->family = NEWN(l->a, Family *, l->p->n_node + 1);
+    walk_plan(&p);
+    p.all.n = 0;
     for (int k = 0; k < l->p->node.n; k++) {
         Node *n = l->p->node.at[k];
         Command *c = l->p->schedule.n && n->n_result ? schedule_find(l->p, V_TOGETHER, l->label[n->result[0]->id]) : NULL;
+        if (l->family[n->id] || (c && walk_command(l, c))) continue;
         if (c) { by_command(&p, c, n); continue; }
         if (only || !may_be_member(l, n)) continue;
         Family *to = NULL;
@@ -151,7 +153,7 @@ void fuse_plan(Lower *l) {
 /* ---- the kernel --------------------------------------------------------------------------------------------------- */
 typedef struct Outer { const Family *f; const Value *v; bool any; } Outer;
 static void see_use(Value *v, void *data) { Outer *o = data; o->any |= v == o->v; }
-static bool read_outside(Lower *l, const Family *f, const Value *v) {
+bool fuse_reads_outside(Lower *l, const Family *f, const Value *v) {
     Outer o = { f, v, false };
     for (int k = 0; k < l->p->node.n && !o.any; k++) if (l->family[l->p->node.at[k]->id] != f || l->state[l->p->node.at[k]->id] == 2) node_each_use(l->p->node.at[k], see_use, &o);
     for (int k = 0; k < l->p->output.n; k++) o.any |= l->p->output.at[k].value == v;
@@ -166,7 +168,7 @@ bool fuse_need(Lower *l, Family *f) {
     if (kept < 2) return true;
     Command *c = command_new(l->a, V_TOGETHER, l->label[f->node.at[0]->result[0]->id]);
     for (int k = 1; k < kept; k++) vec_add(l->a, c->name, l->label[f->node.at[k]->result[0]->id]);
-    decided(l, c, arena_printf(l->a, "%d equations are computed by one kernel, from %s on", kept, c->name.at[0]), "they read the same elements", f->node.at[0]->loc);
+    decided(l, c, arena_printf(l->a, "%d equations are computed by one kernel, from %s on", kept, c->name.at[0]), f->along ? "they follow one another along the same fibres" : "they read the same elements", f->node.at[0]->loc);
     return true;
 }
 /* All members at the indices that are bound. */
@@ -178,7 +180,7 @@ void fuse_finish(Build *b, Family *f) {
         Value *v = f->node.at[k]->result[0];
         X *e = with_indices(l, f, f->node.at[k]);
         Pair x = let_pair(b, convert(b, lower_expr(b, e), e->dt, v->dt), v->name);
-        if (read_outside(l, f, v)) store_pair(b, value_buf(l, v), flat_position(b, v, at, &l->place[v->id]), x);
+        if (fuse_reads_outside(l, f, v)) store_pair(b, value_buf(l, v), flat_position(b, v, at, &l->place[v->id]), x);
         vec_add(l->a, b->level->memo, (Memo){ own_read(l, f, v), NULL, x, -1 });
     }
 }

@@ -12,8 +12,9 @@
 
 /* Where a value lives. ring > 0: only that many elements of axis `time` are kept, element t at place t mod ring. */
 typedef struct Place { Buf *buf; HostBlock *made_in; int time; int64_t ring; bool staged; /* rows of a tile only, in the kernel itself */ } Place;
-/* Equations that one kernel computes (fuse.c), over the first one's indices; read: what they read. */
-typedef struct Family { VEC(Node *) node; int rank; Index **idx; VEC(X *) read; Command *command; } Family;
+/* Equations that one kernel computes (fuse.c), over the first one's indices; read: what they read.
+ * along: a map; they are over its edges or its nodes, and the kernel walks along its fibres (walk.c): indices of an edge, its node, a head. */
+typedef struct Family { VEC(Node *) node; int rank; Index **idx; VEC(X *) read; Command *command; Value *along; Index *edge, *at, *head; } Family;
 /* Rows of a fibre: the positions of a space grouped by a chain of maps f(g(e)); map[0] is the outermost. count: of all positions;
  * items NULL: the positions stand in this order. */
 typedef struct Rows { int n; Value *map[8]; Buf *start, *items; Ext *count; HostBlock *made_in; } Rows;
@@ -116,6 +117,10 @@ LX *wrap_small(Build *b, LX *x, Dtype dt);                 /* i8, u8 in an i32 r
 Pair complex_op(Build *b, ScalarOp op, Dtype dt, Pair x, Pair y);
 Pair lower_reduce(Build *b, X *x);
 bool has_reduce(X *x);
+typedef struct Run Fold;                                    /* a reduction whose loop others share */
+Fold *fold_open(Build *b, X *reduce);                       /* its accumulators, here */
+void fold_add(Fold *f);                                     /* in the loop */
+Pair fold_close(Fold *f);
 int row_of(Build *b, X *x);                                 /* the row of the tile that x belongs to, or -1 */
 bool varies_by_row(const Tile *t, X *x);
 bool rows_share_loops(const Tile *t, X *reduce);
@@ -151,6 +156,13 @@ void finish_equation(Build *b, Value *v, Index **idx, X *expr);
 bool lanes_pay(const Node *n);                             /* along the last axis of an equation */
 int lane_axis(Lower *l, const Node *n, Index **inside);    /* the axis that lies across the lanes; -1: none, then perhaps an index of its sum */
 void fuse_plan(Lower *l);                                  /* fuse.c */
+typedef struct FusePlan { Lower *l; VEC(Family *) all; int *seen, stamp; } FusePlan;
+bool fuse_depends(FusePlan *p, const Family *f, Node *n);  /* on members of f, through what is none */
+bool fuse_reads_outside(Lower *l, const Family *f, const Value *v);
+void walk_plan(FusePlan *p);                               /* walk.c */
+bool walk_command(Lower *l, const Command *c);             /* it names sums */
+void walk_lower(Lower *l, Family *f);
+Value *numbered_by(Lower *l, const Graph *g);              /* number.c: the map by which edges of g are to be numbered, or NULL */
 bool fuse_need(Lower *l, Family *f);                       /* lowers what the members read; leaves out those that something else computes then */
 void fuse_finish(Build *b, Family *f);
 void fuse_done(Lower *l, const Family *f);

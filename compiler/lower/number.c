@@ -65,8 +65,7 @@ static bool see_node(Numbers *n, Node *node) {
     node_each_expr(node, see_expr, n);
     return n->ok;
 }
-/* The map by which edges of g are to be numbered, or NULL */
-static Value *number_by(Lower *l, const Graph *g) {
+Value *numbered_by(Lower *l, const Graph *g) {
     Numbers n = { .p = l->p, .g = g, .ok = g->given && l->machine };
     for (int k = 0; k < l->p->node.n && n.ok; k++) n.ok = see_node(&n, l->p->node.at[k]);
     for (int k = 0; k < l->p->output.n && n.ok; k++) n.ok = !has_axis(l->p->output.at[k].value, g->edges) && l->p->output.at[k].value->target != g->edges;
@@ -96,7 +95,7 @@ static Buf *bind_buf(Lower *l, const char *name, Dtype dt, Ext *count, Loc loc) 
 static Numbering *numbering_of(Lower *l, const Graph *g) {
     for (int k = 0; k < l->numbering.n; k++) if (l->numbering.at[k]->g == g) return l->numbering.at[k];
     Numbering *n = NEW(l->a, Numbering);
-    *n = (Numbering){ .g = g, .by = number_by(l, g) };
+    *n = (Numbering){ .g = g, .by = numbered_by(l, g) };
     vec_add(l->a, l->numbering, n);
     if (!n->by) return n;
     Arena *a = l->a;

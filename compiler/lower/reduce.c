@@ -360,16 +360,28 @@ bool rows_share_loops(const Tile *t, X *x) {
     for (int k = 0; k < x->u.reduce.n_cond; k++) if (varies_by_row(t, x->u.reduce.cond[k])) return false;
     return op != R_ARGMIN && op != R_ARGMAX && op != R_LOGSUMEXP;
 }
+static Dtype accumulated_in(const X *x) {
+    ReduceOp op = x->u.reduce.op;
+    Dtype body = x->u.reduce.body->dt, acc = op == R_ANY || op == R_ALL ? DT_BOOL : op == R_ARGMIN || op == R_ARGMAX || x->u.reduce.acc == DT_NONE ? body : x->u.reduce.acc;
+    return dtype_is_complex(body) && !dtype_is_complex(acc) ? dtype_complex_of(acc) : acc;
+}
+Fold *fold_open(Build *b, X *reduce) {
+    Run *r = NEW(b->l->a, Run);
+    *r = (Run){ .b = b, .x = reduce, .acc = accumulated_in(reduce), .rows = 1 };
+    r->v = &r->row[0];
+    open_accumulators(r);
+    return r;
+}
+void fold_add(Fold *f) { accumulate(f); }
+Pair fold_close(Fold *f) { return result_of(f); }
 Pair lower_reduce(Build *b, X *x) {
     Arena *a = b->l->a;
     for (Level *v = b->level; v; v = v->up)
         for (int k = 0; k < v->memo.n; k++) if ((!v->memo.at[k].path || v->memo.at[k].path == b->path) && (v->memo.at[k].row < 0 || v->memo.at[k].row == b->row) && x_equal(v->memo.at[k].x, x)) return v->memo.at[k].value;
     X *joined = b->blocked && !lane_index(b) && b->l->machine ? one_sum(a, x) : NULL, *whole = x;
     if (joined) x = joined;
-    Run r = { .b = b, .x = x };
+    Run r = { .b = b, .x = x, .acc = accumulated_in(x) };
     ReduceOp op = x->u.reduce.op;
-    r.acc = op == R_ANY || op == R_ALL ? DT_BOOL : op == R_ARGMIN || op == R_ARGMAX || x->u.reduce.acc == DT_NONE ? x->u.reduce.body->dt : x->u.reduce.acc;
-    if (dtype_is_complex(x->u.reduce.body->dt) && !dtype_is_complex(r.acc)) r.acc = dtype_complex_of(r.acc);
     if (!reduce_order(b->l, x, &r.order)) return zero_pair(b, x->dt);
     if (b->blocked && r.order.n > 1) lanes_along_memory(&r);
     Level *save = b->level, *home = home_of(b, x);

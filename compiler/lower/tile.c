@@ -125,7 +125,7 @@ static bool can_stage(TilePlan *p, Value *v) {
     Lower *l = p->l;
     const Node *n = v->node;
     int64_t row;
-    if (n->kind != N_COMPUTE || l->state[n->id] || in_bind(v) || v->rank < 2 || n->u.compute.check_range || dtype_is_complex(v->dt)) return false;
+    if (n->kind != N_COMPUTE || l->state[n->id] || l->family[n->id] || in_bind(v) || v->rank < 2 || n->u.compute.check_range || dtype_is_complex(v->dt)) return false;
     if (v->axis[0] != p->tile.index->space || !has_reduce(n->u.compute.expr)) return false;
     if (asked_to_store(l, v) || (left_alone(l, V_FUSE, v))) return false;
     if (!ext_is_const(product_of(l, v->axis, 1, v->rank), &row) || row > MOST_ROW || few(v->axis[v->rank - 1])) return false;
