@@ -13,6 +13,7 @@ typedef struct Run {
     Accumulator row[MOST_ROWS];
     int rows;                           /* 1, or all rows of the tile in one loop */
     bool second;                        /* logsumexp: the sum */
+    X *term;                            /* of the body, that is added now; NULL: all of it */
 } Run;
 
 static LX *limit(Build *b, Dtype t, bool low) {
@@ -23,7 +24,7 @@ static LX *limit(Build *b, Dtype t, bool low) {
     return lx_cast(a, lx_int(a, v), r);
 }
 static Pair body_value(Run *r) {
-    X *body = r->x->u.reduce.body;
+    X *body = r->term ? r->term : r->x->u.reduce.body;
     return convert(r->b, lower_expr(r->b, body), body->dt, r->acc);
 }
 /* The parts of a complex product are sums of two real ones: added one by one, each is one operation of the machine. */
@@ -278,8 +279,26 @@ static void each_row(Run *r, void (*f)(Run *r)) {
     }
     r->b->row = save;
 }
+/* The products that a sum's body adds up, at most `most`; 0: it is something else. */
+static int products(X *e, X **term, int most) {
+    if (e->k != X_OP || most < 1) return 0;
+    if (e->u.op.op == OP_MUL) { *term = e; return 1; }
+    int n = e->u.op.op == OP_ADD ? products(e->u.op.arg[0], term, most) : 0, m = n ? products(e->u.op.arg[1], term + n, most - n) : 0;
+    return m ? n + m : 0;
+}
+/* Rows of a tile add product by product: each is one operation of the machine, and only what the rows share of that one needs registers. */
+static void add_up(Run *r) {
+    enum { MOST = 4 };
+    X *term[MOST], *body = r->x->u.reduce.body;
+    int n = r->rows > 1 && r->x->u.reduce.op == R_SUM && dtype_is_float(r->acc) && body->dt == r->acc ? products(body, term, MOST) : 0;
+    for (int k = 0; k < (n > 1 ? n : 1); k++) {
+        r->term = n > 1 ? term[k] : NULL;
+        each_row(r, accumulate);
+    }
+    r->term = NULL;
+}
 static void nest(Run *r, int k) {
-    if (k == r->order.n) { each_row(r, accumulate); return; }
+    if (k == r->order.n) { add_up(r); return; }
     Axis *ax = &r->order.axis[k];
     switch (ax->mode) {
     case AX_ALL: loop_all(r, ax, k, can_lane(r, k)); return;
