@@ -24,6 +24,7 @@ static bool hash_x(X *e, void *data) {
     }
     return true;
 }
+uint64_t x_hash(X *e) { uint64_t h = 1469598103934665603u; x_walk(e, hash_x, &h); return h; }
 static uint64_t hash_node(const Node *n) {
     const Value *v = n->result[0];
     uint64_t h = mix(1469598103934665603u, (uint64_t)v->dt);

@@ -16,6 +16,7 @@ Program *pass_algebra(Program *p);        /* algebra.c */
 Program *pass_inline(Program *p);         /* inline.c */
 Program *pass_forward(Program *p);        /* forward.c */
 Program *pass_cse(Program *p);            /* cse.c */
+uint64_t x_hash(X *e);                    /* cse.c: equal for expressions that are equal up to the names of indices */
 Program *pass_share(Program *p);          /* share.c */
 Program *pass_dce(Program *p);            /* dce.c */
 Program *pass_linear(Program *p);         /* linear.c */
