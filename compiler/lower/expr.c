@@ -166,6 +166,16 @@ static bool is_member(Build *b, const Value *v) {
     for (int k = 0; b->group && k < b->group->member.n; k++) if (b->group->member.at[k].value == v) return true;
     return false;
 }
+/* v[.., q / n, q mod n] with n elements on the last of both axes is the place q of both together. */
+static X *joined(const X *x, int k) {
+    const X *p = x->u.read.idx[k], *q = x->u.read.idx[k + 1];
+    while (p->k == X_CAST && dtype_is_int(p->dt)) p = p->u.cast.arg;
+    while (q->k == X_CAST && dtype_is_int(q->dt)) q = q->u.cast.arg;
+    bool apart = p->k == X_OP && p->u.op.op == OP_FLOORDIV && q->k == X_OP && q->u.op.op == OP_MOD && x->u.read.bnd[k] == BND_NONE && x->u.read.bnd[k + 1] == BND_NONE;
+    int64_t n;
+    if (!apart || !ext_is_const(x->u.read.v->axis[k + 1]->extent, &n) || !x_equal(p->u.op.arg[0], q->u.op.arg[0]) || !x_equal(p->u.op.arg[1], q->u.op.arg[1])) return NULL;
+    return p->u.op.arg[1]->k == X_INT && p->u.op.arg[1]->u.i == n ? p->u.op.arg[0] : NULL;
+}
 static Pair lower_read(Build *b, X *x) {
     Arena *a = b->l->a;
     Value *v = x->u.read.v;
@@ -180,6 +190,11 @@ static Pair lower_read(Build *b, X *x) {
         if (bnd[k] != BND_NONE && pl->time == k && is_member(b, v)) {
             X *val = before_first(b, x, &bnd[k]);
             if (val) other[k] = val;
+        }
+        X *both = k + 1 < v->rank && !pl->ring ? joined(x, k) : NULL;
+        if (both) {                                          /* (q / n) * n + q mod n */
+            at[k] = I64(0), at[k + 1] = lower_i64(b, both), bnd[++k] = BND_NONE;
+            continue;
         }
         LX *i = lower_i64(b, x->u.read.idx[k]);
         switch (bnd[k]) {
