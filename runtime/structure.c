@@ -15,7 +15,7 @@ static pgn_status no_memory(pgn_env *env, int64_t items) { return pgn_error_set(
 typedef struct Key { const int32_t *a, *b; int64_t n_a; } Key;
 static inline uint32_t key_at(const Key *k, uint32_t i) { return (uint32_t)(i < k->n_a ? k->a[i] : k->b[i - k->n_a]); }
 
-/* One stable pass: `to` gets the items of `from` (NULL: 0, 1, ..) in order of key >> shift & mask, which is below `buckets`. */
+/* One stable pass: `to` (may be NULL) gets the items of `from` (NULL: 0, 1, ..) in order of key >> shift & mask, which is below `buckets`. */
 typedef struct Pass { const Key *key; int64_t n; int shift; uint32_t mask; int64_t buckets; const uint32_t *from; uint32_t *to; int parts; uint32_t *place; } Pass;
 static inline uint32_t item_at(const Pass *p, int64_t i) { return p->from ? p->from[i] : (uint32_t)i; }
 static inline uint32_t bucket_of(const Pass *p, uint32_t item) { return key_at(p->key, item) >> p->shift & p->mask; }
@@ -55,7 +55,7 @@ static bool pass(const pgn_options *o, Pass *p, int64_t *row) {
         }
     }
     if (row) row[p->buckets] = p->n;
-    pgn_parallel(o, p->parts, 4 * (p->n / p->parts), place_parts, p);
+    if (p->to) pgn_parallel(o, p->parts, 4 * (p->n / p->parts), place_parts, p);
     pgn_release(o, p->place);
     return true;
 }

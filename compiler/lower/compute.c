@@ -4,7 +4,7 @@
  *     s[e] = sum(j) a[e, j] * b[j]           ->   item e; lanes over the sum
  *     y[n] = exp(x[n])                       ->   items are pieces of PIECE elements; lanes over a piece
  *     d[x] = sum(k: -1..1) u[x + k]          ->   item x, no lanes: one thread each */
-#include "lower/tile.h"
+#include "lower/pieces.h"
 
 enum { PIECE = 512 };
 
@@ -198,12 +198,15 @@ bool lower_compute(Lower *l, Node *whole) {
     TilePlan p;
     int axis = 0;
     bool push = push_plan(l, n, &p), tiled = !push && tile_plan(l, n, &p, &axis);
-    if (push || tiled) tile_stage(&p);
+    Outer o;
+    Long whole_sum;
+    bool outer = tiled && outer_plan(&p, axis, &o), pieces = !push && !tiled && pieces_plan(l, n, &whole_sum);
+    if (push || (tiled && !outer)) tile_stage(&p);
     if (!(push || tiled ? tile_need(&p) : need_expr(l, n->u.compute.expr))) return false;
     if (l->pulled_into[n->id]) return true;                  /* a recurrence among its operands has computed it along */
     Ext *all = count_of(l, v);
     say_kernel(l, v, push, tiled, &p);
-    if (!kernels(l, n, &p, push, tiled, axis)) return false;
+    if (!(outer ? outer_lower(&p, &o) : pieces ? pieces_lower(l, n, &whole_sum) : kernels(l, n, &p, push, tiled, axis))) return false;
     if (!n->u.compute.check_range) return true;
     Buf *to = l->place[v->id].buf;
     LH *h = host_call(l, RT_CHECK_RANGE, n->loc, 3, (Ext *[]){ all, v->target->extent, ext_const(l->a, to->id) });

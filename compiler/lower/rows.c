@@ -1,7 +1,11 @@
 /* rows.c - the positions of a space grouped by a map, as the fibres of reductions need them: start (one more than there are groups) and
  * items. A chain f(g(e)) is first written out as one map. Made once when all maps are structural, else before each run of the kernel
- * that asks; shared by everything that asks for the same chain. */
+ * that asks; shared by everything that asks for the same chain. Positions that stand in the order of the map need no items. */
 #include "lower/lower.h"
+
+bool in_order(const Space *s, const Value *map) {
+    return map->node->kind == N_DERIVE && map->node->u.derive.kind == DV_UNIQUE && map->node->u.derive.space == s && map->result == 0;
+}
 
 static Buf *composed(Lower *l, int n, Value *const *map, bool bind) {
     Value *inner = map[n - 1];
@@ -69,8 +73,9 @@ Rows *rows_of(Lower *l, int n, Value *const *map) {
     Buf *key = composed(l, n, map, bind);
     BufRole role = bind ? BUF_PLAN : BUF_WORK;
     r->start = buf_new(l, arena_printf(a, "start%s", name), DT_I64, ext_op(a, EXT_ADD, groups, ext_const(a, 1)), role, map[0]->loc);
-    r->items = buf_new(l, arena_printf(a, "items%s", name), DT_I32, items, role, map[0]->loc);
-    if (bind) host_alloc(l, r->start), host_alloc(l, r->items);
+    r->items = n == 1 && in_order(map[0]->axis[0], map[0]) ? NULL : buf_new(l, arena_printf(a, "items%s", name), DT_I32, items, role, map[0]->loc);
+    if (bind) host_alloc(l, r->start);
+    if (bind && r->items) host_alloc(l, r->items);
     LH *h = host_call(l, RT_FIBRE, map[0]->loc, 3, (Ext *[]){ items, ext_const(a, 1), groups });
     vec_add(a, h->buf, key);
     vec_add(a, h->buf, r->start);

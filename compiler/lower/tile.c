@@ -264,10 +264,6 @@ bool tile_plan(Lower *l, Node *n, TilePlan *p, int *axis) {
     *axis = choose_axis(p);
     return *axis >= 0 && tile_size(p, v->axis[*axis]);
 }
-/* Whether the positions of a space come in the order of this map's values: the first key of a space of combinations. */
-static bool in_order(const Space *s, const Value *map) {
-    return map->node->kind == N_DERIVE && map->node->u.derive.kind == DV_UNIQUE && map->node->u.derive.space == s && map->result == 0;
-}
 /* Whether i stands in a condition: each i has a fibre of its own. */
 typedef struct Chooses { const Index *i; bool any; } Chooses;
 static bool see_choice(X *e, void *data) {
