@@ -245,11 +245,15 @@ static bool see_last(X *e, void *data) {
     }
     return true;
 }
+static bool free_range(const Run *r, const Axis *ax) {         /* does not hang on other indices of the sum */
+    for (int j = 0; j < ax->bound.n; j++) for (int k = 0; k < r->x->u.reduce.n; k++) if (x_uses_index(ax->bound.at[j].at, r->x->u.reduce.idx[k])) return false;
+    return ax->mode == AX_ALL && !ax->guard.n;
+}
 static void lanes_along_memory(Run *r) {
     int best = 0, most = -1;
     for (int k = 0; k < r->order.n; k++) {
         Axis *ax = &r->order.axis[k];
-        if (ax->mode != AX_ALL || ax->bound.n || ax->guard.n) return;
+        if (!free_range(r, ax)) return;
         Last p = { ax->index, 0 };
         int64_t n;
         x_walk(r->x->u.reduce.body, see_last, &p);
