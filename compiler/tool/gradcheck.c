@@ -60,11 +60,12 @@ static bool loss_at(Trial *c, double *loss) {
     return ok;
 }
 /* One part of one element: (L(x + h) - L(x - h)) / 2h by Richardson's rule from two steps, for smaller and smaller h until it agrees: a
- * large one may step over a kink, a small one drowns in rounding.  *kink: at the element itself the slopes of both sides differ. */
+ * large one may step over a kink, a small one drowns in rounding.  *kink: at the element itself the slopes of both sides differ, or the
+ * slope grows as the step gets smaller: there is a jump. */
 static bool difference(Trial *c, double *x, double mine, double allowed, double *d, bool *kink) {
     static const double sizes[] = { 1e-3, 1e-4, 1e-5, 1e-6 };
     double keep = *x, here, best = INFINITY, left = 0, right = 0;
-    bool ok = loss_at(c, &here);
+    bool ok = loss_at(c, &here), jump = false;
     for (size_t q = 0; ok && q < sizeof sizes / sizeof *sizes; q++) {
         double h = sizes[q] * (fabs(keep) > 1 ? fabs(keep) : 1), slope[2], up = 0, down = 0;
         for (int k = 0; ok && k < 2; k++) {
@@ -79,10 +80,11 @@ static bool difference(Trial *c, double *x, double mine, double allowed, double 
         }
         double now = (4 * slope[1] - slope[0]) / 3, off = fabs(now - mine), rounding = 1e-15 * fabs(here) / h;
         if (off < best) best = off, *d = now;
+        jump = fabs(slope[1] - slope[0]) > 100 * allowed;
         if (off <= allowed + rounding) break;
     }
     double apart = fabs(right - left);       /* of the smallest step; a derivative between the two is one of those that a kink has */
-    *kink = apart > 100 * allowed || (apart > 10 * allowed && mine >= fmin(left, right) - allowed && mine <= fmax(left, right) + allowed);
+    *kink = jump || apart > 100 * allowed || (apart > 10 * allowed && mine >= fmin(left, right) - allowed && mine <= fmax(left, right) + allowed);
     return ok;
 }
 static bool one_array(Trial *c, const Value *v, Array *x, const Array *g, int most) {

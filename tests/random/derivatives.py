@@ -98,7 +98,7 @@ def program(seed, prefix="", real="f32"):
     if any(re.search(r"= (eigh|eig|svd)\(", s.t) for s in p.stmts):      # vectors of equal eigenvalues have no derivative
         for i in p.inputs:
             i.tail = re.sub(" init (zero|one|const.*)", " init uniform(-1, 1)", i.tail)
-    if seed % 2:
+    if int(seed) % 2:
         g.add_checkpoints()
     g.add_derivatives()
     return p
