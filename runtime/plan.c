@@ -252,6 +252,8 @@ static pgn_status lay_out(pgn_plan *p, pgn_error *e) {
         if (b[k].offset + b[k].bytes > end) end = b[k].offset + b[k].bytes;
     }
     p->workspace = end ? end + ALIGN - 1 : 0;           /* the caller's memory need not be aligned */
+    if (!st && m->limit > 0 && p->workspace > (size_t)m->limit)
+        st = pgn_error_set(e, PGN_E_SIZE, "with these sizes a workspace of %zu bytes is needed, more than the %" PRId64 " that `%s` was compiled for", p->workspace, m->limit, m->name);
     pgn_release(o, b);
     pgn_release(o, beside);
     return st;

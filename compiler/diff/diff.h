@@ -21,6 +21,8 @@ Value *diff_adjoint(Diff *d, Value *x, Loc at);
 Value *diff_gradient(Diff *d, Value *x);
 /* The derivative of y in a direction with the axes and type of x: a value with those of y; NULL after a diagnosis. */
 Value *diff_tangent(Program *p, Value *y, Value *x, Value *direction, Loc at);
+/* clone.c: q's operands and reads of v are to[v->id], where that is given; n: as many are. In place. */
+void node_reads_instead(Program *p, Node *q, Value **to, int n);
 /* Takes the stop() and checkpoint() marks out of all expressions, when no more derivatives will be asked for. */
 void diff_finish(Program *p);
 #endif

@@ -33,9 +33,6 @@ void outline(Program *p, Node *n);
 /* clone.c: the nodes again, with results of their own; `to` says by id what is read instead, and receives the new results */
 Node *clone_node(Program *p, const Node *n, Value **to);
 
-/* Its operands and reads of v are to[v->id], where that is given; n: as many are. In place. */
-void node_reads_instead(Program *p, Node *q, Value **to, int n);
-
 /* checkpoint.c */
 bool has_checkpoint(X *e);
 void checkpoint_begin(Diff *d);            /* when the ways to the roots are known */

@@ -123,6 +123,7 @@ typedef struct Unit {
     VEC(IfaceItem) input, param, output;
     VEC(bool) input_structural;                   /* inputs (maps) that bind needs: given at plan time, not at run time */
     Choice *choice;                               /* NULL: there is one program only */
+    int64_t limit;                                /* of the workspace of a run, in bytes; 0: none. Not part of the text */
 } Unit;
 
 /* loop.c: constructors fold constants */
@@ -143,4 +144,7 @@ bool unit_verify(Unit *u, const char *after);
 typedef struct Machine { int vector_bytes, registers; } Machine;     /* of the vector unit that register tiles are made for */
 /* NULL after diagnostics. machine NULL: no register tiles (text for people, GPUs). */
 Unit *lower_program(Program *p, const Machine *machine);
+/* The same with a workspace of at most `limit` bytes, with the sizes that estimates count on where they are not known: what waits for late readers is computed
+ * again, in *p, which is another program then. *least: the bytes of the smallest that was found, which is what is given back when none fits. */
+Unit *lower_within(Program **p, const Machine *machine, double limit, double *least);
 #endif

@@ -37,6 +37,13 @@ static void clash(void *data, Buf *b, int how) {
     c->any |= there && ((there | how) & WRITES);
     c->output |= (how & WRITES) && b->role == BUF_OUTPUT;
 }
+typedef struct Touch { const Buf *b; bool any; } Touch;
+static void touch(void *data, Buf *b, int how) { Touch *t = data; (void)how; t->any |= b == t->b; }
+bool memory_touches(const LH *step, const Buf *b) {
+    Touch t = { b, false };
+    each_buffer(step, touch, &t);
+    return t.any;
+}
 typedef struct Change { const Order *o; int step; double made, freed; bool output, again; } Change;
 static void change(void *data, Buf *b, int how) {
     Change *c = data;

@@ -63,7 +63,7 @@ static bool with_variants(Build *b, int k, const Machine *m, Unit *u) {
     Variants *v = &b->variants[k];
     bool asked_for = b->o->variants || b->o->opt >= 3;
     int64_t size = loop_size(u);
-    if (!asked_for && 2 * size > MOST_WORK) return true;                    /* others are about as large */
+    if (b->o->memory_limit || (!asked_for && 2 * size > MOST_WORK)) return true;                    /* others are about as large */
     if (!v->made && !variants_make(b->o, b->source[k], b->program[k], v)) return false;
     if (!v->choice) return true;
     Choice *c = NEW(b->cx->arena, Choice);

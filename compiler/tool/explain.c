@@ -1,6 +1,7 @@
 /* explain.c - `pigeonc explain`: what the compiler decided about a model, as a schedule in the language of schedules.  Saved and given back
  * with --schedule it makes the same code, whatever the sizes that estimates would count on: `only` says that nothing else is decided. */
 #include "tool/tune.h"
+#include "lower/memory.h"
 #include <inttypes.h>
 #include <string.h>
 
@@ -11,7 +12,10 @@ static Program *lowered(Options *o, Program *p) {
     if (!o->target) o->target = target_find(o->cx, "cpu");
     if (!p || (tiled && !executor_machine(o, &m))) return NULL;
     if (!(p = front_passes(o, p, "structure"))) return NULL;
-    return lower_program(p, tiled ? &m : NULL) && !o->cx->n_errors && schedule_finish(p, tiled) ? p : NULL;
+    Unit *u = front_fit(o, &p, tiled ? &m : NULL);
+    if (!u || o->cx->n_errors || !schedule_finish(p, tiled)) return NULL;
+    memory_explain(p, u);
+    return p;
 }
 static Program *decide(Options *o, Program *p) { return lowered(o, front_passes(o, p, front_pipeline(o))); }
 static const char *saved(Arena *a, const Decision *d) {
@@ -78,7 +82,7 @@ static void put_differences(Writer *w, const Program *p, const Program *usual) {
 static bool put_variants(Writer *w, Options *o, Program *source, Program *usual) {
     Program *passed = front_passes(o, source, front_pipeline(o));
     Variants v;
-    if (!passed || (o->target && o->target->kind != TARGET_CPU) || !variants_make(o, source, passed, &v)) return !o->cx->n_errors;
+    if (!passed || o->memory_limit || (o->target && o->target->kind != TARGET_CPU) || !variants_make(o, source, passed, &v)) return !o->cx->n_errors;
     if (v.n && !o->json) put(w, "\n# An object has %d programs for this model and takes one when a graph is bound; this is number 0.\n", v.n + 1);
     for (int k = 0; k < v.n; k++) {
         Program *p = lowered(o, v.program[k]);

@@ -3,7 +3,9 @@
 #include "pass/pass.h"
 #include "ir/schedule.h"
 #include "syntax/ast.h"
+#include <inttypes.h>
 #include <limits.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -160,12 +162,24 @@ Program *front_passes(Options *o, Program *p, const char *passes) {
 }
 const char *front_pipeline(const Options *o) { return passes_of(o, o->passes ? o->passes : o->opt ? pass_default(o->opt) : NULL); }
 
+/* Within --memory-limit; NULL after diagnostics */
+Unit *front_fit(Options *o, Program **program, const Machine *machine) {
+    double least;
+    if (!o->memory_limit) return lower_program(*program, machine);
+    Unit *u = lower_within(program, machine, (double)o->memory_limit, &least);
+    if (!u) return NULL;
+    if (least <= (double)o->memory_limit) { u->limit = o->memory_limit; return u; }
+    diag_help(diag_error(o->cx, D_MEMORY_LIMIT, (*program)->loc, "a run of `%s` needs a workspace of at least %.0f bytes, --memory-limit leaves %" PRId64, (*program)->name, least, o->memory_limit),
+        "--memory-limit=%.0fK, a smaller batch, or checkpoint(..) around parts of the model", ceil(least / 1024));
+    return NULL;
+}
 /* Lowering wants to know what is structural, also when the passes that were asked for leave it out. */
 Unit *front_lower(Options *o, Program **program, const Machine *machine) {
     Program *p = *program = front_passes(o, *program, "structure");
     if (!p) return NULL;
     phase_begin(o);
-    Unit *u = lower_program(p, machine);
+    Unit *u = front_fit(o, &p, machine);
+    *program = p;
     phase_end(o, "lower");
     if (!u || o->cx->n_errors || !schedule_finish(p, machine != NULL) || !unit_verify(u, "lower")) return NULL;
     phase_end(o, "verify");

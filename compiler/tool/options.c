@@ -112,6 +112,16 @@ static bool long_number(const char *s, int64_t *v) {
     *v = n;
     return true;
 }
+/* 512M: 512 * 2^20 */
+static bool byte_count(const char *s, int64_t *v) {
+    char *end;
+    double n = strtod(s, &end);
+    const char *unit = "KMGT", *at = *end ? strchr(unit, toupper((unsigned char)*end)) : NULL;
+    if (end == s || !(n > 0) || (*end && (!at || end[1]))) return false;
+    for (int k = 0; at && k <= at - unit; k++) n *= 1024;
+    *v = n < 9e18 ? (int64_t)n : INT64_MAX;
+    return *v > 0;
+}
 static int no_such(Context *cx, const char *what, const char *name, const char *const *known, int n) {
     const char *near = did_you_mean(cx, name, known, n);
     return near ? usage("there is no %s `%s`; did you mean `%s`?", what, name, near) : usage("there is no %s `%s`", what, name);
@@ -176,6 +186,7 @@ static int take(Options *o, OptionId id, const char *v) {
     case OPT_NO_LINEAR: o->no_linear = true; break;
     case OPT_NO_COMPACTION: o->no_compaction = true; break;
     case OPT_NO_FUSION: o->no_fusion = true; break;
+    case OPT_MEMORY_LIMIT: if (!byte_count(v, &o->memory_limit)) return usage("--memory-limit takes bytes, as in 1000000, 64K, 512M or 2G, not `%s`", v); break;
     case OPT_WHY_NOT: o->why_not = v; break;
     case OPT_PRINT_AFTER: {
         const char *names[16] = { "sema", "lower", "all" };

@@ -98,6 +98,7 @@ static void learn(Program *p, const RunData *d) {
 void stats_learn(Options *o, Program *p, const RunData *d) {
     int64_t most = 0;
     for (int k = 0, at = 0; k < p->graph.n; k++) if (p->graph.at[k]->given) { if (d->graph[at].edges > most) most = d->graph[at].edges; at++; }
+    if (o->memory_limit) for (int k = 0; k < p->sym.n; k++) if (p->sym.at[k]->fixed < 0 && d->size[k] >= 0) add_about(p, p->sym.at[k]->name, (double)d->size[k]);
     if ((most < SMALL && o->command != 'U') || o->graph_stats) return;      /* tune: whatever it is, it is meant */
     learn(p, d);
     machine_learn(o, p);

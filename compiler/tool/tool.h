@@ -28,6 +28,7 @@ typedef struct Options {
     const char *checkpoint, *metrics, *curve, *valid_with; Pair batch, sample; VEC(Pair) valid; int epochs, patience; bool resume;      /* train */
     double budget;                         /* tune: seconds */
     const char *schedule_text;             /* in place of --schedule */
+    int64_t memory_limit;                  /* bytes of workspace; 0: none */
     int variants;                          /* 0: as many as pay */
     int opt, threads, bench;               /* bench: -1 no, 0 as many runs as fit */
     double tolerance;                      /* of --verify; -1: by type */
@@ -68,6 +69,7 @@ File *front_parse(Options *o, const char *path);
 Program *front_program(Options *o, File *f, const char *model);
 Program *front_passes(Options *o, Program *p, const char *passes /* NULL: none */);
 const char *front_pipeline(const Options *o);                   /* the passes that -O or --run choose for code */
+Unit *front_fit(Options *o, Program **program, const Machine *machine);        /* lower_program() within --memory-limit */
 Unit *front_lower(Options *o, Program **p, const Machine *machine);      /* *p becomes the program that was lowered, with all decisions */
 Unit *front_unit(Options *o, Program *p, const Machine *machine);        /* lowered and verified; machine NULL: for text and GPUs */
 double now(void);                                               /* seconds */

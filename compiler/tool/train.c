@@ -30,6 +30,7 @@ typedef struct Part {                        /* one of the two programs: the ste
     size_t work_size;
     bool interp;                             /* run by the reference interpreter; the compiled model tells sizes only */
     double seconds; int64_t runs;            /* so far */
+    bool training;
     bool structural;                         /* a batched input is part of the structure: a plan for each batch */
 } Part;
 typedef struct Train {
@@ -50,11 +51,26 @@ static bool fail(Options *o, const pgn_error *e, const char *what) {
 static size_t bytes(const pgn_tensor *t) { return (size_t)t->n * pgn_dtype_size(t->dtype); }
 
 /* ---- programs ------------------------------------------------------------------------------------------------------------ */
-static bool build(Part *q, File *f, const char *model, bool training) {
+static bool program_of(Part *q, File *f, const char *model, bool training) {
     Options *o = &q->o;
     Fixed mode = { "training", "1" };
     if (training) vec_add(o->cx->arena, o->define, mode);
-    if (!(q->p = front_program(o, f, model))) return false;
+    q->training = training;
+    return (q->p = front_program(o, f, model)) != NULL;
+}
+/* A limit is kept for the sizes that there are, those of a batch. */
+static void limit_sizes(Part *q) {
+    RunData d = q->d;
+    d.size = NEWN(q->o.cx->arena, int64_t, q->p->sym.n + 1);
+    for (int k = 0; k < q->p->sym.n; k++) {
+        bool batch = q->training && q->o.batch.name && !strcmp(q->p->sym.at[k]->name, q->o.batch.name);
+        d.size[k] = batch ? strtoll(q->o.batch.value, NULL, 10) : q->d.size[k];
+    }
+    stats_learn(&q->o, q->p, &d);
+}
+static bool build(Part *q) {
+    Options *o = &q->o;
+    if (o->memory_limit) limit_sizes(q);
     Program *code = front_passes(o, q->p, front_pipeline(o));
     const char *executor = o->executor.n ? o->executor.at[0] : DEFAULT_EXECUTOR;
     if (o->executor.n > 1 || !strcmp(executor, "cuda")) {
@@ -404,12 +420,12 @@ static bool prepare(Train *t) {
     t->step.o = t->valid.o = *o;
     memset(&t->step.o.define, 0, sizeof t->step.o.define);      /* lists of their own */
     for (int k = 0; k < o->define.n; k++) vec_add(o->cx->arena, t->step.o.define, o->define.at[k]);
-    if (!f || !build(&t->step, f, model, true)) return false;
+    if (!f || !program_of(&t->step, f, model, true)) return false;
     bool any = false;
     for (int k = 0; k < t->step.p->output.n; k++) any |= strlen(t->step.p->output.at[k].name) > 5 && !strcmp(t->step.p->output.at[k].name + strlen(t->step.p->output.at[k].name) - 5, ".next");
     if (!any) { diag_help(diag_error(o->cx, D_BAD_UPDATE, t->step.p->loc, "model `%s` does not say how it is trained", t->step.p->name), "optimize loss with adamw(lr = 0.001)"); return false; }
     t->sum = NEWN(o->cx->arena, double, t->step.p->output.n + 1);
-    if (!data_load(&t->step.o, t->step.p, &t->step.d) || !begin_batches(t) || (o->resume && !resume(t))) return false;
+    if (!data_load(&t->step.o, t->step.p, &t->step.d) || !build(&t->step) || !begin_batches(t) || (o->resume && !resume(t))) return false;
     sweep(t);
     if (!make_plan(&t->step, t->step.p->name) || !make_room(&t->step)) return false;
     t->has_valid = o->valid.n > 0;
@@ -422,7 +438,7 @@ static bool prepare(Train *t) {
         for (int j = 0; j < o->valid.n; j++) other |= !strcmp(o->valid.at[j].name, o->in.at[k].name);
         if (!other) vec_add(o->cx->arena, t->valid.o.in, o->in.at[k]);
     }
-    return build(&t->valid, f, model, false) && data_load(&t->valid.o, t->valid.p, &t->valid.d) && make_plan(&t->valid, "validation") && make_room(&t->valid);
+    return program_of(&t->valid, f, model, false) && data_load(&t->valid.o, t->valid.p, &t->valid.d) && build(&t->valid) && make_plan(&t->valid, "validation") && make_room(&t->valid);
 }
 int command_train(Options *o) {
     Train train = { .o = o, .seed = o->seed, .best = INFINITY }, *t = &train;

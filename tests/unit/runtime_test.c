@@ -400,7 +400,7 @@ static const pgn_buffer buffers[] = { { "src", PGN_I32, PGN_ROLE_GRAPH, 0, NULL,
 static const pgn_graph_argument graphs[] = { { "g", S_NODES, S_NODES, S_EDGES, -1, S_TYPES, B_SRC, B_DST, -1, -1 } };
 static const pgn_argument inputs[] = { { .name = "x", .dtype = PGN_F32, .rank = 1, .buffer = B_X, .symbol = { S_D } }, { .name = "pick", .dtype = PGN_I32, .rank = 1, .buffer = B_PICK, .is_map = 1, .symbol = { S_NODES } } };
 static const pgn_argument outputs[] = { { .name = "y", .dtype = PGN_F32, .rank = 1, .buffer = B_Y, .symbol = { S_NODES } } };
-static const pgn_model model = { PGN_ABI, "m", "m.pgn", 4, B_COUNT, 1, 2, 0, 1, symbols, buffers, graphs, inputs, NULL, outputs, extent, count, bind, run, 0, NULL, NULL, NULL, 0, NULL };
+static const pgn_model model = { PGN_ABI, "m", "m.pgn", 4, B_COUNT, 1, 2, 0, 1, symbols, buffers, graphs, inputs, NULL, outputs, extent, count, bind, run, 0, NULL, NULL, NULL, 0, NULL, 0 };
 static void serial_for(void *user, int64_t n, int64_t grain, void (*body)(void *, int64_t, int64_t), void *arg) { (void)grain; ++*(int *)user; body(arg, 0, n / 2); body(arg, n / 2, n); }
 /* an allocator that counts what lives, and gives nothing from the `limit`th call on */
 typedef struct Memory { atomic_int live, calls, limit; } Memory;

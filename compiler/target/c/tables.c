@@ -219,7 +219,7 @@ void print_tables(Printer *p) {
         put(w, k < 5 ? " " : "\n");
     }
     put(w, "%s_extent, %s_count, %s_bind, %s_run,\n%s\n", name, name, name, name, p->d->cuda ? "1, &pgn_cuda_device," : "0, NULL,");
-    put(w, "NULL, NULL, 0, NULL\n");
+    put(w, "NULL, NULL, 0, NULL, %lld\n", (long long)u->limit);
     w->indent--;
     put(w, "};\n");
 }
@@ -229,7 +229,7 @@ void target_c_prologue(Writer *w, bool cuda) {
     put(w, "/* Made by pigeonc from a .pgn model; don't edit.  Link with libpigeon.\n");
     if (cuda) put(w, " * nvcc compiles it for a GPU; a C compiler with -DPGN_CUDA_SHIM for the CPU, as a test. */\n#include \"pigeon/cuda_kernel.h\"\n");
     else put(w, " * C11. */\n#include \"pigeon/kernel.h\"\n");
-    put(w, "#if PGN_ABI != 2\n#error \"this text was made for another version of libpigeon's headers: compile the model again\"\n#endif\n");
+    put(w, "#if PGN_ABI != 3\n#error \"this text was made for another version of libpigeon's headers: compile the model again\"\n#endif\n");
 }
 static void print_unit(const Unit *u, Writer *w, const Dialect *d) {
     Printer p = { .u = u, .w = w, .arena = w->arena, .d = d, .meets = NEWN(w->arena, bool, u->kernel.n + 1) };

@@ -10,8 +10,8 @@ _Static_assert(sizeof(pgn_symbol) == 24 && offsetof(pgn_symbol, fixed) == 16, "p
 _Static_assert(sizeof(pgn_argument) == 88 && offsetof(pgn_argument, symbol) == 20 && offsetof(pgn_argument, init) == 40 &&
                offsetof(pgn_argument, n_init_arg) == 80, "pgn_argument");
 _Static_assert(sizeof(pgn_graph_argument) == 40 && offsetof(pgn_graph_argument, src) == 20, "pgn_graph_argument");
-_Static_assert(sizeof(pgn_model) == 176 && offsetof(pgn_model, symbol) == 48 && offsetof(pgn_model, extent) == 96 &&
-               offsetof(pgn_model, dev) == 136 && offsetof(pgn_model, n_variant) == 160 && offsetof(pgn_model, choice) == 168, "pgn_model");
+_Static_assert(sizeof(pgn_model) == 184 && offsetof(pgn_model, symbol) == 48 && offsetof(pgn_model, extent) == 96 &&
+               offsetof(pgn_model, dev) == 136 && offsetof(pgn_model, n_variant) == 160 && offsetof(pgn_model, choice) == 168 && offsetof(pgn_model, limit) == 176, "pgn_model");
 _Static_assert(sizeof(pgn_choice) == 56 && offsetof(pgn_choice, at) == 32 && offsetof(pgn_choice, model) == 48, "pgn_choice");
 _Static_assert((int)PGN_ROLE_WORK == (int)BUF_WORK && (int)PGN_ROLE_OUTPUT == (int)BUF_OUTPUT && (int)PGN_C128 == (int)DT_C128, "shared numbers");
 
@@ -150,7 +150,7 @@ LV module_model(Mod *m, LV *kernels, const char *needs, LV *variant, int n_varia
                arguments(m, u->input.at, u->input.n, u->input_structural.n == u->input.n ? u->input_structural.at : NULL, "inputs"),
                arguments(m, u->param.at, u->param.n, NULL, "params"), arguments(m, u->output.at, u->output.n, NULL, "outputs"),
                extent, count, bind, run, i32_of(m, 0), LLVMConstNull(m->ptr), text(m, needs), list(m, variant, n_variant > 0 ? n_variant : 0, "variants"),
-               i32_of(m, n_variant > 0 ? n_variant : 0), choice ? choice : LLVMConstNull(m->ptr) };
+               i32_of(m, n_variant > 0 ? n_variant : 0), choice ? choice : LLVMConstNull(m->ptr), int64_of(m, u->limit) };
     LV value = record(m, f, sizeof f / sizeof *f);
     LV g = LLVMAddGlobal(m->mod, LLVMTypeOf(value), arena_printf(m->a, "%s_model", u->name));
     LLVMSetInitializer(g, value);

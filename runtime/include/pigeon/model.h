@@ -8,7 +8,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
-#define PGN_ABI 2
+#define PGN_ABI 3
 
 typedef enum pgn_status {                 /* stable numbers; pgn_status_name() gives the names */
     PGN_OK = 0, PGN_E_ARGUMENT = 1, PGN_E_SIZE = 2, PGN_E_RANGE = 3, PGN_E_MEMORY = 4, PGN_E_IO = 5, PGN_E_FORMAT = 6,
@@ -73,6 +73,7 @@ typedef struct pgn_model {
     const struct pgn_model *const *variant;                /* the same model for other processors, the most special last: a plan takes the last that fits */
     int32_t n_variant;
     const struct pgn_choice *choice;                       /* other programs for the same processor, for other kinds of graphs; NULL: none */
+    int64_t limit;                                         /* bytes that a workspace may have at most; 0: any number */
 } pgn_model;
 /* The estimated time of n programs over a grid of kinds of graphs: time[v][..], log2, the last axis fastest. The axes are log2 of the number of edges, and of edges
  * for each destination node, edge type, pair (etype, src) and pair (etype, dst) that occurs; n_point[k] == 1: it doesn't depend on that. */
