@@ -3,7 +3,11 @@
 The loss is the mean of squared differences from given numbers. Hand-written programs are put together from four functions whose backward
 is written by hand as well: matrices by type over unique pairs, sums over edges by a sparse matrix and by its transpose made before, their
 weighted form for attention, and the softmax over the edges of a node. The update is torch.optim.Adam, fused. Steps are compared by
-their losses and by Adam's first moments after one step from zero, which are a tenth of the gradients."""
+their losses and by Adam's first moments after one step from zero, which are a tenth of the gradients.
+
+Memory is what a step takes at its peak beside parameters and states: of pigeonc's the first call, which touches workspace and outputs (the next
+parameters and states among them, of which there are two), beside the plan's number for it; of a peer's the second step, when Adam's states are there,
+with no gradients left from the first."""
 import os
 import resource
 
@@ -11,6 +15,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+import memory
 import peers
 from ours import Compiled
 from peers import BLOCK, csr, pairs, sparse
@@ -202,12 +207,18 @@ def step_of(forward, parameters, target):
     adam = torch.optim.Adam(parameters, lr=RATE, fused=True)
 
     def step():
-        adam.zero_grad(set_to_none=True)
+        step.clear()
         loss = F.mse_loss(forward(), target)
         loss.backward()
         adam.step()
         return loss
+    step.clear = lambda: adam.zero_grad(set_to_none=True)
     return step
+
+
+def of_step(step):
+    step.clear()
+    return memory.peak(step)[0]
 
 
 def shipped(model, g, p, target):
@@ -239,7 +250,10 @@ def one(o, clock, build, folder, name, raw, g, model, d):
     arrays["step"] = np.array(0, dtype=np.int64)
     target = torch.from_numpy(arrays["t"])
     ours.bind_arrays(arrays)
-    outputs = dict(zip(ours.names("output"), ours()))
+    room = {}
+    room["ours"], given = memory.peak(ours)
+    outputs = dict(zip(ours.names("output"), given))
+    planned = ours.workspace + sum(v.nbytes for v in given)
     moments = {n[:-len(".m.next")]: v.copy() for n, v in outputs.items() if n.endswith(".m.next")}
     loss = float(outputs["loss"])
     calls, notes, checked = {"ours": ours}, [], []
@@ -248,13 +262,17 @@ def one(o, clock, build, folder, name, raw, g, model, d):
             p = {n: torch.nn.Parameter(torch.from_numpy(arrays[n].copy())) for n in moments}
             calls["hand " + label] = step = step_of(make(g, p), list(p.values()), target)
             there = float(step())
-            worst = max(float(np.abs(p[n].grad.numpy() * 0.1 - m).max() / max(1e-30, np.abs(m).max())) for n, m in moments.items())
+            first = {n: v.grad.numpy().copy() for n, v in p.items()}
+            room["hand " + label] = of_step(step)
+            worst = max(float(np.abs(first[n] * 0.1 - m).max() / max(1e-30, np.abs(m).max())) for n, m in moments.items())
             checked.append("%.0e %.0e" % (abs(there - loss) / abs(loss), worst))
         if not o.no_shipped:
             p = {n: torch.from_numpy(arrays[n].copy()) for n in moments}
             made = shipped(model, g, p, target)
             if callable(made):
                 calls["shipped"] = made
+                made()
+                room["shipped"] = of_step(made)
             else:
                 notes.append("PyG: " + made)
         seconds = {label: [] for label in calls}
@@ -267,14 +285,17 @@ def one(o, clock, build, folder, name, raw, g, model, d):
     least = {label: min(t) for label, t in seconds.items()}
     hand = min(t for label, t in median.items() if label.startswith("hand"))
     t, ship = median["ours"], median.get("shipped")
+    hand_room = min((m for label, m in room.items() if label.startswith("hand") and m), default=None)
+    def mb(n):
+        return "%.1f" % (n / 1e6) if n else "-"
     text = (name, model, d, "%.2f" % (1e3 * t), "%.2f" % (1e3 * hand), "%.1f" % (1e3 * ship) if ship else "-", "%.1f" % (ship / t) if ship else "-", "%.1f" % (hand / t),
-            "%.1f" % (1e3 * ours.bind_s), "%.1f" % (ours.workspace / 1e6), " ".join(checked + notes))
-    return dict(graph=name, model=model, d=d, ours=t, hand=hand, shipped=ship, least=least, workspace=ours.workspace, all=median,
+            "%.1f" % (1e3 * ours.bind_s), mb(ours.workspace), mb(planned), mb(room["ours"]), mb(hand_room), mb(room.get("shipped")), " ".join(checked + notes))
+    return dict(graph=name, model=model, d=d, ours=t, hand=hand, shipped=ship, least=least, workspace=ours.workspace, planned=planned, room=room, all=median,
                 peak_rss=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024, text=text)
 
 
-HEAD = "%-11s %-6s %4s | %9s %9s %9s | %7s %7s | %8s %8s %s"
-TITLE = ("graph", "model", "d", "pigeon ms", "hand ms", "PyG ms", "PyG/us", "hand/us", "bind ms", "space MB", "losses, gradients")
+HEAD = "%-11s %-6s %4s | %9s %9s %9s | %7s %7s | %8s %8s %8s %8s %8s %8s %s"
+TITLE = ("graph", "model", "d", "pigeon ms", "hand ms", "PyG ms", "PyG/us", "hand/us", "bind ms", "space MB", "plan MB", "us MB", "hand MB", "PyG MB", "losses, gradients")
 
 
 def total(rows):
