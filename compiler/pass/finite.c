@@ -18,7 +18,7 @@ static bool nonnegative(const X *e) {
     case X_INDEX: return true;
     case X_OP:
         switch (e->u.op.op) {
-        case OP_EXP: case OP_EXP2: case OP_SQRT: return true;
+        case OP_EXP: case OP_EXP2: case OP_SQRT: case OP_SIGMOID: return true;
         case OP_ABS: return dtype_is_float(e->dt) || dtype_is_complex(e->u.op.arg[0]->dt);
         case OP_MUL: return dtype_is_float(e->dt) && (x_equal(e->u.op.arg[0], e->u.op.arg[1]) || (nonnegative(e->u.op.arg[0]) && nonnegative(e->u.op.arg[1])));
         case OP_ADD: return dtype_is_float(e->dt) && nonnegative(e->u.op.arg[0]) && nonnegative(e->u.op.arg[1]);

@@ -10,7 +10,7 @@ static double ulps_of(ScalarOp op, Dtype dt) {
     switch ((int)op) {
     case OP_RSQRT: return 1;
     case OP_EXP: case OP_LOG: case OP_EXP2: return 1.5;
-    case OP_EXPM1: case OP_LOG1P: case OP_LOG2: case OP_SIN: case OP_COS: case OP_ERF: case OP_POW: return 2.5;
+    case OP_EXPM1: case OP_LOG1P: case OP_LOG2: case OP_SIN: case OP_COS: case OP_ERF: case OP_POW: case OP_SIGMOID: return 2.5;
     case OP_TANH: case OP_TAN: return 3.5;
     case OP_LGAMMA: return dt == DT_F32 ? 1e4 : 1e3;                            /* relative error grows near its zeros */
     }

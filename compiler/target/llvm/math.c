@@ -1,4 +1,4 @@
-/* math.c - exponentials, logarithms, tanh, sin, cos, tan (f32, f64), erf and pow (f32) as arithmetic on scalars or vectors: LLVM has no
+/* math.c - exponentials, logarithms, tanh, sigmoid, sin, cos, tan (f32, f64), erf and pow (f32) as arithmetic on scalars or vectors: LLVM has no
  * vector forms of them and would call libm once per lane.  A scalar goes through the same operations as a lane of a vector, so a
  * value does not depend on where in a loop it was computed.
  *
@@ -119,6 +119,10 @@ static LV tanh_of(F *f, LV x) {
     LV a = clamp(f, fabs_of(f, x), 0, 20), em = expm1_of(f, add(f, a, a));
     return with_sign(f, divide(f, em, add(f, em, k(f, x, 2))), x);
 }
+static LV sigmoid_of(F *f, LV x) {                           /* no infinite exponential, and subnormal results */
+    LV e = exp_of(f, neg(f, fabs_of(f, x)));
+    return divide(f, pick(f, cmp(f, LLVMRealOGT, x, 0), k(f, x, 1), e), add(f, k(f, x, 1), e));
+}
 static LV erf_of(F *f, LV x) {                               /* f32: x + x E(x^2) near 0, else 1 - exp(-P(|x|)) */
     static const double near[] = { 0.12837916612625122, -0.37612637877464294, 0.11283788084983826, -0.026865804567933083, 0.00522228330373764,
                                    -0.0008505492587573826, 0.00011446788994362578, -1.0264746379107237e-05 };
@@ -219,7 +223,7 @@ static LV turns(F *f, ScalarOp op, LV x) {
 
 bool math_has(ScalarOp op, Dtype dt) {
     switch (op) {
-    case OP_EXP: case OP_EXPM1: case OP_EXP2: case OP_LOG: case OP_LOG1P: case OP_LOG2: case OP_TANH: case OP_SIN: case OP_COS: case OP_TAN: return true;
+    case OP_EXP: case OP_EXPM1: case OP_EXP2: case OP_LOG: case OP_LOG1P: case OP_LOG2: case OP_TANH: case OP_SIGMOID: case OP_SIN: case OP_COS: case OP_TAN: return true;
     case OP_ERF: case OP_POW: return dt == DT_F32;
     default: return false;             /* libm or an instruction */
     }
@@ -234,6 +238,7 @@ LV math_op(Mod *m, ScalarOp op, Dtype dt, LV x, LV y) {
     case OP_LOG2: return log_to(&f, x, true);
     case OP_LOG1P: return log1p_of(&f, x);
     case OP_TANH: return tanh_of(&f, x);
+    case OP_SIGMOID: return sigmoid_of(&f, x);
     case OP_ERF: return erf_of(&f, x);
     case OP_POW: return pow_of(&f, x, y);
     default: return turns(&f, op, x);

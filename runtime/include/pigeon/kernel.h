@@ -97,17 +97,21 @@ PGN_INTEGER(int64_t, uint64_t, i64, 64)
 #define PGN_RSQRTF(x) (1.0f / sqrtf(x))
 #define PGN_RSQRT(x) (1.0 / sqrt(x))
 #endif
-#define PGN_REAL(T, S, FMOD, SQRT)                                                                             \
+#define PGN_REAL(T, S, FMOD, SQRT, EXP, FABS)                                                                 \
     PGN_FN T pgn_min##S(T a, T b) { return a < b || b != b ? a : b; }  /* the other one of a NaN */           \
     PGN_FN T pgn_max##S(T a, T b) { return a > b || b != b ? a : b; }                                         \
     PGN_FN T pgn_sign##S(T a) { return (T)((a > 0) - (a < 0)); }                                              \
     PGN_FN T pgn_rsqrt##S(T a) { return SQRT(a); }                                                            \
+    PGN_FN T pgn_sigmoid##S(T a) {                                                                            \
+        T e = EXP(-FABS(a));                                                                                   \
+        return (a > 0 ? 1 : e) / (1 + e);                                                                      \
+    }                                                                                                          \
     PGN_FN T pgn_fmod##S(T a, T b) {                                                                          \
         T r = FMOD(a, b);                                                                                      \
         return r != 0 && (r < 0) != (b < 0) ? r + b : r;                                                       \
     }
-PGN_REAL(float, f, fmodf, PGN_RSQRTF)
-PGN_REAL(double, , fmod, PGN_RSQRT)
+PGN_REAL(float, f, fmodf, PGN_RSQRTF, expf, fabsf)
+PGN_REAL(double, , fmod, PGN_RSQRT, exp, fabs)
 #undef PGN_REAL
 
 /* ---- conversions -------------------------------------------------------------------------------------------------- */
