@@ -64,6 +64,7 @@ typedef struct Context {
     int n_errors;
     struct Interned *interned;         /* private to context.c */
     int walks;                         /* searches through files that use each other: see sema/scope.c */
+    int64_t memory_limit;              /* of --memory-limit, bytes; 0: none */
     const char *std_dir;               /* where  use "std/nn.pgn"  looks after the importing file's folder */
 } Context;
 

@@ -54,6 +54,8 @@ Diff *diff_new(Program *p, Value *y, Value *seed) {
     Diff *d = NEW(p->arena, Diff);
     *d = (Diff){ .p = p };
     vec_add(p->arena, d->root, (Root){ y, seed });
+    ways(d);
+    chunk_recurrences(d);
     diff_begin(d);
     checkpoint_begin(d);
     return d;

@@ -38,6 +38,10 @@ bool has_checkpoint(X *e);
 void checkpoint_begin(Diff *d);            /* when the ways to the roots are known */
 void checkpoint_finish(Diff *d, int from); /* nodes from that number on are on the way back */
 
+/* chunk.c: recurrences under checkpoints go piece by piece; before the ways are found */
+void chunk_recurrences(Diff *d);
+int iterate_carry(Program *p, Node *n, const char *name, Value *init);     /* iterate.c: one more carried value without a next one; its place among them */
+
 /* gather.c: terms that read the same element become one */
 void terms_merge(Arena *a, Terms *t);
 /* What a term adds to element u[0], u[1], .. of the value that it reads; NULL: nothing */

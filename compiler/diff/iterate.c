@@ -22,8 +22,7 @@ static Value *grow(Arena *a, Value ***list, int n, Value *v) {
     *list = arena_grow(a, *list, sizeof **list * (size_t)n, sizeof **list * (size_t)(n + 1));
     return (*list)[n] = v;
 }
-/* One more carried value without a next one; its place among them. */
-static int carry(Program *p, Node *n, const char *name, Value *init) {
+int iterate_carry(Program *p, Node *n, const char *name, Value *init) {
     int k = n->u.iterate.n++;
     Value *now = NEW(p->arena, Value);
     *now = *init;
@@ -66,9 +65,14 @@ static int counter_of(Program *p, Node *n) {
     }
     Value *first = diff_compute(p, "rounds.start", NULL, 0, x_int(p->arena, 0, DT_I64), n->loc);
     move_before(p, n);
-    int k = carry(p, n, "rounds", first);
+    int k = iterate_carry(p, n, "rounds", first);
     n->u.iterate.next[k] = into_body(p, n, diff_compute(p, "rounds'", NULL, 0, x_op(p->arena, OP_ADD, diff_read(p, n->u.iterate.carried[k], NULL), x_int(p->arena, 1, DT_I64)), n->loc));
     return k;
+}
+/* Whether its rounds end when the counter, carried value c, is as large as the space: until counter >= size. */
+static bool counts_to(const Node *n, int c, const Space *s) {
+    const X *e = n->u.iterate.until->node->kind == N_COMPUTE ? n->u.iterate.until->node->u.compute.expr : NULL;
+    return e && e->k == X_OP && e->u.op.op == OP_GE && plain_read(e->u.op.arg[0], n->u.iterate.carried[c]) && e->u.op.arg[1]->k == X_EXT && ext_equal(e->u.op.arg[1]->u.ext, s->extent);
 }
 /* The states of carried value k at the beginning of every round: a result of n. */
 static Value *kept(Diff *d, Node *n, int k, Space **rounds) {
@@ -79,7 +83,9 @@ static Value *kept(Diff *d, Node *n, int k, Space **rounds) {
         X *at, *x;
         if (!compute_updates_slice(n->u.iterate.next[j]->node, n->u.iterate.carried[j], &at, &x) || !plain_read(x, now)) continue;
         int64_t length;                    /* one of the program's own has perhaps a place for the last or the first rounds only */
-        bool whole = n->u.iterate.carried[j]->rank == now->rank + 1 && ext_is_const(n->u.iterate.carried[j]->axis[0]->extent, &length) && length >= n->u.iterate.max;
+        bool whole = n->u.iterate.carried[j]->rank == now->rank + 1;
+        const Space *first = n->u.iterate.carried[j]->axis[0];
+        if (whole) whole = counts_to(n, counter_of(p, n), first) || (ext_is_const(first->extent, &length) && length >= n->u.iterate.max);
         for (int i = 0; whole && i < now->rank; i++) whole = x->u.read.idx[i]->k == X_INDEX && x->u.read.idx[i]->u.index == n->u.iterate.next[j]->node->u.compute.idx[i + 1];
         if (whole && plain_read(at, n->u.iterate.carried[counter_of(p, n)])) return n->result[j];
     }
@@ -91,7 +97,7 @@ static Value *kept(Diff *d, Node *n, int k, Space **rounds) {
     const char *name = arena_printf(a, "%s.kept", n->result[k]->name);
     Value *start = diff_compute(p, arena_printf(a, "%s.start", name), idx, now->rank + 1, dx_number(a, 0, now->dt), n->loc);
     move_before(p, n);
-    int j = carry(p, n, name, start);
+    int j = iterate_carry(p, n, name, start);
     X *here = x_op(a, OP_EQ, x_cast(a, x_index(a, own[0]), DT_I64), diff_read(p, n->u.iterate.carried[c], NULL));
     X *x = x_if(a, here, diff_read(p, now, own + 1), diff_read(p, n->u.iterate.carried[j], own));
     n->u.iterate.next[j] = into_body(p, n, diff_compute(p, arena_printf(a, "%s'", name), own, now->rank + 1, x, n->loc));
@@ -184,14 +190,14 @@ static void place(Diff *d, Node *r, Nodes *made, Node *n, Value **state, Value *
     for (int k = 0; k < r->u.iterate.n; k++) mark(r->u.iterate.init[k], &live), mark(r->u.iterate.next[k], &live), mark(r->u.iterate.carried[k], &changes);
     mark(r->u.iterate.until, &live);
     for (int k = made->n - 1; k >= 0; k--) if (makes_marked(made->at[k], &live)) node_each_use(made->at[k], mark, &live);
-    int count = state ? n->u.iterate.n : 0;
+    int count = state ? n->u.iterate.n : 0, rounds_at = state ? counter_of(p, n) : -1;
     for (int k = 0; k < count && !d->failed; k++) {
         if (!live.at[state[k]->id]) continue;
-        Value *all = kept(d, n, k, &rounds);
-        if (!all) return;
+        Value *all = k == rounds_at ? NULL : kept(d, n, k, &rounds);
+        if (!all && k != rounds_at) return;
         X *at[8] = { diff_read(p, round, NULL) };
         for (int i = 0; i < state[k]->rank; i++) at[i + 1] = x_index(a, state[k]->node->u.compute.idx[i]);
-        state[k]->node->u.compute.expr = x_read(a, all, at, NULL, NULL);
+        state[k]->node->u.compute.expr = all ? x_read(a, all, at, NULL, NULL) : at[0];        /* the number of a round needs not be kept */
         vec_add(a, r->u.iterate.body, state[k]->node);
         mark(state[k], &changes);
     }
@@ -215,7 +221,7 @@ static Node *backwards(Diff *d, const Node *n, Value **from, const bool *takes, 
         if (!takes[k]) continue;
         const Value *v = n->result[k];
         const char *name = arena_printf(p->arena, "d.%s.back", v->name);
-        at[k] = carry(p, r, name, from[k] ? from[k] : zeros(p, v, NULL));
+        at[k] = iterate_carry(p, r, name, from[k] ? from[k] : zeros(p, v, NULL));
         seed[k] = r->u.iterate.carried[at[k]];
     }
     return r;
@@ -238,7 +244,7 @@ static void unrolled(Diff *d, Node *n, Value **from, struct Given *g) {
     Value **seed = NEWN(a, Value *, count + 1), **state = NEWN(a, Value *, count + 1);
     Node *r = backwards(d, n, from, takes, at, seed);
     X *one = x_int(a, 1, DT_I64);
-    int round = carry(p, r, "round", diff_compute(p, "round.last", NULL, 0, x_op(a, OP_SUB, diff_read(p, n->result[rounds], NULL), one), n->loc));
+    int round = iterate_carry(p, r, "round", diff_compute(p, "round.last", NULL, 0, x_op(a, OP_SUB, diff_read(p, n->result[rounds], NULL), one), n->loc));
     Value *now = r->u.iterate.carried[round];
     for (int k = 0; k < count; k++) {
         const Value *v = n->u.iterate.carried[k];
@@ -259,7 +265,7 @@ static void unrolled(Diff *d, Node *n, Value **from, struct Given *g) {
         Index **u = indices(p, w);
         X *more = diff_external(in.diff, w, u);
         if (!more) continue;
-        int c = carry(p, r, arena_printf(a, "d.%s.all", w->name), zeros(p, w, NULL));
+        int c = iterate_carry(p, r, arena_printf(a, "d.%s.all", w->name), zeros(p, w, NULL));
         X *all = diff_read(p, r->u.iterate.carried[c], u);
         X *next = more->k == X_IF && dx_is(more->u.if_.other, 0) ? x_if(a, more->u.if_.cond, dx_add(a, all, more->u.if_.then), all) : dx_add(a, all, more);
         r->u.iterate.next[c] = diff_compute(p, NULL, u, w->rank, next, w->loc);
@@ -302,7 +308,7 @@ static void solution(Diff *d, Node *n, Value **from, struct Given *g) {
     Outer o = outer_of(p, n);
     Value **seed = NEWN(a, Value *, count + 1);
     Node *r = backwards(d, n, from, takes, at, seed);
-    int still = carry(p, r, "settled", diff_compute(p, NULL, NULL, 0, x_int(a, 0, DT_BOOL), n->loc));
+    int still = iterate_carry(p, r, "settled", diff_compute(p, NULL, NULL, 0, x_int(a, 0, DT_BOOL), n->loc));
     Inner in = enter(d, n, n->result, takes, seed);
     for (int k = 0; k < count; k++) {
         if (!takes[k]) continue;

@@ -186,7 +186,7 @@ static int take(Options *o, OptionId id, const char *v) {
     case OPT_NO_LINEAR: o->no_linear = true; break;
     case OPT_NO_COMPACTION: o->no_compaction = true; break;
     case OPT_NO_FUSION: o->no_fusion = true; break;
-    case OPT_MEMORY_LIMIT: if (!byte_count(v, &o->memory_limit)) return usage("--memory-limit takes bytes, as in 1000000, 64K, 512M or 2G, not `%s`", v); break;
+    case OPT_MEMORY_LIMIT: if (!byte_count(v, &o->memory_limit)) return usage("--memory-limit takes bytes, as in 1000000, 64K, 512M or 2G, not `%s`", v); cx->memory_limit = o->memory_limit; break;
     case OPT_WHY_NOT: o->why_not = v; break;
     case OPT_PRINT_AFTER: {
         const char *names[16] = { "sema", "lower", "all" };

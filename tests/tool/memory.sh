@@ -37,6 +37,24 @@ passes "what explain prints is a schedule" "$PIGEONC" run deep.pgn --model deep 
 passes "training within a limit" "$PIGEONC" train deep.pgn --model deep -D N=2000 --in x=random:1 --epochs 3 --memory-limit=3M --checkpoint a.safetensors
 "$PIGEONC" train deep.pgn --model deep -D N=2000 --in x=random:1 --epochs 3 --checkpoint b.safetensors >/dev/null
 cmp -s a.safetensors b.safetensors && echo "ok gives the same parameters" || echo "not ok other parameters"
+cat >scan.pgn <<'END'
+model scan(T: seq, d: dim) {
+  index t: T, i: d, j: d
+  input a[T, d], v[T, d], q[T, d]
+  param w[d] init one
+  S[t, i, j] = tanh(a[t, i] * w[i]) * S[t-1, i, j] + v[t, j]
+  y[t, j] = sum(i) S[t, i, j] * q[t, i]
+  output loss = mean(t, j) y[t, j] * y[t, j]
+  optimize loss with sgd(lr = 0.01)
+}
+END
+scan="$PIGEONC run scan.pgn -D training=1 -D T=500 -D d=32 --in *=random:1"
+set -f
+$scan --json --bench=1 >all; $scan --json --bench=1 --memory-limit=1M >less
+all=$(bytes all) less=$(bytes less)
+[ "$less" -le 1048576 ] && [ "$all" -gt 2000000 ] && echo "ok the states of a recurrence too" || echo "not ok a recurrence takes $less bytes of $all"
+passes "which gives the same numbers" $scan --memory-limit=1M --verify
+set +f
 # sizes that are known only when a plan is made
 cat >main.c <<'END'
 #include "deep.h"
