@@ -44,7 +44,7 @@ double loop_eval_real(ScalarOp op, Dtype dt, double x, double y) {
     return dt == DT_F32 ? (double)(float)r : (double)r;
 }
 #define INTEGER(S) \
-    case OP_STOP: return a; \
+    case OP_STOP: case OP_CHECKPOINT: return a; \
     case OP_NEG: return pgn_neg_##S(a); \
     case OP_ADD: return pgn_add_##S(a, b); \
     case OP_SUB: return pgn_sub_##S(a, b); \
