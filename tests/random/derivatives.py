@@ -97,7 +97,8 @@ def program(seed, prefix="", real="f32"):
     p = g.finish()
     if any(re.search(r"= (eigh|eig|svd)\(", s.t) for s in p.stmts):      # vectors of equal eigenvalues have no derivative
         for i in p.inputs:
-            i.tail = re.sub(" init (zero|one|const.*)", " init uniform(-1, 1)", i.tail)
+            if i.word == "param" and not re.search("uniform|glorot", i.tail):
+                i.tail = " init uniform(-1, 1)"
     if int(seed) % 2:
         g.add_checkpoints()
     g.add_derivatives()
