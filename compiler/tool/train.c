@@ -322,7 +322,8 @@ static bool one_step(Train *t) {
     if (!forward(q, t->where)) return false;
     const char *bad = first_not_finite(q);
     if (bad) {
-        diag_help(diag_error(t->o->cx, D_DIVERGED, NO_LOC, "step %" PRId64 ": `%s` is not finite", t->done, bad), t->o->checkpoint ? "%s has the parameters before this step; lower the learning rate" : "lower the learning rate, or clip the gradients%.0s", t->o->checkpoint);
+        bool saved = t->o->checkpoint && !access(t->o->checkpoint, R_OK);
+        diag_help(diag_error(t->o->cx, D_DIVERGED, NO_LOC, "step %" PRId64 ": `%s` is not finite", t->done, bad), saved ? "%s has what was saved last; lower the learning rate" : "lower the learning rate, or clip the gradients%.0s", t->o->checkpoint);
         return false;
     }
     for (int k = 0; k < q->p->output.n; k++) if (q->next[k] >= 0) {
