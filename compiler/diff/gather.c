@@ -370,7 +370,9 @@ X *gather_at(Program *p, const Term *t, X **at) {
         begin(&g, p, t);
         int first = g.eq.n - rank;
         for (int k = 0; k < rank; k++) hit(&g, &g.eq.at[first + k], t->read->u.read.bnd[k], way[k], at[k]);
-        all = dx_add(p->arena, all, finish(&g));
+        X *one = finish(&g);
+        if (!one) return NULL;             /* too many indices */
+        all = dx_add(p->arena, all, one);
         int k = 0;
         while (k < rank && ++way[k] == ways[k]) way[k++] = 0;
         if (k == rank) return all;

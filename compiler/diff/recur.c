@@ -64,7 +64,11 @@ static void member_terms(Diff *d, Node *n, Value **bar, const Value *wanted, Ter
 static X *gathered(Diff *d, Terms *t, X **at) {
     X *all = NULL;
     terms_merge(d->p->arena, t);
-    for (int j = 0; j < t->n; j++) all = dx_add(d->p->arena, all, gather_at(d->p, &t->at[j], at));
+    for (int j = 0; j < t->n; j++) {
+        X *one = gather_at(d->p, &t->at[j], at);
+        if (!one) { diff_refuse(d, t->at[j].read->loc, arena_printf(d->p->arena, "the derivative of `%s` sums over more than 16 indices", t->at[j].read->u.read.v->name)); return NULL; }
+        all = dx_add(d->p->arena, all, one);
+    }
     return all;
 }
 Value **recur_adjoint(Diff *d, Node *n) {

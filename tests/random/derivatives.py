@@ -75,7 +75,7 @@ class Derived(Gen):
     def add_checkpoints(self):
         for s in self.p.stmts:
             m = re.match(r"(\w+\[[^\]]*\]) = ([^\n]+)$", s.t)
-            if m and len(s.defs) == 1 and flows(s.defs[0]) and m.group(1).startswith(s.defs[0].name) and self.r.random() < 0.4:
+            if m and len(s.defs) == 1 and flows(s.defs[0]) and m.group(1).startswith(s.defs[0].name) and "[" in m.group(2) and self.r.random() < 0.4:   # a number takes the type of its place
                 s.t = "%s = checkpoint(%s)" % m.groups()
 
     def before(self, y):
