@@ -13,9 +13,13 @@ tests_unit_interp_test_LDADD = libpigeonc.a
 tests_unit_io_test_SOURCES = tests/unit/io_test.c tests/unit/check.h
 tests_unit_io_test_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tests/unit
 tests_unit_io_test_LDADD = libpigeon.a $(LAPACK_LIBS) $(ZLIB_LIBS)
-tests_unit_runtime_test_SOURCES = tests/unit/runtime_test.c tests/unit/check.h
+tests_unit_runtime_test_SOURCES = tests/unit/runtime_test.c tests/unit/runtime.h tests/unit/check.h
 tests_unit_runtime_test_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tests/unit -I$(srcdir)/runtime
 tests_unit_runtime_test_LDADD = libpigeon.a $(LAPACK_LIBS) $(ZLIB_LIBS)
+check_PROGRAMS += tests/unit/dft_test
+tests_unit_dft_test_SOURCES = tests/unit/dft_test.c tests/unit/runtime.h tests/unit/check.h
+tests_unit_dft_test_CPPFLAGS = $(tests_unit_runtime_test_CPPFLAGS)
+tests_unit_dft_test_LDADD = $(tests_unit_runtime_test_LDADD)
 # loads what it has compiled, which calls back into the runtime
 tests_unit_target_c_test_SOURCES = tests/unit/target_c_test.c
 tests_unit_target_c_test_CPPFLAGS = $(AM_CPPFLAGS) -DTEST_INCLUDE='"$(abs_srcdir)/runtime/include"'
