@@ -209,6 +209,7 @@ bool x_reads(X *e, const Value *v);                        /* v is read in it */
 bool x_equal(const X *a, const X *b);                      /* same up to names of bound indices */
 /* Calls f on e and everything in it, parents first; f returning false skips the children. */
 void x_walk(X *e, bool (*f)(X *e, void *data), void *data);
+bool x_walk_if(X *e, bool (*f)(X *, void *), void *d, int *branch);    /* the parts of an `if`, *branch one more in the two of which one is chosen; false: x_walk need not go on */
 /* Rebuilds e bottom-up: f gets each node with rebuilt children and returns its replacement. */
 X *x_map(Arena *a, X *e, X *(*f)(X *e, void *data), void *data);
 /* Replaces the operands of e by what f gives for each; e itself when none changes. */

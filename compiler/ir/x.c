@@ -170,6 +170,14 @@ void x_walk(X *e, bool (*f)(X *, void *), void *d) {
         return;
     }
 }
+bool x_walk_if(X *e, bool (*f)(X *, void *), void *d, int *branch) {
+    x_walk(e->u.if_.cond, f, d);
+    ++*branch;
+    x_walk(e->u.if_.then, f, d);
+    x_walk(e->u.if_.other, f, d);
+    --*branch;
+    return false;
+}
 
 typedef struct Reads { const Value *v; bool found; } Reads;
 static bool sees_read(X *e, void *data) {

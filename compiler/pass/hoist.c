@@ -81,15 +81,7 @@ static bool look(X *e, void *data) {
         if (e->u.reduce.other) x_walk(e->u.reduce.other, look, h);
         return false;
     }
-    if (e->k == X_IF) {
-        x_walk(e->u.if_.cond, look, h);
-        h->branch++;
-        x_walk(e->u.if_.then, look, h);
-        x_walk(e->u.if_.other, look, h);
-        h->branch--;
-        return false;
-    }
-    return true;
+    return e->k != X_IF || x_walk_if(e, look, h, &h->branch);
 }
 void hoist(Program *p, Sizes *s, Node *n, bool unique, const char *pass, const char *label) {
     if (n->kind != N_COMPUTE || n->result[0]->structural || n->result[0]->target) return;

@@ -33,14 +33,7 @@ static bool look(X *e, void *data) {
     Share *s = data;
     bool number = dtype_is_float(e->dt) || dtype_is_complex(e->dt) || e->k == X_REDUCE;        /* positions are worth more as formulas */
     if (number && !x_is_cheap(e) && !x_uses_any(e, s->bound.at, s->bound.n)) note(s, e);
-    if (e->k == X_IF) {
-        x_walk(e->u.if_.cond, look, s);
-        s->branch++;
-        x_walk(e->u.if_.then, look, s);
-        x_walk(e->u.if_.other, look, s);
-        s->branch--;
-        return false;
-    }
+    if (e->k == X_IF) return x_walk_if(e, look, s, &s->branch);
     if (e->k == X_REDUCE) {
         int n = s->bound.n;
         s->branch++;                       /* its body runs for no element when it ranges over nothing */
@@ -118,14 +111,7 @@ static bool is_long(const X *e) {
 }
 static bool see_site(X *e, void *data) {
     Sites *s = data;
-    if (e->k == X_IF) {
-        x_walk(e->u.if_.cond, see_site, s);
-        s->depth++;
-        x_walk(e->u.if_.then, see_site, s);
-        x_walk(e->u.if_.other, see_site, s);
-        s->depth--;
-        return false;
-    }
+    if (e->k == X_IF) return x_walk_if(e, see_site, s, &s->depth);
     if (e->k != X_REDUCE) return true;
     Site at = { .x = e, .node = s->node, .hash = x_hash(e), .always = !s->depth };
     Find d = { e, &at.free, true };
