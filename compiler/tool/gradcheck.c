@@ -64,7 +64,7 @@ static bool loss_at(Trial *c, double *loss) {
  * slope grows as the step gets smaller: there is a jump. */
 static bool difference(Trial *c, double *x, double mine, double allowed, double *d, bool *kink) {
     static const double sizes[] = { 1e-3, 1e-4, 1e-5, 1e-6 };
-    double keep = *x, here, best = INFINITY, left = 0, right = 0;
+    double keep = *x, here, best = INFINITY, left = 0, right = 0, apart[2] = { 0 };
     bool ok = loss_at(c, &here), jump = false;
     for (size_t q = 0; ok && q < sizeof sizes / sizeof *sizes; q++) {
         double h = sizes[q] * (fabs(keep) > 1 ? fabs(keep) : 1), slope[2], up = 0, down = 0;
@@ -76,15 +76,16 @@ static bool difference(Trial *c, double *x, double mine, double allowed, double 
             ok = ok && loss_at(c, &down);
             *x = keep;
             slope[k] = (up - down) / (2 * step);
-            right = (up - here) / step, left = (here - down) / step;
+            right = (up - here) / step, left = (here - down) / step, apart[k] = fabs(right - left);
         }
         double now = (4 * slope[1] - slope[0]) / 3, off = fabs(now - mine), rounding = 1e-15 * fabs(here) / h;
         if (off < best) best = off, *d = now;
         jump = fabs(slope[1] - slope[0]) > 100 * allowed;
         if (off <= allowed + rounding) break;
     }
-    double apart = fabs(right - left);       /* of the smallest step; a derivative between the two is one of those that a kink has */
-    *kink = jump || apart > 100 * allowed || (apart > 10 * allowed && mine >= fmin(left, right) - allowed && mine <= fmax(left, right) + allowed);
+    /* of the smallest steps; a derivative between the two slopes is one of those that a kink has, where they don't come together as the step gets smaller */
+    bool between = mine >= fmin(left, right) - allowed && mine <= fmax(left, right) + allowed, stays = apart[1] > allowed && apart[1] > 0.75 * apart[0];
+    *kink = jump || apart[1] > 100 * allowed || (between && (stays || apart[1] > 10 * allowed));
     return ok;
 }
 static bool one_array(Trial *c, const Value *v, Array *x, const Array *g, int most) {
