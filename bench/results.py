@@ -7,6 +7,7 @@ Parts: graphs, scaling, compile, accuracy, operators, peers.  A part that is not
 packages are missing says so.  `peers` runs tests/reference_peers.py by $PEERS_PYTHON or this Python,
 `operators` trains neuraloperator's network by it (epochs: $EPOCHS or 50).  Times are wall times of whatever
 else the machine does: measure when it is idle (the load is written down)."""
+import argparse
 import glob
 import gzip
 import json
@@ -168,10 +169,15 @@ PARTS = (("graphs", "Relational layers on real graphs"), ("scaling", "Growth wit
 
 
 def main():
-    args = sys.argv[1:]
-    option = lambda name, default: args[args.index(name) + 1] if name in args else default
-    build, file = os.path.abspath(args[0]), option("-o", ROOT + "/docs/results.md")
-    only = option("--only", ",".join(p for p, _ in PARTS)).split(",")
+    a = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    a.add_argument("build", help="the build folder")
+    a.add_argument("-o", dest="file", default=ROOT + "/docs/results.md", help="the document whose parts are replaced (default: docs/results.md)")
+    a.add_argument("--only", default=",".join(p for p, _ in PARTS), help="parts, by commas: %s" % ", ".join(p for p, _ in PARTS))
+    args = a.parse_args()
+    build, file, only = os.path.abspath(args.build), args.file, args.only.split(",")
+    for part in only:
+        if part not in dict(PARTS):
+            a.error("no part `%s`" % part)
     old = open(file, encoding="utf-8").read() if os.path.exists(file) else ""
     text = old or "# Figures\n\nMade by `python3 bench/results.py build`; each part says on what machine.\n"
     with tempfile.TemporaryDirectory() as folder:

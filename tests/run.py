@@ -35,6 +35,7 @@ fuzz       the fuzz target over its corpus, the examples, and the IR of the exam
 layering   includes point one way
 docs       the fenced blocks of README.md and docs/*.md: models are checked, shown IR, C and output is what the compiler prints
 Only the standard library is needed."""
+import argparse
 import concurrent.futures
 import glob
 import json
@@ -50,7 +51,12 @@ import zipfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
-BUILD = os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else "build")
+a = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, usage=argparse.SUPPRESS)
+a.add_argument("build", nargs="?", default="build", help=argparse.SUPPRESS)
+a.add_argument("--only", default="", help=argparse.SUPPRESS)
+a.add_argument("--also", action="append", default=[], help=argparse.SUPPRESS)
+ARGS = a.parse_args()
+BUILD = os.path.abspath(ARGS.build)
 PIGEONC = os.path.join(BUILD, "pigeonc")
 counts = {"passed": 0, "failed": 0, "skipped": 0}
 lock = threading.Lock()
@@ -555,7 +561,10 @@ def test_explain():
 
 
 def main():
-    chosen = sys.argv[sys.argv.index("--only") + 1].split(",") if "--only" in sys.argv else []
+    chosen = [m for m in ARGS.only.split(",") if m]
+    for m in chosen:
+        if not re.search(r"^%s  " % re.escape(m), __doc__, re.M):
+            sys.exit("run.py: no mode `%s`; run.py --help lists them" % m)
 
     def wanted(mode):
         return not chosen or mode in chosen
@@ -633,9 +642,8 @@ def main():
         for job in concurrent.futures.as_completed([pool.submit(*j) for j in jobs]):
             if job.exception():
                 report("failed", "the runner", repr(job.exception()))
-    for k, word in enumerate(sys.argv):
-        if word == "--also":
-            test_also(*sys.argv[k + 1].split(":"))
+    for other in ARGS.also:
+        test_also(*other.split(":"))
     if wanted("explain"):
         test_explain()
     print("%(passed)d passed, %(failed)d failed, %(skipped)d skipped" % counts)

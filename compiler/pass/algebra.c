@@ -44,6 +44,46 @@ static X *factor_out_of_sum(Program *p, X *e) {
     if (!q || !m) return NULL;
     return x_op(a, OP_MUL, x_product(a, out, q, e->dt), sum_with(p, e, x_product(a, in, m, e->dt)));
 }
+/* sum(i) (if c then x[i] else k * y[i])  ->  if c then sum(i) x[i] else k * (sum(i) y[i]): what is made of sums, factors and choices that don't depend
+ * on i is made of the sums of what does. Only with a choice among them, and for few sums: each is a loop of its own. */
+enum { MOST_SUMS = 4 };
+typedef struct Choices { Program *p; const X *sum; X *part[MOST_SUMS]; int parts; bool any, choice, fails; } Choices;
+static X *summed_apart(Choices *c, X *e) {
+    Arena *a = c->p->arena;
+    Index *const *idx = c->sum->u.reduce.idx;
+    int n = c->sum->u.reduce.n, m = 0, q = 0;
+    if (x_is_zero(e)) return e;
+    if (is_op(e, OP_NEG)) return x_op(a, OP_NEG, summed_apart(c, e->u.op.arg[0]), NULL);
+    if (is_op(e, OP_ADD) || is_op(e, OP_SUB)) {
+        X *x = summed_apart(c, e->u.op.arg[0]);
+        return x_op(a, e->u.op.op, x, summed_apart(c, e->u.op.arg[1]));
+    }
+    if (e->k == X_IF && !x_uses_any(e->u.if_.cond, idx, n)) {
+        c->choice = true;
+        X *x = summed_apart(c, e->u.if_.then);
+        return x_if(a, e->u.if_.cond, x, summed_apart(c, e->u.if_.other));
+    }
+    X *factor[16], *in[16], *out[17];
+    int all = x_factors(e, factor, 16);
+    for (int k = 0; k < all; k++) {
+        bool moves = !x_uses_any(factor[k], idx, n) && (c->any || x_is_finite(factor[k]));
+        if (moves) out[q++] = factor[k]; else in[m++] = factor[k];
+    }
+    if (!m) return c->fails = true, e;
+    X *part = x_product(a, in, m, e->dt);
+    int k = 0;
+    while (k < c->parts && !x_equal(c->part[k], part)) k++;
+    if (k == MOST_SUMS) return c->fails = true, e;
+    if (k == c->parts) c->part[c->parts++] = part;
+    out[q++] = sum_with(c->p, c->sum, part);
+    return x_product(a, out, q, e->dt);
+}
+static X *choice_out_of_sum(Program *p, X *e) {
+    if (!is_sum(e)) return NULL;
+    Choices c = { .p = p, .sum = e, .any = never_empty(e) };
+    X *r = summed_apart(&c, e->u.reduce.body);
+    return c.choice && c.parts && !c.fails ? r : NULL;
+}
 static X *sum_of_sum(Program *p, X *e) {
     if (!is_sum(e) || !is_sum(e->u.reduce.body) || e->u.reduce.body->u.reduce.acc != e->u.reduce.acc) return NULL;
     const X *s = e->u.reduce.body;
@@ -116,5 +156,5 @@ static X *constant_out_of_addition(Program *p, X *e) {
     return NULL;
 }
 
-static Rule *const rules[] = { constants_meet, constant_out_of_addition, common_factor, sum_of_sum, factor_out_of_sum, sums_together };
+static Rule *const rules[] = { constants_meet, constant_out_of_addition, common_factor, sum_of_sum, factor_out_of_sum, choice_out_of_sum, sums_together };
 Program *pass_algebra(Program *p) { return program_apply_rules(p, rules, sizeof rules / sizeof *rules); }

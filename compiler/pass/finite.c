@@ -9,7 +9,6 @@
 enum { DEEPEST = 12 };
 typedef struct Known { const X *nonzero[8]; int n; int depth; } Known;      /* integers that a condition around says are not 0 */
 static bool is_number(const X *e, Known k);
-static bool is_zero(const X *e) { return (e->k == X_INT && !e->u.i) || (e->k == X_REAL && e->u.c.re == 0); }
 
 static bool nonnegative(const X *e) {
     switch (e->k) {
@@ -67,8 +66,8 @@ static Known learn(const X *c, bool holds, Known k) {
     if (c->u.op.op == OP_NOT) return learn(c->u.op.arg[0], !holds, k);
     const X *a = c->u.op.arg[0], *b = c->u.op.arg[1];
     bool differ = holds ? c->u.op.op == OP_NE : c->u.op.op == OP_EQ, greater = holds && c->u.op.op == OP_GT;
-    if ((differ || greater) && is_zero(b)) k.nonzero[k.n++] = a;
-    else if (differ && is_zero(a)) k.nonzero[k.n++] = b;
+    if ((differ || greater) && x_is_zero(b)) k.nonzero[k.n++] = a;
+    else if (differ && x_is_zero(a)) k.nonzero[k.n++] = b;
     return k;
 }
 static bool is_number(const X *e, Known k) {

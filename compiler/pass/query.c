@@ -61,6 +61,9 @@ static bool safe(X *e, void *data) {
         if (e->u.read.bnd[k] == BND_NONE && !e->u.read.idx[k]->space && x_uses_any(e->u.read.idx[k], s->idx, s->n)) s->ok = false;
     return s->ok;
 }
+bool x_is_zero(const X *e) {
+    return e->k == X_INT ? !e->u.i : e->k == X_REAL ? e->u.c.re == 0 : e->k == X_COMPLEX && e->u.c.re == 0 && e->u.c.im == 0;
+}
 bool x_is_safe(X *e, Index *const *idx, int n) {
     Safe s = { idx, n, true };
     x_walk(e, safe, &s);

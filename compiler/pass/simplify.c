@@ -97,6 +97,7 @@ static X *neutral_element(Program *p, X *e) {
     default: return NULL;
     }
 }
+static bool is_opposite(const X *a, const X *b) { return (is_op(a, OP_NOT) && x_equal(a->u.op.arg[0], b)) || (is_op(b, OP_NOT) && x_equal(b->u.op.arg[0], a)); }
 static X *absorbing_element(Program *p, X *e) {
     if (e->k != X_OP || e->u.op.n != 2) return NULL;
     X *a = e->u.op.arg[0], *b = e->u.op.arg[1];
@@ -105,8 +106,8 @@ static X *absorbing_element(Program *p, X *e) {
     case OP_MUL: return ints && (is_number(a, 0) || is_number(b, 0)) ? x_int(p->arena, 0, e->dt) : NULL;
     case OP_SUB: return ints && x_equal(a, b) ? x_int(p->arena, 0, e->dt) : NULL;
     case OP_MOD: return ints && is_number(b, 1) ? x_int(p->arena, 0, e->dt) : NULL;
-    case OP_AND: return is_bool(a, false) || is_bool(b, false) ? boolean(p, false) : NULL;
-    case OP_OR: return is_bool(a, true) || is_bool(b, true) ? boolean(p, true) : NULL;
+    case OP_AND: return is_bool(a, false) || is_bool(b, false) || is_opposite(a, b) ? boolean(p, false) : NULL;
+    case OP_OR: return is_bool(a, true) || is_bool(b, true) || is_opposite(a, b) ? boolean(p, true) : NULL;
     case OP_EQ: case OP_LE: case OP_GE: return dtype_is_int(a->dt) && x_equal(a, b) ? boolean(p, true) : NULL;
     case OP_NE: case OP_LT: case OP_GT: return dtype_is_int(a->dt) && x_equal(a, b) ? boolean(p, false) : NULL;
     default: return NULL;

@@ -4,7 +4,6 @@
 #include <string.h>
 
 static bool is_op(const X *e, ScalarOp op) { return e->k == X_OP && e->u.op.op == op; }
-static bool is_zero(const X *e) { return (e->k == X_REAL || e->k == X_COMPLEX) && e->u.c.re == 0 && (e->k == X_REAL || e->u.c.im == 0); }
 static bool is_one(const X *e) { return e->k == X_REAL && e->u.c.re == 1; }
 static bool is_sum(const Terms *t, const X *e) { return e->k == X_REDUCE && e->u.reduce.op == R_SUM && !e->u.reduce.other && e->dt == t->dt && e->u.reduce.acc == t->dt; }
 
@@ -28,7 +27,7 @@ static bool opens(Terms *t, X *e) {
         case OP_ADD: case OP_SUB: case OP_MUL: return opens(t, e->u.op.arg[0]) || opens(t, e->u.op.arg[1]);
         default: return false;
         }
-    case X_IF: return (is_zero(e->u.if_.then) && opens(t, e->u.if_.other)) || (is_zero(e->u.if_.other) && opens(t, e->u.if_.then));
+    case X_IF: return (x_is_zero(e->u.if_.then) && opens(t, e->u.if_.other)) || (x_is_zero(e->u.if_.other) && opens(t, e->u.if_.then));
     case X_INT: case X_REAL: case X_COMPLEX: case X_INDEX: case X_EXT: case X_CAST: case X_BITCAST: return false;
     }
     return false;
@@ -138,7 +137,7 @@ static X *reciprocal(Terms *t, X *d) { return x_op(t->p->arena, OP_DIV, x_produc
 /* if c then 0 else s / d, what a mean is: s times (if c then 0 else 1 / d), when s is a number even where c holds */
 static bool parse_guarded(Terms *t, X *e) {
     Arena *a = t->p->arena;
-    bool zero_first = is_zero(e->u.if_.then);
+    bool zero_first = x_is_zero(e->u.if_.then);
     X *zero = zero_first ? e->u.if_.then : e->u.if_.other, *s = zero_first ? e->u.if_.other : e->u.if_.then, *f = x_product(a, NULL, 0, t->dt);
     if (is_op(s, OP_DIV)) f = reciprocal(t, s->u.op.arg[1]), s = s->u.op.arg[0];
     if (!x_is_finite(s) || !x_in_range(s)) return false;          /* read where c does not hold as well */

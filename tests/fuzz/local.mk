@@ -6,7 +6,7 @@ tests_fuzz_replay_CPPFLAGS = $(AM_CPPFLAGS) -DREPLAY
 tests_fuzz_replay_LDADD = libpigeonc.a
 FUZZ_SECONDS = 60
 FUZZ_FOLDERS = base syntax ir loop diff sema pass
-fuzz/parse_fuzz: $(libpigeonc_a_OBJECTS) $(srcdir)/tests/fuzz/parse_fuzz.c
+fuzz/parse_fuzz: $(BUILT_SOURCES) $(libpigeonc_a_OBJECTS) $(srcdir)/tests/fuzz/parse_fuzz.c
 	@test "$(CLANG)" != no || { echo "fuzzing needs clang. On Debian: apt-get install clang" >&2; exit 1; }
 	@$(MKDIR_P) fuzz/seeds fuzz/found
 	$(CLANG) -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined $(DEFS) $(DEFAULT_INCLUDES) $(AM_CPPFLAGS) -o $@ \
