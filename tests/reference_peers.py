@@ -551,6 +551,16 @@ def attention():
     par = dict(Q=Wq, Kw=Wk, V=Wv, bq=bq, bk=bk, bv=bv, O=mha.out_proj.weight.t().reshape(H, K, d), bo=mha.out_proj.bias)
     causal = torch.nn.Transformer.generate_square_subsequent_mask(T)
     yield case("multi-head attention", "attention", "multi_head_attention", dict(par, x=x), dict(y=mha(x, x, x, attn_mask=causal)[0]), peer="torch MultiheadAttention")
+    Q, Kw, V, O = rand(d, H, 4), rand(d, H, 4), rand(d, H, 4), rand(H, 4, d)
+    turn = torch.polar(torch.ones(T, 2), torch.arange(T)[:, None] * 10000.0 ** (-torch.arange(2) / 2))
+
+    def turned(z):
+        c = torch.complex(z[..., :2], z[..., 2:]) * turn[None, :, None]
+        return torch.cat([c.real, c.imag], -1).transpose(1, 2)
+    q, k, v = [torch.einsum("bti,ihk->bthk", x, w) for w in (Q, Kw, V)]
+    o = F.scaled_dot_product_attention(turned(q), turned(k), v.transpose(1, 2), is_causal=True).transpose(1, 2)
+    yield case("attention with rotary positions", "attention", "rotary_attention", dict(Q=Q, Kw=Kw, V=V, O=O, x=x), dict(y=torch.einsum("bthk,hkd->btd", o, O)), {"half": 2},
+               peer="torch scaled_dot_product_attention")
     yield case("multi-head cross attention", "attention", "cross_attention", dict(par, x=x, s=s), dict(y=mha(x, s, s)[0]), peer="torch MultiheadAttention")
     # Swin: roll, cut into windows, mask across the seam, roll back
     B, n, H, K, w = 1, 8, 2, 3, 4

@@ -8,7 +8,7 @@ here=$(dirname "$0")
 text=${2:-${PIGEON_DATA:-$here/../../../shared/data}/text/tinyshakespeare.txt.gz}
 name=$(basename "$text" .gz)
 length=128 batch=32 epochs=2 size="-D d=64 -D H=4 -D hidden=128" letters=400
-gla="-D K=8 -D V=16 -D rank=8" softmax="-D K=16"
+gla="-D K=8 -D V=16 -D rank=8" softmax="-D half=8"
 if [ ! -e "$text" ]; then
     [ $# -lt 2 ] || { echo "run.sh: $text is not there" >&2; exit 3; }
     echo "run.sh: $text is not there (Tiny Shakespeare is at https://github.com/karpathy/char-rnn): sentences of a small grammar instead" >&2
