@@ -57,6 +57,24 @@ def pin(on):
             pass
 
 
+def turns(o, calls):
+    """Seconds of each program's calls, in turn; what takes over half a second is called three times at most."""
+    seconds = {label: [] for label in calls}
+    pin(o.busy)
+    for k in range(o.rounds):
+        for label, f in calls.items():
+            slow = bool(seconds[label]) and seconds[label][0] > 0.5
+            if slow and k > 2:
+                continue
+            time.sleep(0.02)               # threads of the last program that still spin don't take this one's processor
+            start = time.perf_counter()
+            while not slow and time.perf_counter() - start < o.warm:
+                f()                        # finds in the caches what another program has left there, and a processor that has slept
+            seconds[label].append(clock(f))
+    pin(False)
+    return seconds
+
+
 def machine(build, folder, threads, pinned=False):
     """peak flop/s of the better of two matrix products, bytes/s of copying and of gathering rows of 256 bytes from 4 and from 64 MB"""
     a, b = torch.randn(2048, 2048), torch.randn(2048, 2048)
@@ -134,7 +152,7 @@ def main():
     a.add_argument("--heads", default="1")
     a.add_argument("--threads", type=int, default=os.cpu_count())
     a.add_argument("--rounds", type=int, default=7)
-    a.add_argument("--warm", type=int, default=2, help="calls of a program before the one that counts, each time that it is its turn")
+    a.add_argument("--warm", type=float, default=0.03, metavar="SECONDS", help="how long a program is called before the call that counts, each time that it is its turn")
     a.add_argument("--data", default=os.path.join(ROOT, "..", "shared", "data"))
     a.add_argument("--no-shipped", action="store_true")
     a.add_argument("--busy", action="store_true", help="where other programs run too: each thread on a processor of its own, the least of the rounds for the median")
@@ -185,7 +203,8 @@ def train_all(o, mc, build, folder):
     for name, raw in loaded(o, folder):
         g = as_tensors(raw)
         for model, d in ((model, d) for model in o.models.split(",") if model in train.HAND for d in map(int, o.d.split(","))):
-            rows.append(train.one(o, clock, build, folder, name, raw, g, model, d))
+            extra = ("--graph-stats=" + numbers(folder, name, g),) if o.stats else ()
+            rows.append(train.one(o, turns, extra, build, folder, name, raw, g, model, d))
             print(train.HEAD % rows[-1].pop("text"), flush=True)
     train.total(rows)
     save(o, dict(machine=mc, rows=rows))
@@ -263,17 +282,7 @@ def one(o, mc, build, folder, name, raw, g, model, d, heads):
         elif not (label == "PyG" and model == "rgat"):
             checked.append("%.0e" % against(out, y))
         del out
-    seconds = {label: [] for label in calls}
-    pin(o.busy)
-    for k in range(o.rounds):
-        for label, f in calls.items():
-            if label in ("PyG", "DGL") and k > 2 and seconds[label][0] > 0.5:
-                continue
-            time.sleep(0.02)               # threads of the last program that still spin don't take this one's processor
-            for _ in range(1 if seconds[label] and seconds[label][0] > 0.5 else o.warm + 1):
-                t = clock(f)               # the first ones find in the caches what another program left there
-            seconds[label].append(t)
-    pin(False)
+    seconds = turns(o, calls)
     median = {label: sorted(t)[0 if o.busy else len(t) // 2] for label, t in seconds.items()}
     hand = min(t for label, t in median.items() if label.startswith("hand"))
     flops, gathered, plain = work(model, g, d, heads)

@@ -235,11 +235,11 @@ def shipped(model, g, p, target):
     return step_of(forward, [x["h"], *made.module.parameters()], target)
 
 
-def one(o, clock, build, folder, name, raw, g, model, d):
+def one(o, turns, extra, build, folder, name, raw, g, model, d):
     """a row of the table; one head"""
     here = os.path.dirname(os.path.abspath(__file__))
     dims = {"rgcn": {"in": d, "out": d}, "rgat": {"in": d, "heads": 1, "p": d}, "hgt": {"d": d, "heads": 1, "p": d}}[model]
-    ours = Compiled(build, folder, os.path.join(here, "train.pgn"), model + "_train", {**dims, "training": 1}, raw, o.threads, symbol=model + "_train_step")
+    ours = Compiled(build, folder, os.path.join(here, "train.pgn"), model + "_train", {**dims, "training": 1}, raw, o.threads, extra, symbol=model + "_train_step")
     sizes, arrays = ours.lib.pgn_plan_sizes(ours.plan), {}
     torch.manual_seed(1)
     for what, role in (("input", 1), ("param", 2)):
@@ -275,12 +275,7 @@ def one(o, clock, build, folder, name, raw, g, model, d):
                 room["shipped"] = of_step(made)
             else:
                 notes.append("PyG: " + made)
-        seconds = {label: [] for label in calls}
-        for k in range(o.rounds):
-            for label, f in calls.items():
-                if label == "shipped" and k > 1 and seconds[label][0] > 0.5:
-                    continue
-                seconds[label].append(clock(f))
+        seconds = turns(o, calls)
     median = {label: sorted(t)[len(t) // 2] for label, t in seconds.items()}
     least = {label: min(t) for label, t in seconds.items()}
     hand = min(t for label, t in median.items() if label.startswith("hand"))

@@ -17,7 +17,7 @@ typedef struct Place { Buf *buf; HostBlock *made_in; int time; int64_t ring; boo
 typedef struct Family { VEC(Node *) node; int rank; Index **idx; VEC(X *) read; Command *command; Value *along; Index *edge, *at, *head; } Family;
 /* Rows of a fibre: the positions of a space grouped by a chain of maps f(g(e)); map[0] is the outermost. count: of all positions;
  * items NULL: the positions stand in this order. */
-typedef struct Rows { int n; Value *map[8]; Buf *start, *items; Ext *count; HostBlock *made_in; } Rows;
+typedef struct Rows { int n, split; Value *map[8]; /* the first `split` are the first key of two; 0: one key */ Buf *start, *items, *key; Ext *count; HostBlock *made_in; } Rows;
 /* How edges are numbered (number.c): in the order of a map, where the caller's edge order[k] stands at k; by NULL: as the caller does. */
 typedef struct Numbering { const Graph *g; Value *by; bool typed; /* and by type */ Buf *order; VEC(Value *) map; VEC(Buf *) raw; /* the caller's arrays */ } Numbering;
 
@@ -176,6 +176,7 @@ bool map_chain(X *x, const Index *i, MapChain *c);           /* x is a chain of 
 Buf *map_of(Lower *l, const MapChain *c);                  /* f(g(e)) for every e; NULL after a diagnostic */
 bool in_order(const Space *s, const Value *map);           /* the positions of s come in the order of this map's values: the first key of a space of combinations */
 Rows *rows_of(Lower *l, int n, Value *const *map);         /* built in bind when the maps are known then, else before the kernel that asks */
+Rows *rows_of_pairs(Lower *l, const MapChain *first, const MapChain *second);       /* by both */
 /* schedule.c: what commands say of v's kernel, for code with tiles only */
 Command *asked(const Lower *l, Verb v, const Value *of);
 bool left_alone(const Lower *l, Verb v, const Value *of);  /* only commands count, and none of this kind names it */

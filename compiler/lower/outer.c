@@ -184,7 +184,7 @@ bool outer_lower(TilePlan *p, const Outer *o) {
     if (!pieces_open(&w)) return false;
     int64_t sides = (o->n_i + o->side - 1) / o->side, lanes = (o->n_j + o->lanes - 1) / o->lanes;
     Ext *items = ext_op(a, EXT_MUL, w.pieces, ext_const(a, sides * lanes));
-    for (int k = 0; k < v->rank; k++) if (k != o->axis && k != o->s.key && k != p->lane_axis) items = ext_op(a, EXT_MUL, items, v->axis[k]->extent);
+    for (int k = 0; k < v->rank; k++) if (k != o->axis && !long_key(&o->s, k) && k != p->lane_axis) items = ext_op(a, EXT_MUL, items, v->axis[k]->extent);
     Kernel *kernel = kernel_of(l, p->n, items);
     Build build = build_start(l, kernel), *b = &build;
     b->blocked = true;
@@ -194,7 +194,7 @@ bool outer_lower(TilePlan *p, const Outer *o) {
     if (sides > 1) t.first_i = let(b, lop(b, OP_MUL, lop(b, OP_MOD, rest, I64(sides)), I64(o->side)), "first"), rest = let(b, lop(b, OP_FLOORDIV, rest, I64(sides)), "rest");
     t.some_i = left_of(b, o->n_i, o->side, t.first_i), t.some_j = left_of(b, o->n_j, o->lanes, t.first_j);
     for (int k = v->rank - 1; k >= 0; k--) {
-        if (k == o->axis || k == o->s.key || k == p->lane_axis) continue;
+        if (k == o->axis || long_key(&o->s, k) || k == p->lane_axis) continue;
         LX *size = lx_size(a, v->axis[k]->extent);
         level_bind(b->level, a, idx[k], let(b, lop(b, OP_MOD, rest, size), idx[k]->name));
         rest = let(b, lop(b, OP_FLOORDIV, rest, size), "rest");

@@ -3,7 +3,7 @@
  *
  *     b[j] = sum(v) d[v, j]                       ->   rest[piece, j] = sum(v in piece) d[v, j];  b[j] = sum(piece) rest[piece, j]
  *     m[r] = sum(e: etype(e) = r) c[e] * x[e]     ->   by pieces of the edges in the order of their types; a type that begins in a piece writes m[r]
- *                                                      itself, what it has in later pieces waits in rest[piece]
+ *                                                      itself, what it has in later pieces waits in rest[piece]; so do pairs of types
  *
  * The length of a piece depends on the number of positions only, so results do not depend on the number of threads. */
 #include "lower/pieces.h"
@@ -16,15 +16,19 @@ static X *bare(X *x) {
     return x;
 }
 static bool has_few_values(const Space *s) { return s->kind == SP_NTYPES || s->kind == SP_ETYPES || s->kind == SP_DIM || s->kind == SP_RANGE; }
+bool long_key(const Long *s, int axis) {
+    for (int k = 0; k < s->n_key; k++) if (s->key[k] == axis) return true;
+    return false;
+}
 /* The condition  f(g(p)) = r  with r an axis of the result. */
-static bool match_key(const Node *n, Long *s) {
-    const X *sum = s->sum, *c = sum->u.reduce.cond[0];
+static bool match_key(const Node *n, const X *c, Long *s) {
+    const X *sum = s->sum;
+    MapChain *chain = &s->map[s->n_key];
     if (sum->u.reduce.n != 1 || c->k != X_OP || c->u.op.op != OP_EQ) return false;
     for (int k = 0; k < 2; k++) {
         X *map = bare(c->u.op.arg[k]), *at = bare(c->u.op.arg[1 - k]);
-        if (at->k != X_INDEX || !map_chain(map, sum->u.reduce.idx[0], &s->map) || at->u.index->space != s->map.map[0]->target || !has_few_values(at->u.index->space)) continue;
-        for (int j = 0; j < n->result[0]->rank; j++) if (n->u.compute.idx[j] == at->u.index) s->key = j;
-        if (s->key >= 0) return true;
+        if (at->k != X_INDEX || !map_chain(map, sum->u.reduce.idx[0], chain) || at->u.index->space != chain->map[0]->target || !has_few_values(at->u.index->space)) continue;
+        for (int j = 0; j < n->result[0]->rank; j++) if (n->u.compute.idx[j] == at->u.index && !long_key(s, j)) { s->key[s->n_key++] = j; return true; }
     }
     return false;
 }
@@ -43,14 +47,15 @@ static bool long_enough(Lower *l, const X *sum) {
 }
 bool long_sum(Lower *l, const Node *n, Long *s) {
     Sums sums = { NULL, 0 };
-    *s = (Long){ .key = -1, .along = -1 };
+    *s = (Long){ .along = -1 };
     if (!l->machine || in_bind(n->result[0]) || dtype_is_complex(n->result[0]->dt) || n->u.compute.check_range) return false;
     x_walk(n->u.compute.expr, see_sum, &sums);
     X *sum = sums.one;
-    if (sums.n != 1 || sum->u.reduce.op != R_SUM || sum->u.reduce.n_cond > 1 || (sum != n->u.compute.expr && !x_in_range(sum))) return false;
+    if (sums.n != 1 || sum->u.reduce.op != R_SUM || sum->u.reduce.n_cond > 2 || (sum != n->u.compute.expr && !x_in_range(sum))) return false;
     X *body = sum->u.reduce.body;
     s->sum = sum, s->acc = sum->u.reduce.acc == DT_NONE ? body->dt : sum->u.reduce.acc;
-    if (!dtype_is_float(s->acc) || register_type(s->acc) != register_type(body->dt) || (sum->u.reduce.n_cond && !match_key(n, s))) return false;
+    if (!dtype_is_float(s->acc) || register_type(s->acc) != register_type(body->dt)) return false;
+    for (int c = 0; c < sum->u.reduce.n_cond; c++) if (!match_key(n, sum->u.reduce.cond[c], s)) return false;
     s->acc = register_type(s->acc);
     return long_enough(l, sum);
 }
@@ -64,9 +69,9 @@ bool pieces_open(Work *w) {
     const X *sum = s->sum;
     w->rows = ext_const(a, 1);
     for (int k = 0; k < sum->u.reduce.n; k++) if (s->along < 0 || s->along == k) w->rows = ext_op(a, EXT_MUL, w->rows, sum->u.reduce.idx[k]->space->extent);
-    if (s->key >= 0 && (!(w->fibre = rows_of(l, s->map.n, s->map.map)) || !(w->key = map_of(l, &s->map)))) return false;
+    if (s->n_key && !(w->fibre = s->n_key == 1 ? rows_of(l, s->map[0].n, s->map[0].map) : rows_of_pairs(l, &s->map[0], &s->map[1]))) return false;
     Ext *one = ext_const(a, 1), *each = one;                  /* elements of one key's sums */
-    for (int k = 0; k < v->rank; k++) if (k != s->key) each = ext_op(a, EXT_MUL, each, v->axis[k]->extent);
+    for (int k = 0; k < v->rank; k++) if (!long_key(s, k)) each = ext_op(a, EXT_MUL, each, v->axis[k]->extent);
     int64_t size, most = MOST_PIECES;
     if (ext_is_const(each, &size) && size) most = REST / size < 8 ? 8 : REST / size < MOST_PIECES ? REST / size : MOST_PIECES;
     w->length = ext_op(a, EXT_MAX, ext_const(a, FEWEST_ROWS), ext_op(a, EXT_CEILDIV, w->rows, ext_const(a, most)));
@@ -76,13 +81,13 @@ bool pieces_open(Work *w) {
     w->rest = buf_new(l, arena_printf(a, "%s_rest", v->name), s->acc, ext_op(a, EXT_MUL, w->pieces, each), BUF_WORK, v->loc);
     return true;
 }
-/* rest has all axes but the key's. */
+/* rest has all axes but the keys'. */
 LX *pieces_place(Build *b, const Work *w, LX *piece) {
     Value *v = w->n->result[0];
     Index **idx = w->n->u.compute.idx;
     LX *flat = piece;
     for (int k = 0; k < v->rank; k++) {
-        if (piece && k == w->s->key) continue;
+        if (piece && long_key(w->s, k)) continue;
         LX *at = level_find(b, idx[k]);
         flat = flat ? lop(b, OP_ADD, lop(b, OP_MUL, flat, lx_size(b->l->a, v->axis[k]->extent)), at) : at;
     }
@@ -98,7 +103,7 @@ void pieces_bind(Build *b, const Work *w, LX *at) {
 static LX *key_of(Build *b, const Work *w, LX *at, LX *guard) {
     Arena *a = b->l->a;
     if (w->fibre->items) at = let(b, lx_cast(a, lx_load(a, w->fibre->items, at, guard), DT_I64), "row");
-    return lx_cast(a, lx_load(a, w->key, at, guard), DT_I64);
+    return lx_cast(a, lx_load(a, w->fibre->key, at, guard), DT_I64);
 }
 void pieces_walk(Build *b, const Work *w, LX *piece, void (*each)(Build *b, const Work *w, const Part *part, void *data), void *data) {
     Arena *a = b->l->a;
@@ -107,13 +112,16 @@ void pieces_walk(Build *b, const Work *w, LX *piece, void (*each)(Build *b, cons
         each(b, w, &(Part){ from, to, let(b, lop(b, OP_EQ, piece, I64(0)), "begins"), piece }, data);
         return;
     }
-    Index *r = w->n->u.compute.idx[w->s->key];
+    const Long *s = w->s;
+    Index *r = w->n->u.compute.idx[s->key[0]], *q = s->n_key > 1 ? w->n->u.compute.idx[s->key[1]] : NULL;
+    LX *groups = lx_size(a, q ? ext_op(a, EXT_MUL, r->space->extent, q->space->extent) : r->space->extent), *second = q ? lx_size(a, q->space->extent) : NULL;
     LX *inside = let(b, lop(b, OP_GT, piece, I64(0)), "inside"), *ends = let(b, lop(b, OP_LT, to, n), "ends");
     LX *first = let(b, key_of(b, w, lop(b, OP_SUB, from, I64(1)), inside), "first_key");
-    LX *last = let(b, lx_select(a, ends, key_of(b, w, lop(b, OP_SUB, to, I64(1)), ends), lop(b, OP_SUB, lx_size(a, r->space->extent), I64(1))), "last_key");
+    LX *last = let(b, lx_select(a, ends, key_of(b, w, lop(b, OP_SUB, to, I64(1)), ends), lop(b, OP_SUB, groups, I64(1))), "last_key");
     Var *u = var_new(b, r->name, DT_I64, false);
     level_push(b, LV_SERIAL);
-    level_bind(b->level, a, r, lx_var(a, u));
+    level_bind(b->level, a, r, q ? let(b, lop(b, OP_FLOORDIV, lx_var(a, u), second), r->name) : lx_var(a, u));
+    if (q) level_bind(b->level, a, q, let(b, lop(b, OP_MOD, lx_var(a, u), second), q->name));
     LX *start = let(b, lx_load(a, w->fibre->start, lx_var(a, u), NULL), "start"), *end = let(b, lx_load(a, w->fibre->start, lop(b, OP_ADD, lx_var(a, u), I64(1)), NULL), "end");
     LX *lo = let(b, lop(b, OP_MAX, start, from), "lo"), *hi = let(b, lop(b, OP_MIN, end, to), "hi");
     each(b, w, &(Part){ lo, hi, let(b, lop(b, OP_GE, start, from), "begins"), piece }, data);
@@ -133,7 +141,10 @@ void pieces_merge(const Work *w) {
     if (n) bind_axes(b, n, item, lx_var(a, b->k->item));
     LX *first = I64(1), *last = lx_size(a, w->pieces), *length = lx_size(a, w->length);
     if (w->fibre) {
-        LX *u = level_find(b, idx[w->s->key]), *start = let(b, lx_load(a, w->fibre->start, u, NULL), "start"), *end = let(b, lx_load(a, w->fibre->start, lop(b, OP_ADD, u, I64(1)), NULL), "end");
+        const Long *s = w->s;
+        LX *u = level_find(b, idx[s->key[0]]);
+        if (s->n_key > 1) u = let(b, lop(b, OP_ADD, lop(b, OP_MUL, u, lx_size(a, v->axis[s->key[1]]->extent)), level_find(b, idx[s->key[1]])), "group");
+        LX *start = let(b, lx_load(a, w->fibre->start, u, NULL), "start"), *end = let(b, lx_load(a, w->fibre->start, lop(b, OP_ADD, u, I64(1)), NULL), "end");
         first = let(b, lop(b, OP_ADD, lop(b, OP_FLOORDIV, start, length), I64(1)), "first");
         last = let(b, lop(b, OP_FLOORDIV, lop(b, OP_SUB, lop(b, OP_ADD, end, length), I64(1)), length), "last");
         first = let(b, lx_select(a, lop(b, OP_EQ, start, end), last, first), "first");
@@ -202,19 +213,19 @@ bool pieces_plan(Lower *l, Node *n, Long *s) {
     int64_t size = 1, extent;
     if (!long_sum(l, n, s)) return false;
     for (int k = 0; k < v->rank; k++) {
-        if (k == s->key) continue;
+        if (long_key(s, k)) continue;
         if (!ext_is_const(v->axis[k]->extent, &extent) || extent > FEW || (size *= extent) > FEW) return false;
     }
-    for (int k = 0; s->key < 0 && s->along < 0 && k < s->sum->u.reduce.n; k++)
+    for (int k = 0; !s->n_key && s->along < 0 && k < s->sum->u.reduce.n; k++)
         if (!ext_is_const(s->sum->u.reduce.idx[k]->space->extent, &extent) || extent >= LONG) s->along = k;
-    return s->key >= 0 || s->along >= 0;
+    return s->n_key || s->along >= 0;
 }
 bool pieces_lower(Lower *l, Node *n, const Long *s) {
     Arena *a = l->a;
     Value *v = n->result[0];
     Index **idx = n->u.compute.idx, *inside;
     Work w = { .l = l, .n = n, .s = s, .lane_axis = lane_axis(l, n, &inside) };
-    if (w.lane_axis == s->key) w.lane_axis = -1;
+    if (long_key(s, w.lane_axis)) w.lane_axis = -1;
     if (!pieces_open(&w)) return false;
     Cut cut = { 0 };
     if (s->along >= 0) {                                     /* sum(.. where from <= p and p < to) */
@@ -226,12 +237,12 @@ bool pieces_lower(Lower *l, Node *n, const Long *s) {
         cut.sum = x_reduce(a, R_SUM, x->u.reduce.n, x->u.reduce.idx, 2, cond, x->u.reduce.body, x->u.reduce.other, x->u.reduce.acc);
     }
     Ext *items = w.pieces;
-    for (int k = 0; k < v->rank; k++) if (k != s->key && k != w.lane_axis) items = ext_op(a, EXT_MUL, items, v->axis[k]->extent);
+    for (int k = 0; k < v->rank; k++) if (!long_key(s, k) && k != w.lane_axis) items = ext_op(a, EXT_MUL, items, v->axis[k]->extent);
     Build build = build_start(l, kernel_of(l, n, items)), *b = &build;
     b->blocked = true;
     LX *rest = lx_var(a, b->k->item);
     for (int k = v->rank - 1; k >= 0; k--) {
-        if (k == s->key || k == w.lane_axis) continue;
+        if (long_key(s, k) || k == w.lane_axis) continue;
         LX *size = lx_size(a, v->axis[k]->extent);
         level_bind(b->level, a, idx[k], let(b, lop(b, OP_MOD, rest, size), idx[k]->name));
         rest = let(b, lop(b, OP_FLOORDIV, rest, size), "rest");

@@ -2,15 +2,16 @@
 #ifndef PIGEON_LOWER_PIECES_H
 #define PIGEON_LOWER_PIECES_H
 #include "lower/tile.h"
-/* The one sum of an equation that goes along something long: all of it, or a fibre f(g(p)) = r of few r, an axis of the result. */
+/* The one sum of an equation that goes along something long: all of it, or a fibre f(g(p)) = r of few r, an axis of the result, or of few pairs (r, s). */
 typedef struct Long {
     const X *sum; Dtype acc;
-    int key; MapChain map;              /* axis of the result that chooses the fibre, and what a row's is; -1: none */
+    int n_key, key[2]; MapChain map[2]; /* axes of the result that choose the fibre, and what a row's are */
     int along;                          /* which index of the sum is cut; -1: all of them, as one */
 } Long;
 bool long_sum(Lower *l, const Node *n, Long *s);
+bool long_key(const Long *s, int axis);                    /* is it one of the keys? */
 /* A kernel by pieces: `rows` positions in pieces of `length`; sums: what begins in a piece, rest: what began in one before */
-typedef struct Work { Lower *l; Node *n; const Long *s; int lane_axis; Ext *rows, *length, *pieces; Rows *fibre; Buf *key, *sums, *rest; bool whole; } Work;
+typedef struct Work { Lower *l; Node *n; const Long *s; int lane_axis; Ext *rows, *length, *pieces; Rows *fibre; Buf *sums, *rest; bool whole; } Work;
 bool pieces_open(Work *w);
 LX *pieces_place(Build *b, const Work *w, LX *piece);      /* where an element is: in sums (piece NULL) or in rest */
 void pieces_bind(Build *b, const Work *w, LX *at);         /* position `at` of the fibres' order, as the indices of the sum */

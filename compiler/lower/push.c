@@ -4,13 +4,14 @@
  *
  * Walking along each fibre would meet another W at every step.  Here the positions q are cut in groups of about equal size, each with
  * the whole fibres of some v; within a group they are taken by type in register tiles (tile.c), whose rows are added to S.  Groups share no
- * v, so they run in parallel; along one v the order is that of the types whatever the groups are, so results don't depend on them. */
+ * v, so they run in parallel; along one v the order is that of the types whatever the groups are, so results don't depend on them.  What S begins with
+ * is computed for the rows of a group just before, if its tiles need no order of their own: then they are still in the cache. */
 #include "lower/tile.h"
 
 enum { MOST_GROUPS = 64, FEWEST_GROUPS = 8, ROWS_PER_TYPE = 40 };
 
 /* The condition  M(q) = v  of a sum: its map, q, and the axis of v; the sum may stand beside something else, which comes first. */
-typedef struct Push { Value *map; Index *q; int axis; const X *sum; X *rest; } Push;
+typedef struct Push { Value *map; Index *q; int axis; const X *sum; X *rest; bool inside; /* each group begins its rows */ } Push;
 static bool match_sides(const Node *n, const X *sum, X *read, X *index, Push *p) {
     while (read->k == X_CAST) read = read->u.cast.arg;
     while (index->k == X_CAST) index = index->u.cast.arg;
@@ -61,9 +62,11 @@ static Ext *how_many(Arena *a, Ext *n, Ext *types) {
     Ext *by_rows = ext_op(a, EXT_FLOORDIV, n, ext_op(a, EXT_MUL, types, ext_const(a, ROWS_PER_TYPE)));
     return ext_op(a, EXT_MAX, ext_const(a, FEWEST_GROUPS), ext_op(a, EXT_MIN, by_rows, ext_const(a, MOST_GROUPS)));
 }
-static LX *group_at(Build *b, const Rows *rows, LX *v, Ext *n, Ext *groups) {
+static LX *group_at(Build *b, const Push *p, const Rows *rows, LX *v, Ext *n, Ext *groups) {
     Arena *a = b->l->a;
-    LX *g = lop(b, OP_FLOORDIV, lop(b, OP_MUL, lx_load(a, rows->start, v, NULL), lx_size(a, groups)), lop(b, OP_MAX, lx_size(a, n), I64(1)));
+    LX *before = lx_load(a, rows->start, v, NULL), *all = lx_size(a, n);
+    if (p->inside && p->rest) before = lop(b, OP_ADD, before, v), all = lop(b, OP_ADD, all, lx_size(a, p->map->target->extent));     /* a row to begin is as much work */
+    LX *g = lop(b, OP_FLOORDIV, lop(b, OP_MUL, before, lx_size(a, groups)), lop(b, OP_MAX, all, I64(1)));
     return lop(b, OP_MIN, g, lop(b, OP_SUB, lx_size(a, groups), I64(1)));
 }
 /* Which group each q is in. */
@@ -73,7 +76,7 @@ static Buf *groups_of(Lower *l, const Push *p, const Rows *rows, Ext *n, Ext *gr
     if (bind) host_alloc(l, to);
     Build build = build_start(l, kernel_new(l, to->name, "groups of whole fibres, of about equal size", n, p->map->loc)), *b = &build;
     LX *at = lx_var(a, b->k->item), *v = let(b, lx_cast(a, lx_load(a, l->place[p->map->id].buf, at, NULL), DT_I64), "v");
-    store(b, to, at, lx_cast(a, group_at(b, rows, v, n, groups), DT_I32));
+    store(b, to, at, lx_cast(a, group_at(b, p, rows, v, n, groups), DT_I32));
     kernel_add(l, b, MAP_FLAT);
     return to;
 }
@@ -86,8 +89,8 @@ static Buf *beginnings(Lower *l, const Push *p, const Rows *rows, Ext *n, Ext *g
     Build build = build_start(l, kernel_new(l, to->name, "where groups of whole fibres begin", ext_op(a, EXT_ADD, all, one), p->map->loc)), *b = &build;
     LX *v = lx_var(a, b->k->item), *many = lx_size(a, groups);
     LX *before = let(b, lop(b, OP_MAX, lop(b, OP_SUB, v, I64(1)), I64(0)), "before"), *end = let(b, lop(b, OP_EQ, v, lx_size(a, all)), "end");
-    LX *from = lx_select(a, lop(b, OP_EQ, v, I64(0)), I64(0), lop(b, OP_ADD, group_at(b, rows, before, n, groups), I64(1)));
-    LX *here = group_at(b, rows, lop(b, OP_MAX, lop(b, OP_MIN, v, lop(b, OP_SUB, lx_size(a, all), I64(1))), I64(0)), n, groups);
+    LX *from = lx_select(a, lop(b, OP_EQ, v, I64(0)), I64(0), lop(b, OP_ADD, group_at(b, p, rows, before, n, groups), I64(1)));
+    LX *here = group_at(b, p, rows, lop(b, OP_MAX, lop(b, OP_MIN, v, lop(b, OP_SUB, lx_size(a, all), I64(1))), I64(0)), n, groups);
     LX *lo = let(b, from, "first"), *hi = let(b, lop(b, OP_ADD, lx_select(a, end, many, here), I64(1)), "last");
     Var *g = var_new(b, "g", DT_I64, false);
     level_push(b, LV_SERIAL);
@@ -120,21 +123,56 @@ static void begin_group(Build *b, Value *v, Buf *beginning, LX *item) {
     store(b, value_buf(b->l, v), lx_var(a, at), zero_pair(b, v->dt).re);
     level_pop_for(b, at, lo, hi, LOOP_LANE);
 }
+static bool begins_inside(Lower *l, const Node *n, const Push *push, const TilePlan *whole, TilePlan *p) {
+    Node *first = NEW(l->a, Node);
+    int axis;
+    *first = *n;
+    first->u.compute.expr = push->rest;
+    if (push_plan(l, first, p) || !tile_plan(l, first, p, &axis) || axis != push->axis || p->lane_axis != whole->lane_axis || p->tile.n_uniform) return false;
+    p->tile.rows = whole->tile.rows, p->width = whole->width;
+    return true;
+}
+/* Loops over the axes of v but the pushed one, the last one as lanes; the levels stay open. */
+static void open_axes(Build *b, const TilePlan *p, const Push *push, Var **var) {
+    Arena *a = b->l->a;
+    Value *v = p->n->result[0];
+    Index **idx = p->n->u.compute.idx;
+    for (int k = 0; k < v->rank; k++) {
+        if (k == push->axis) continue;
+        var[k] = var_new(b, idx[k]->name, DT_I64, false);
+        level_push(b, k == v->rank - 1 ? LV_LANE : LV_SERIAL);
+        level_bind(b->level, a, idx[k], lx_var(a, var[k]));
+    }
+}
+static void close_axes(Build *b, const TilePlan *p, const Push *push, Var **var) {
+    Arena *a = b->l->a;
+    Value *v = p->n->result[0];
+    level_pop_for(b, var[v->rank - 1], I64(0), lx_size(a, p->lane->space->extent), LOOP_LANE)->width = p->width;
+    for (int k = v->rank - 2; k >= 0; k--) if (k != push->axis) level_pop_for(b, var[k], I64(0), lx_size(a, v->axis[k]->extent), LOOP_SERIAL);
+}
+/* Tiles of what the sums are added to, over the rows that begin in the group. */
+static void begin_rows(Build *b, TilePlan *p, const Push *push, Buf *beginning, LX *item) {
+    Arena *a = b->l->a;
+    LX *lo = let(b, lx_load(a, beginning, item, NULL), "begin"), *hi = let(b, lx_load(a, beginning, lop(b, OP_ADD, item, I64(1)), NULL), "begin_end");
+    LX *tiles = let(b, lop(b, OP_FLOORDIV, lop(b, OP_ADD, lop(b, OP_SUB, hi, lo), I64(p->tile.rows - 1)), I64(p->tile.rows)), "tiles");
+    Var *t = var_new(b, "tile", DT_I64, false), *var[8];
+    level_push(b, LV_SERIAL);
+    LX *first = let(b, lop(b, OP_ADD, lo, lop(b, OP_MUL, lx_var(a, t), I64(p->tile.rows))), "first");
+    tile_open(b, p, first, let(b, lop(b, OP_MIN, hi, lop(b, OP_ADD, first, I64(p->tile.rows))), "end"), NULL);
+    open_axes(b, p, push, var);
+    for (b->row = 0; b->row < p->tile.rows; b->row++) finish_equation(b, p->n->result[0], p->n->u.compute.idx, p->expr);
+    b->row = 0;
+    close_axes(b, p, push, var);
+    b->tile = NULL;
+    level_pop_for(b, t, I64(0), tiles, LOOP_SERIAL);
+}
 static void add_rows(Build *b, TilePlan *p, const Push *push, LX *count) {
     Arena *a = b->l->a;
     Value *v = p->n->result[0];
     Index **idx = p->n->u.compute.idx;
     X *at = x_index(a, push->q), *to = x_read(a, push->map, &at, NULL, NULL);
     Var *var[8];
-    for (int k = 0; k < v->rank - 1; k++) {
-        if (k == push->axis) continue;
-        var[k] = var_new(b, idx[k]->name, DT_I64, false);
-        level_push(b, LV_SERIAL);
-        level_bind(b->level, a, idx[k], lx_var(a, var[k]));
-    }
-    Var *j = var_new(b, p->lane->name, DT_I64, false);
-    level_push(b, LV_LANE);
-    level_bind(b->level, a, (Index *)p->lane, lx_var(a, j));
+    open_axes(b, p, push, var);
     Buf *buf = value_buf(b->l, v);
     for (b->row = 0; b->row < p->tile.rows; b->row++) {
         LX *sub[8];
@@ -145,8 +183,7 @@ static void add_rows(Build *b, TilePlan *p, const Push *push, LX *count) {
         if (b->row) s->guard = lop(b, OP_LT, I64(b->row), count);       /* a row that only repeats the last one */
     }
     b->row = 0;
-    level_pop_for(b, j, I64(0), lx_size(a, p->lane->space->extent), LOOP_LANE)->width = p->width;
-    for (int k = v->rank - 2; k >= 0; k--) if (k != push->axis) level_pop_for(b, var[k], I64(0), lx_size(a, v->axis[k]->extent), LOOP_SERIAL);
+    close_axes(b, p, push, var);
 }
 bool push_lower(TilePlan *p) {
     Lower *l = p->l;
@@ -159,6 +196,8 @@ bool push_lower(TilePlan *p) {
     TileKeys keys = { .n = 1, .groups = ext_const(a, 1), .bind = in_bind(map) };
     if (!rows || !need_value(l, map) || !tile_keys(p, &keys)) return false;
     bool bind = keys.bind;
+    TilePlan before;
+    push.inside = !push.axis && (!push.rest || begins_inside(l, n, &push, p, &before));
     HostBlock *save = l->host;
     if (bind) l->host = &l->u->bind;
     Ext *count = push.q->space->extent, *blocks = how_many(a, count, keys.groups);
@@ -166,13 +205,14 @@ bool push_lower(TilePlan *p) {
     keys.key[0] = groups_of(l, &push, rows, count, blocks, bind, n->result[0]->name);
     Buf *items = tile_order(l, keys.key[0]->name, count, &keys, blocks, n->loc);
     Buf *list = tile_list(l, n->result[0]->name, count, p->tile.rows, keys.n, keys.key, ext_op(a, EXT_MUL, blocks, keys.groups), blocks, items, &first, bind, n->loc);
-    Buf *beginning = push.rest || push.axis ? NULL : beginnings(l, &push, rows, count, blocks, bind, n->result[0]->name);
+    Buf *beginning = !push.inside ? NULL : beginnings(l, &push, rows, count, blocks, bind, n->result[0]->name);
     l->host = save;
 
     if (!beginning && !begin(l, n, push.rest, p)) return false;
     Build build = build_start(l, kernel_of(l, n, blocks)), *b = &build;
     LX *item = lx_var(a, b->k->item);
-    if (beginning) begin_group(b, n->result[0], beginning, item);
+    if (beginning && push.rest) begin_rows(b, &before, &push, beginning, item);
+    else if (beginning) begin_group(b, n->result[0], beginning, item);
     LX *from = let(b, lx_cast(a, lx_load(a, first, item, NULL), DT_I64), "from"), *to = let(b, lx_cast(a, lx_load(a, first, lop(b, OP_ADD, item, I64(1)), NULL), DT_I64), "to");
     Var *t = var_new(b, "tile", DT_I64, false);
     level_push(b, LV_SERIAL);

@@ -194,12 +194,12 @@ static void add_equation(Sema *s, Scope *c, Stmt *st) {
         for (int k = 0; k < c->def.n; k++) if (c->def.at[k]->name == base->name.s && c->def.at[k]->repeat) { vec_add(s->a, c->def.at[k]->eq, st); return; }
         bool named = false;
         for (int k = 0; k < r->call.n; k++) named |= r->call.at[k].name.s != NULL;
-        if (callee->kind == E_CALL && !m && mn->kind == E_NAME) {
+        if (callee->kind == E_CALL && !m) {
             const char *all[256];
             int n = 0;
             for (int k = 0; k < s->file.n; k++) for (int j = 0; j < s->file.at[k]->model.n && n < 256; j++) all[n++] = s->file.at[k]->model.at[j]->name.s;
-            const char *near = did_you_mean(s->cx, mn->name.s, all, n);
-            Diag *d = diag_error(s->cx, D_NOT_A_MODEL, mn->loc, "`%s` is not a model", mn->name.s);
+            const char *near = mn->kind == E_NAME ? did_you_mean(s->cx, mn->name.s, all, n) : NULL;
+            Diag *d = diag_error(s->cx, D_NOT_A_MODEL, mn->loc, "`%s` is not a model", expr_text(s->cx, mn));
             if (near) diag_help(d, "did you mean `%s`?", near);
             scope_add(s, c, base->name, B_POISON);
             return;
