@@ -378,6 +378,12 @@ X *gather_at(Program *p, const Term *t, X **at) {
         if (k == rank) return all;
     }
 }
+/* Whether the element and the conditions of the sums around it may be read whatever the guard says. */
+static bool needs_no_guard(const Term *t) {
+    bool ok = x_in_range(t->read);
+    for (const Frame *f = t->frame; f; f = f->up) for (int k = 0; k < f->n_cond; k++) ok &= x_in_range(f->cond[k]);
+    return ok;
+}
 /* Several parts of an expression may read the same element: one sum, not several. */
 void terms_merge(Arena *a, Terms *t) {
     int n = 0;
@@ -388,7 +394,7 @@ void terms_merge(Arena *a, Terms *t) {
         X *zero = dx_number(a, 0, q->x->dt);
         if (same->guard && q->guard && x_equal(same->guard, q->guard)) { same->x = dx_add(a, same->x, q->x); continue; }
         same->x = dx_add(a, same->guard ? x_if(a, same->guard, same->x, zero) : same->x, q->guard ? x_if(a, q->guard, q->x, zero) : q->x);
-        bool both = same->guard && q->guard && !x_in_range(q->read);           /* one of them makes the read possible */
+        bool both = same->guard && q->guard && !needs_no_guard(q);             /* one of them makes the reads possible */
         same->guard = both ? x_if(a, same->guard, x_int(a, 1, DT_BOOL), q->guard) : NULL;
     }
     t->n = n;

@@ -68,11 +68,6 @@ bool check_targets(Interp *I, const Value *v) {
 }
 
 /* ---- sizes ------------------------------------------------------------------------------------------------ */
-static bool uses_data(const Ext *e) {
-    if (e->op == EXT_CONST) return false;
-    if (e->op == EXT_SYM) return e->sym->kind == SYM_DATA;
-    return uses_data(e->a) || uses_data(e->b);
-}
 static bool bind_sizes(Interp *I) {
     for (int k = 0; k < I->p->sym.n; k++) {
         Sym *s = I->p->sym.at[k];
@@ -83,10 +78,12 @@ static bool bind_sizes(Interp *I) {
     }
     return true;
 }
-static bool run_checks(Interp *I, bool data) {
+/* Those whose sizes are known by now, each once: before anything reads by them. */
+static bool run_checks(Interp *I, bool *done) {
     for (int k = 0; k < I->p->check.n; k++) {
         const Check *c = &I->p->check.at[k];
-        if ((uses_data(c->a) || uses_data(c->b)) != data) continue;
+        if (done[k] || !ext_is_known(c->a, I->size) || !ext_is_known(c->b, I->size)) continue;
+        done[k] = true;
         int64_t x = ext_eval(c->a, I->size), y = ext_eval(c->b, I->size);
         bool ok = c->rel == '<' ? x < y : c->rel == '=' ? x == y : x <= y;
         if (ok) continue;
@@ -319,17 +316,17 @@ bool interp_run_watched(Program *p, const InterpArgs *args, Array *output, Arena
     I.size = calloc((size_t)p->sym.n + 1, sizeof *I.size);
     I.val = calloc((size_t)p->n_value + 1, sizeof *I.val);
     I.ix = calloc((size_t)p->n_index + 1, sizeof *I.ix);
-    if (!I.size || !I.val || !I.ix) fail(&I, D_OUT_OF_MEMORY, p->loc, "the interpreter's tables can't be had");
-    bool ok = !I.failed && bind_sizes(&I) && run_checks(&I, false);
+    bool *checked = calloc((size_t)p->check.n + 1, sizeof *checked);
+    if (!I.size || !I.val || !I.ix || !checked) fail(&I, D_OUT_OF_MEMORY, p->loc, "the interpreter's tables can't be had");
+    bool ok = !I.failed && bind_sizes(&I) && run_checks(&I, checked);
     for (int k = 0; k < p->node.n && ok; k++) {
-        ok = run_node(&I, p->node.at[k]);
+        ok = run_node(&I, p->node.at[k]) && run_checks(&I, checked);
         if (ok && watch->progress) watch->progress(watch->user, k + 1, p->node.n);
     }
-    ok = ok && run_checks(&I, true);
     for (int k = 0; k < p->output.n && ok; k++) ok = give(&I, &p->output.at[k], &output[k], arena);
     if (ok && watch->size_out) memcpy(watch->size_out, I.size, sizeof *I.size * (size_t)p->sym.n);
     run_free_to(&I, 0);
-    free(I.size), free(I.val), free(I.ix);
+    free(I.size), free(I.val), free(I.ix), free(checked);
     arena_free(I.book);
     return ok;
 }

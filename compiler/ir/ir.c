@@ -65,6 +65,11 @@ static int64_t eval(const Ext *e, const int64_t *size) {
     if (e->op == EXT_SYM) return size[e->sym->id];
     return apply(e->op, eval(e->a, size), eval(e->b, size));
 }
+bool ext_is_known(const Ext *e, const int64_t *size) {
+    if (e->op == EXT_CONST) return true;
+    if (e->op == EXT_SYM) return size[e->sym->id] >= 0;
+    return ext_is_known(e->a, size) && ext_is_known(e->b, size);
+}
 int64_t ext_eval(const Ext *e, const int64_t *size) {
     int64_t r = eval(e, size);
     return r == NO_SIZE ? -1 : r;

@@ -23,7 +23,11 @@ static X *sum_with(Program *p, const X *sum, X *body) {
     return r;
 }
 
-/* sum(i) c * x[i]  ->  c * sum(i) x[i]: c doesn't depend on i, and is a number even when there is no i */
+/* Doesn't depend on what is summed, and is a number also where that is nothing */
+static bool can_leave(const X *sum, X *factor, bool never_empty) {
+    return !x_uses_any(factor, sum->u.reduce.idx, sum->u.reduce.n) && (never_empty || (x_is_finite(factor) && x_in_range(factor)));
+}
+/* sum(i) c * x[i]  ->  c * sum(i) x[i] */
 static X *factor_out_of_sum(Program *p, X *e) {
     if (!is_sum(e)) return NULL;
     Arena *a = p->arena;
@@ -33,19 +37,18 @@ static X *factor_out_of_sum(Program *p, X *e) {
     if (is_op(body, OP_NEG)) return x_op(a, OP_NEG, sum_with(p, e, body->u.op.arg[0]), NULL);
     if (is_op(body, OP_DIV) && !dtype_is_int(e->dt)) {
         X *d = body->u.op.arg[1];
-        bool inside = x_uses_any(d, e->u.reduce.idx, e->u.reduce.n);
-        return inside || !(any || x_is_finite(x_op(a, OP_DIV, x_product(a, NULL, 0, e->dt), d))) ? NULL : x_op(a, OP_DIV, sum_with(p, e, body->u.op.arg[0]), d);
+        return can_leave(e, x_op(a, OP_DIV, x_product(a, NULL, 0, e->dt), d), any) ? x_op(a, OP_DIV, sum_with(p, e, body->u.op.arg[0]), d) : NULL;
     }
     int n = x_factors(body, factor, 16);
     for (int k = 0; k < n; k++) {
-        bool moves = !x_uses_any(factor[k], e->u.reduce.idx, e->u.reduce.n) && (any || x_is_finite(factor[k]));
-        if (moves) out[q++] = factor[k]; else in[m++] = factor[k];
+        if (can_leave(e, factor[k], any)) out[q++] = factor[k]; else in[m++] = factor[k];
     }
     if (!q || !m) return NULL;
     return x_op(a, OP_MUL, x_product(a, out, q, e->dt), sum_with(p, e, x_product(a, in, m, e->dt)));
 }
 /* sum(i) (if c then x[i] else k * y[i])  ->  if c then sum(i) x[i] else k * (sum(i) y[i]): what is made of sums, factors and choices that don't depend
- * on i is made of the sums of what does. Only with a choice among them, and for few sums: each is a loop of its own. */
+ * on i is made of the sums of what does. Only with a choice among them, and for few sums: each is a loop of its own. A condition is tested then also
+ * where there is no i. */
 enum { MOST_SUMS = 4 };
 typedef struct Choices { Program *p; const X *sum; X *part[MOST_SUMS]; int parts; bool any, choice, fails; } Choices;
 static X *summed_apart(Choices *c, X *e) {
@@ -58,7 +61,7 @@ static X *summed_apart(Choices *c, X *e) {
         X *x = summed_apart(c, e->u.op.arg[0]);
         return x_op(a, e->u.op.op, x, summed_apart(c, e->u.op.arg[1]));
     }
-    if (e->k == X_IF && !x_uses_any(e->u.if_.cond, idx, n)) {
+    if (e->k == X_IF && !x_uses_any(e->u.if_.cond, idx, n) && (c->any || x_in_range(e->u.if_.cond))) {
         c->choice = true;
         X *x = summed_apart(c, e->u.if_.then);
         return x_if(a, e->u.if_.cond, x, summed_apart(c, e->u.if_.other));
@@ -66,8 +69,7 @@ static X *summed_apart(Choices *c, X *e) {
     X *factor[16], *in[16], *out[17];
     int all = x_factors(e, factor, 16);
     for (int k = 0; k < all; k++) {
-        bool moves = !x_uses_any(factor[k], idx, n) && (c->any || x_is_finite(factor[k]));
-        if (moves) out[q++] = factor[k]; else in[m++] = factor[k];
+        if (can_leave(c->sum, factor[k], c->any)) out[q++] = factor[k]; else in[m++] = factor[k];
     }
     if (!m) return c->fails = true, e;
     X *part = x_product(a, in, m, e->dt);

@@ -154,7 +154,8 @@ static X *condition_always_met(Program *p, X *e) {
     return r;
 }
 
-/* sum(i: c and f(i) = v) x -> if c then sum(i: f(i) = v) x else 0 when c doesn't depend on i: it is tested once */
+/* sum(i: c and f(i) = v) x -> if c then sum(i: f(i) = v) x else 0 when c doesn't depend on i: it is tested once, and also where there
+ * is no i, so what it reads must be there */
 static X *condition_of_others(Program *p, X *e) {
     if (e->k != X_REDUCE) return NULL;
     Arena *a = p->arena;
@@ -164,7 +165,7 @@ static X *condition_of_others(Program *p, X *e) {
     X **cond = NEWN(a, X *, e->u.reduce.n_cond + 1);
     for (int k = 0; k < e->u.reduce.n_cond; k++) {
         X *c = e->u.reduce.cond[k];
-        if (x_uses_any(c, e->u.reduce.idx, e->u.reduce.n)) cond[n++] = c;
+        if (x_uses_any(c, e->u.reduce.idx, e->u.reduce.n) || !x_in_range(c)) cond[n++] = c;
         else outside = outside ? x_op(a, OP_AND, outside, c) : c;
     }
     if (!outside) return NULL;

@@ -155,6 +155,11 @@ static bool shape_from_sizes(Load *l, const Value *v, pgn_tensor *t) {
     *t = (pgn_tensor){ .dtype = (pgn_dtype)v->dt, .rank = v->rank, .n = 1 };
     for (int k = 0; k < v->rank; k++) {
         t->extent[k] = ext_eval(v->axis[k]->extent, l->d->size);
+        if (!ext_is_known(v->axis[k]->extent, l->d->size)) {
+            Diag *d = refuse(l, D_DIM_UNKNOWN, v->loc, "`%s` can't be generated: the size of `%s` is known only when the model runs", v->name, v->axis[k]->name);
+            diag_help(d, "--in %s=FILE.npy", v->name);
+            return false;
+        }
         if (t->extent[k] >= 0 && !__builtin_mul_overflow(t->n, t->extent[k], &t->n) && t->n <= (int64_t)1 << 30) continue;
         refuse(l, D_OUT_OF_MEMORY, v->loc, "`%s` is too large to generate", v->name);
         return false;

@@ -80,15 +80,15 @@ def data_of(p, inp, seed):
     return t.dt, shape, [r.randint(-1024, 1024) / 1024 for _ in range(m)]
 
 
-def given(p, words):
-    """(entries of the archive, what -D must say): sizes that no array tells are given by name."""
+def given(p, words, params=False):
+    """(entries of the archive, what -D must say): sizes that no array tells are given by name.  params: parameters too, which are 0 otherwise"""
     entries, told = [], set()
     seeds = {}
     for s in p.seeds:
         seeds[s[1]] = s[0]
     for i in p.inputs:
         t = i.tensor
-        if i.word == "param" or t.name not in words:
+        if (i.word == "param" and not params) or t.name not in words:
             continue
         prefix = t.name[:t.name.index("_") + 1] if "_" in t.name else ""
         dt, shape, data = data_of(p, i, seeds.get(prefix, 0))

@@ -32,6 +32,8 @@ def kind_of(code, error):
 
 
 class Checker:
+    params = False             # are parameters given, too?
+
     def __init__(self, pigeonc, folder, executors=(), level=1, timeout=120, schedules=0):
         self.pigeonc, self.folder, self.executors, self.level, self.timeout = pigeonc, folder, list(executors), level, timeout
         self.schedules, self.obeyed = schedules, 0
@@ -49,7 +51,7 @@ class Checker:
         source = p.source(prune)
         with open(os.path.join(self.folder, "m.pgn"), "w") as f:
             f.write(source)
-        entries, fixed = given(p, set(WORD.findall(source)))
+        entries, fixed = given(p, set(WORD.findall(source)), self.params)
         write_npz(os.path.join(self.folder, "m.npz"), entries)
         return ["m.pgn", "--real", p.real] + [w for n, v in fixed for w in ("-D", "%s=%d" % (n, v))]
 
