@@ -259,7 +259,7 @@ def test_derivatives(path, line, order=1):
     name = "%s %s: derivatives of order %d" % (relative(path), line, order)
     if "has no output of reals" in error:
         return
-    report("passed" if code == 0 and "agree with differences" in out else "failed", name, error or out)
+    report("passed" if code == 0 and "agree with differences" in out and "derivative jumps" not in out else "failed", name, error or out)
 
 
 def test_shapes(path, line):

@@ -50,7 +50,7 @@ static Value *loss_of(Program *p, int64_t seed) {
     vec_add(a, p->node, n);
     return v;
 }
-typedef struct Trial { Program *p; InterpArgs args; Options *o; double worst; int elements, kinks; bool ok; } Trial;
+typedef struct Trial { Program *p, *slopes; /* the loss; its derivatives */ InterpArgs args; Options *o; double worst; int elements, kinks, jumps; bool ok; } Trial;
 static bool loss_at(Trial *c, double *loss) {
     Array y[1];
     Arena *memory = arena_new();
@@ -88,18 +88,38 @@ static bool difference(Trial *c, double *x, double mine, double allowed, double 
     *kink = jump || apart[1] > 100 * allowed || (between && (stays || apart[1] > 10 * allowed));
     return ok;
 }
-static bool one_array(Trial *c, const Value *v, Array *x, const Array *g, int most) {
+/* Whether the derivative itself jumps at the element: beside it, on both sides, it is what differences give.  Two kinks may cancel there, as in the
+ * derivative of relu(x * x) at 0. */
+static bool jumps(Trial *c, int which, int64_t k, int part, double *x, double mine, double d, double allowed, bool *yes) {
+    double keep = *x, step = 1e-5 * (fabs(keep) > 1 ? fabs(keep) : 1), far = 1000 * allowed;
+    bool ok = true;
+    *yes = fabs(mine - d) > 10 * far;
+    for (int side = -1; side <= 1 && ok && *yes; side += 2) {
+        Arena *memory = arena_new();
+        Array *g = NEWN(memory, Array, c->slopes->output.n);
+        *x = keep + side * step;
+        ok = interp_run(c->slopes, &c->args, g, memory);
+        if (ok) *yes = fabs((part ? g[which].im[k] : g[which].re[k]) - d) <= far;
+        *x = keep;
+        arena_free(memory);
+    }
+    return ok;
+}
+static bool one_array(Trial *c, int which, const Value *v, Array *x, const Array *g, int most) {
     double scale = 1;
     for (int64_t k = 0; k < g->n; k++) scale = fmax(scale, fmax(fabs(g->re[k]), g->im ? fabs(g->im[k]) : 0));
     for (int64_t q = 0; q < g->n && q < most; q++) {
         int64_t k = g->n <= most ? q : (int64_t)(uniform(17, (uint64_t)q) * (double)g->n);
         for (int part = 0; part < (g->im ? 2 : 1); part++) {
             double d = 0, mine = part ? g->im[k] : g->re[k], allowed = scale * (c->o->tolerance >= 0 ? c->o->tolerance : 1e-6);
-            bool kink;
-            if (!difference(c, part ? &x->im[k] : &x->re[k], mine, allowed, &d, &kink)) return false;
+            bool kink, jump = false;
+            double *at = part ? &x->im[k] : &x->re[k];
+            if (!difference(c, at, mine, allowed, &d, &kink)) return false;
             double error = fabs(mine - d);
             c->elements++;
             if (error <= allowed || (kink && ++c->kinks)) { if (error <= allowed && error / scale > c->worst) c->worst = error / scale; continue; }
+            if (!jumps(c, which, k, part, at, mine, d, allowed, &jump)) return false;
+            if (jump) { c->jumps++; continue; }
             diag_error(c->o->cx, D_VERIFY_FAILED, v->loc, "the derivative by `%s` at position %" PRId64 "%s is %.9g, differences give %.9g", v->name, k, part ? ", imaginary part," : "", mine, d);
             c->ok = false;
             return true;
@@ -143,6 +163,7 @@ int command_check_grad(Options *o, Program *p, RunData *d) {
     if (!program_verify(p, "derivatives") || !data_widen(o, p, d, &c.args)) return EXIT_DIAGNOSED;
     Array *g = NEWN(a, Array, of.bar.n + 1);
     if (of.bar.n && !interp_run(p, &c.args, g, a)) return EXIT_DIAGNOSED;
+    if (!(c.slopes = front_passes(o, p, "dce"))) return EXIT_DIAGNOSED;
     p->output.n = 0;
     vec_add(a, p->output, (Output){ "loss", of.loss });
     Program *q = front_passes(o, p, "dce");
@@ -151,11 +172,12 @@ int command_check_grad(Options *o, Program *p, RunData *d) {
     int most = of.bar.n * LEAST_ELEMENTS > ALL_ELEMENTS ? LEAST_ELEMENTS : of.bar.n * MOST_ELEMENTS < ALL_ELEMENTS ? MOST_ELEMENTS : ALL_ELEMENTS / of.bar.n;
     for (int k = 0; k < of.bar.n && c.ok; k++) {
         Array *x = (Array *)(of.param.at[k] ? c.args.param : c.args.input) + of.place.at[k];
-        if (!one_array(&c, of.by.at[k], x, &g[k], most)) return EXIT_DIAGNOSED;
+        if (!one_array(&c, k, of.by.at[k], x, &g[k], most)) return EXIT_DIAGNOSED;
     }
     if (!c.ok) return EXIT_DIAGNOSED;
     printf("derivatives by %d tensors agree with differences at %d places; largest error %.3g\n", of.bar.n, c.elements, c.worst);
     if (c.kinks) printf("%d of them at kinks, where differences tell nothing\n", c.kinks);
+    if (c.jumps) printf("%d of them where the derivative jumps, and differences give what it is beside\n", c.jumps);
     if (of.without.n) { printf("no derivative by"); for (int k = 0; k < of.without.n; k++) printf(" %s", of.without.at[k]); printf("\n"); }
     return EXIT_OK;
 }

@@ -102,3 +102,16 @@ fails "an output the model does not have" 1 "[unknown-argument]" "$PIGEONC" $r -
 if test -z "$SANITIZED"; then
     fails "memory that can't be had" 1 "[out-of-memory]" sh -c 'ulimit -v 1500000; "$PIGEONC" run m.pgn --model second -D n=1000000 -D in=500 -D out=3 --in x=random:1'
 else echo "skipped memory that can't be had: sanitizers reserve address space"; fi
+
+cat >kinks.pgn <<'E'
+model m(n: dim) {
+  index i: n
+  input x[n]
+  s = sum(i) leaky_relu(x[i] * x[i], 0.25)
+  output d = grad(s wrt x)
+}
+E
+passes "--check-grad where two kinks cancel" "$PIGEONC" run kinks.pgn -D n=1 --in x=zero --check-grad
+is "says so" "$(grep -c 'where the derivative jumps' out.txt)" 1
+passes "and beside it" "$PIGEONC" run kinks.pgn -D n=1 --in x=random:1 --check-grad
+is "says nothing" "$(grep -c 'jumps' out.txt)" 0
