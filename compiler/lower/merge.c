@@ -35,7 +35,9 @@ static int merged_axis(const Merge *m, const X *read) {
         bool plain = sub->k == X_INDEX && read->u.read.bnd[k] == BND_NONE;
         if (plain && sub->u.index == m->outer && at < 0 && k + 1 < read->u.read.v->rank) {
             const X *next = read->u.read.idx[k + 1];
+            Space *const *axis = read->u.read.v->axis + k;
             if (next->k != X_INDEX || next->u.index != m->inner || read->u.read.bnd[k + 1] != BND_NONE) return -2;
+            if (axis[0] != m->outer->space || axis[1] != m->inner->space) return -2;         /* a part of a sum axis: its rows lie further apart */
             at = k++;
         } else if (x_uses_index(sub, m->outer) || x_uses_index(sub, m->inner)) return -2;
         else if (read->u.read.other[k] && (x_uses_index(read->u.read.other[k], m->outer) || x_uses_index(read->u.read.other[k], m->inner))) return -2;

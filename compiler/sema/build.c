@@ -230,6 +230,7 @@ static Program *build(Context *cx, File *f, Model *m, const Fixed *fix, int n_fi
     }
     program_add_implied(s);
     if (!c->output.n) diag_help(diag_error(cx, D_UNDEFINED_TENSOR, m->loc, "model `%s` has no output", m->name.s), "output y[...] = ...");
+    check_sizes(s);
     if (cx->n_errors == errors) diff_finish(s->p);
     if (cx->n_errors == errors) {
         schedule_name_apart(s->p);

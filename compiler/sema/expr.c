@@ -47,15 +47,24 @@ static X *convert(Arena *a, X *x, Dtype t) {
     r->loc = x->loc;
     return r;
 }
+/* A literal integer of type t, or an error: it would be another number. */
+static bool fits(Env *e, const X *x, Dtype t, Loc at) {
+    if (x->k != X_INT || x->dt == DT_BOOL || !dtype_is_int(t) || dtype_bytes(t) >= 8) return true;
+    int bits = 8 * dtype_bytes(t);
+    int64_t lo = t == DT_U8 ? 0 : -((int64_t)1 << (bits - 1)), hi = t == DT_U8 ? 255 : ((int64_t)1 << (bits - 1)) - 1;
+    if (x->u.i >= lo && x->u.i <= hi) return true;
+    diag_error(e->s->cx, D_OUT_OF_RANGE, at, "%lld is no %s: these are %lld to %lld", (long long)x->u.i, dtype_name(t), (long long)lo, (long long)hi);
+    return false;
+}
 X *coerce(Env *e, X *x, Dtype want, Loc at) {
     x = as_number(e, x);
     if (x->dt == want) return x;
     bool ok = rank_of(x->dt) && rank_of(want) && (rank_of(x->dt) <= rank_of(want) || (literal(x) && dtype_is_float(x->dt) && dtype_is_float(want)) ||
               (x->k == X_INT && dtype_is_int(want)) || (dtype_is_int(x->dt) && dtype_is_float(want)) || (dtype_is_int(x->dt) && dtype_is_int(want) && x->space));
     if (want == DT_C64 && x->dt == DT_F64) ok = literal(x);
-    if (ok) return convert(e->s->a, x, want);
+    if (ok) return fits(e, x, want, at) ? convert(e->s->a, x, want) : NULL;
     Diag *d = diag_error(e->s->cx, D_TYPE_MISMATCH, at, "this is %s, where %s is needed", dtype_name(x->dt), dtype_name(want));
-    if (dtype_is_int(want)) diag_help(d, "say how it becomes an integer: floor, round or int");
+    if (dtype_is_int(want) && !dtype_is_int(x->dt)) diag_help(d, "say how it becomes an integer: floor, round or int");
     else if (rank_of(want)) diag_help(d, "narrowing is written out: %s(...)", dtype_name(want));
     return NULL;
 }
@@ -77,6 +86,7 @@ static bool unify(Env *e, X **l, X **r, Loc at) {
     if (literal(p) && !literal(q) && (rank_of(q->dt) >= 4 || p->k == X_INT)) t = q->dt;
     else if (literal(q) && !literal(p) && (rank_of(p->dt) >= 4 || q->k == X_INT)) t = p->dt;
     if ((p->dt == DT_F64 && q->dt == DT_C64) || (p->dt == DT_C64 && q->dt == DT_F64)) t = literal(p) || literal(q) ? DT_C64 : DT_C128;
+    if (!fits(e, p, t, at) || !fits(e, q, t, at)) return false;
     *l = convert(e->s->a, p, t);
     *r = convert(e->s->a, q, t);
     return true;

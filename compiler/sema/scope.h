@@ -145,6 +145,7 @@ Def *equation_def(Sema *s, Scope *c, Name n);
 void add_array(Sema *s, Scope *c, Decl *d, StmtKind k, bool entry);
 void declare_body(Sema *s, Scope *c, Stmt **body, int n, bool entry);
 /* order.c */
+void check_sizes(Sema *s);                                           /* sizes.c: of all spaces; once, when they are there */
 void order_scope(Sema *s, Scope *c);
 void order_elaborate(Sema *s, Scope *c, bool all);
 /* recur.c */

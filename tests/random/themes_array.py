@@ -23,6 +23,11 @@ class Arrays(Scope):
                 s.text, s.parts = " + ".join(p.text for p in parts[:2] + [a]), parts[:2] + [a]
                 s.ext = lambda S, q=s.parts: sum(p.ext(S) for p in q)
             self.input([s], "unit")
+            if r.random() < 0.5:                             # the first part of rows that hold several
+                x = r.choice(dims)
+                z = self.input([x, s], "unit")
+                env = self.indices(x, s.parts[0])
+                self.eq(env, self.bin("+", E("%s[%s, %s]" % (z.name, env[0][0], env[1][0]), z.dt, loss=0), self.body(env, 2)))
             extra = self.indices(r.choice(dims)) if r.random() < 0.5 else []
             t, lead, order = None, [], []
             for q in s.parts:
