@@ -6,6 +6,8 @@
 enum { BITS = 62 };                                          /* so many positions a product of spaces may have, in bits */
 
 static bool has_symbol(const Ext *e) { return e->op == EXT_SYM || (e->op != EXT_CONST && (has_symbol(e->a) || has_symbol(e->b))); }
+/* A part of numbers alone that could not be computed */
+static bool is_hopeless(const Ext *e) { return e->op != EXT_CONST && e->op != EXT_SYM && (!has_symbol(e) || is_hopeless(e->a) || is_hopeless(e->b)); }
 static bool has_op(const Ext *e, const ExtOp *op, int n) {
     for (int k = 0; k < n; k++) if (e->op == op[k]) return true;
     return e->op != EXT_CONST && e->op != EXT_SYM && (has_op(e->a, op, n) || has_op(e->b, op, n));
@@ -39,12 +41,13 @@ void check_sizes(Sema *s) {
         const Space *r = s->p->space.at[k];
         const Ext *e = r->extent;
         if (e->op == EXT_CONST || e->op == EXT_SYM) continue;
-        if (!has_symbol(e)) { diag_error(s->cx, D_DIM_OVERFLOW, r->loc, "the size of `%s`, %s, can't be computed: it overflows, or a divisor is 0", r->name, ext_text(s->a, e)); continue; }
+        if (is_hopeless(e)) { diag_error(s->cx, D_DIM_OVERFLOW, r->loc, "the size of `%s`, %s, can't be computed: it overflows, or a divisor is 0", r->name, ext_text(s->a, e)); continue; }
         if (r->kind == SP_PRODUCT) { product(s, r); continue; }
         divisors(s, r, e);
         if (r->kind == SP_SUM) continue;
-        if (has_op(e, falls, 3)) must(s, r, ext_const(s->a, 0), '<', r->extent, "is not positive");
-        if (has_op(e, rises, 2)) must(s, r, r->extent, '<', ext_const(s->a, INT32_MAX), "is too large");
+        bool large = has_op(e, rises, 2);                    /* compiled code wraps: what is too large may be negative there */
+        if (large || has_op(e, falls, 3)) must(s, r, ext_const(s->a, 0), '<', r->extent, large ? "is not positive, or too large" : "is not positive");
+        if (large) must(s, r, r->extent, '<', ext_const(s->a, INT32_MAX), "is too large");
     }
     for (int k = 0; k < n; k++) vec_add(s->a, p->check, were[k]);
 }
