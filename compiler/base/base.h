@@ -122,4 +122,7 @@ void put_raw(Writer *w, const char *s, size_t n);
 /* Writes to a temporary name beside `path`, then renames; "-" is standard output. keep_if_same: leave an
  * identical file untouched. false after a diagnostic; then the old file is as it was. */
 bool write_file(Context *cx, const char *path, const void *data, size_t n, bool keep_if_same);
+/* All of them or none: none takes the place of another file before the content of each is on the disk.  false after a diagnostic. */
+typedef struct NewFile { const char *path; const void *data; size_t n; bool keep_if_same; } NewFile;
+bool write_files(Context *cx, const NewFile *f, int n);
 #endif

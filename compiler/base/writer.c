@@ -59,32 +59,55 @@ static bool same_content(const char *path, const void *data, size_t n) {
     fclose(f);
     return same;
 }
-bool write_file(Context *cx, const char *path, const void *data, size_t n, bool keep_if_same) {
-    if (!strcmp(path, "-")) {
-        if (n) fwrite(data, 1, n, stdout);
+static bool cannot(Context *cx, const char *path, int error) {
+    diag_error(cx, D_WRITE_FAILED, NO_LOC, "`%s` can't be written: %s", path, strerror(error));
+    return false;
+}
+/* Standard output, a device or a pipe: nothing to rename over. */
+static bool is_stream(const char *path) {
+    struct stat st;
+    return !strcmp(path, "-") || (!stat(path, &st) && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode));
+}
+static bool to_stream(Context *cx, const NewFile *f) {
+    if (!strcmp(f->path, "-")) {
+        if (f->n) fwrite(f->data, 1, f->n, stdout);
         if (!fflush(stdout) && !ferror(stdout)) return true;
         diag_error(cx, D_WRITE_FAILED, NO_LOC, "standard output can't be written: %s", strerror(errno));
         return false;
     }
-    if (keep_if_same && same_content(path, data, n)) return true;
-    struct stat st;
-    if (!stat(path, &st) && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)) {    /* a device or pipe: nothing to rename over */
-        int fd = open(path, O_WRONLY);
-        bool ok = fd >= 0 && all_written(fd, data, n);
-        int error = errno;
-        if (fd >= 0 && close(fd)) ok = false;
-        if (!ok) diag_error(cx, D_WRITE_FAILED, NO_LOC, "`%s` can't be written: %s", path, strerror(error));
-        return ok;
-    }
-    char *tmp = arena_printf(cx->arena, "%s.tmp-XXXXXX", path);
-    int fd = mkstemp(tmp);
-    if (fd < 0) { diag_error(cx, D_WRITE_FAILED, NO_LOC, "`%s` can't be written: %s", path, strerror(errno)); return false; }
+    int fd = open(f->path, O_WRONLY);
+    bool ok = fd >= 0 && all_written(fd, f->data, f->n);
+    int error = errno;
+    if (fd >= 0 && close(fd)) ok = false;
+    return ok || cannot(cx, f->path, error);
+}
+/* The file's content beside it; its name is in tmp, NULL when there is none to be renamed. */
+static bool beside(Context *cx, const NewFile *f, char **tmp) {
+    char *name = arena_printf(cx->arena, "%s.tmp-XXXXXX", f->path);
+    int fd = mkstemp(name);
+    if (fd < 0) return cannot(cx, f->path, errno);
+    *tmp = name;
     mode_t mask = umask(0);
     umask(mask);
-    bool ok = all_written(fd, data, n) && !fchmod(fd, 0666 & ~mask);
+    bool ok = all_written(fd, f->data, f->n) && !fchmod(fd, 0666 & ~mask);
+    int error = errno;
     if (close(fd)) ok = false;
-    if (ok && !rename(tmp, path)) return true;
-    diag_error(cx, D_WRITE_FAILED, NO_LOC, "`%s` can't be written: %s", path, strerror(errno));
-    unlink(tmp);
-    return false;
+    return ok || cannot(cx, f->path, error);
 }
+bool write_files(Context *cx, const NewFile *f, int n) {
+    char **tmp = NEWN(cx->arena, char *, n + 1);
+    bool *stream = NEWN(cx->arena, bool, n + 1), ok = true;
+    for (int k = 0; k < n && ok; k++) {
+        stream[k] = is_stream(f[k].path);
+        if (!stream[k] && !(f[k].keep_if_same && same_content(f[k].path, f[k].data, f[k].n))) ok = beside(cx, &f[k], &tmp[k]);
+    }
+    for (int k = 0; k < n && ok; k++) if (stream[k]) ok = to_stream(cx, &f[k]);
+    for (int k = 0; k < n; k++) {
+        if (!tmp[k]) continue;
+        if (ok && !rename(tmp[k], f[k].path)) continue;
+        if (ok) ok = cannot(cx, f[k].path, errno);
+        unlink(tmp[k]);
+    }
+    return ok;
+}
+bool write_file(Context *cx, const char *path, const void *data, size_t n, bool keep_if_same) { return write_files(cx, &(NewFile){ path, data, n, keep_if_same }, 1); }

@@ -247,7 +247,9 @@ static int finish(Build *b, Outputs *out) {
         make_rule(o, strcmp(first, "-") ? first : beside(cx, base, out->at[0].kind), &rule);
         vec_add(cx->arena, *out, rule);
     }
-    for (int k = out->n - 1; k >= 0; k--) if (!write_file(cx, out->at[k].path, out->at[k].data, out->at[k].n, k > 0)) return EXIT_DIAGNOSED;
+    NewFile *file = NEWN(cx->arena, NewFile, out->n);
+    for (int k = 0; k < out->n; k++) file[k] = (NewFile){ out->at[k].path, out->at[k].data, out->at[k].n, k > 0 };
+    if (!write_files(cx, file, out->n)) return EXIT_DIAGNOSED;
     phase_end(o, "write");
     return EXIT_OK;
 }

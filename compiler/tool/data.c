@@ -1,6 +1,8 @@
 /* data.c - arrays for a run.  An array comes from an archive, a file, or is generated, and is kept in the type that the model declares;
  * each one that is read tells the sizes of its dimensions, and two that disagree are both named. */
 #include "tool/load.h"
+#include <ctype.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -184,7 +186,13 @@ static void generated(Load *l, const Value *v, pgn_tensor *out) {
         return;
     }
     if (!shape_from_sizes(l, v, out)) return;
-    uint64_t seed = name_seed(v->name), chosen = random ? strtoull(src + 7, NULL, 10) : 0;
+    char *end = NULL;
+    errno = 0;
+    uint64_t seed = name_seed(v->name), chosen = random ? strtoull(src + 7, &end, 10) : 0;
+    if (random && (!isdigit((unsigned char)src[7]) || *end || errno)) {
+        diag_help(refuse(l, D_USAGE, NO_LOC, "`%s`: what follows random: is a whole number", src), "--in %s=random:1", own ? v->name : "'*'");
+        return;
+    }
     if (param && (!src || random)) {                                    /* the model says how its parameters begin */
         pgn_error e = { 0 };
         out->name = (char *)(uintptr_t)v->name;
@@ -240,6 +248,22 @@ static void known_names(Load *l) {                                     /* a name
     for (int k = 0; k < o->out.n; k++)
         if (!find_output(p, o->out.at[k].name)) refuse(l, D_UNKNOWN_ARGUMENT, NO_LOC, "model `%s` has no output `%s`", p->name, o->out.at[k].name);
 }
+/* A file that has some of the parameters was meant to have them all. */
+static void missing_parameters(Load *l, const bool *given) {
+    const Program *p = l->p;
+    int found = 0, n = l->archive ? l->archive->n : 0;
+    const char **name = NEWN(l->o->cx->arena, const char *, n + 1);
+    for (int k = 0; k < n; k++) name[k] = l->archive->tensor[k].name;
+    for (int k = 0; k < p->param.n; k++) found += l->archive && in_bundle(l->archive, p->param.at[k]->name);
+    for (int k = 0; k < p->param.n && found; k++) {
+        const Value *v = p->param.at[k];
+        bool own;
+        if (given[k] || source_of(l->o, v->name, &own)) continue;
+        const char *near = did_you_mean(l->o->cx, v->name, name, n);
+        Diag *g = diag_warning(l->o->cx, D_MISSING_INPUT, v->loc, "parameter `%s` is not in %s: it begins as the model says", v->name, l->o->inputs);
+        if (near) diag_help(g, "did you mean `%s`, which is there?", near);
+    }
+}
 bool data_load(Options *o, Program *p, RunData *d) {
     Arena *a = o->cx->arena;
     *d = (RunData){ .size = NEWN(a, int64_t, p->sym.n + 1), .input = NEWN(a, pgn_tensor, p->input.n + 1),
@@ -252,6 +276,7 @@ bool data_load(Options *o, Program *p, RunData *d) {
     bool *done = NEWN(a, bool, p->input.n + p->param.n + 1);
     for (int k = 0; k < p->input.n; k++) done[k] = from_file(&l, p->input.at[k], &d->input[k]);
     for (int k = 0; k < p->param.n; k++) done[p->input.n + k] = from_file(&l, p->param.at[k], &d->param[k]);
+    if (!l.bad) missing_parameters(&l, done + p->input.n);
     for (int k = 0; k < l.n_graph && !l.bad; k++) settle_graph(&l, k);
     if (!l.bad) for (int k = 0; k < p->sym.n; k++) if (p->sym.at[k]->kind != SYM_DATA && d->size[k] < 0) {
         diag_help(refuse(&l, D_DIM_UNKNOWN, p->sym.at[k]->loc, "size `%s` follows from no array", p->sym.at[k]->name), "-D %s=VALUE", p->sym.at[k]->name);

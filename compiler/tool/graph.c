@@ -36,7 +36,8 @@ static const int32_t *ids(Load *l, const Graph *g, const pgn_bundle *b, const ch
 }
 static bool graph_random(Load *l, const Graph *g, const char *src, pgn_graph_view *v, Least *least) {
     long long n, m, r, seed = 0, kinds = 1;
-    if (sscanf(src + 7, "%lld,%lld,%lld,%lld,%lld", &n, &m, &r, &seed, &kinds) < 3 ||
+    int end = 0;
+    if (sscanf(src + 7, "%lld,%lld,%lld%n,%lld%n,%lld%n", &n, &m, &r, &end, &seed, &end, &kinds, &end) < 3 || src[7 + end] ||
         n < 0 || m < 0 || r < 0 || kinds < 1 || (m && (!n || !r)) || n > MOST || m > MOST || r > MOST || kinds > MOST) {
         refuse(l, D_USAGE, NO_LOC, "--graph %s=%s: random:NODES,EDGES,TYPES[,SEED[,NODE TYPES]] with fewer than 2^31 of each", g->name, src);
         return false;

@@ -58,3 +58,20 @@ for bad in overlap beyond shape length json dtype backward twice tiny; do
 done
 fails "a dim against an array" size-conflict run m.pgn --executor interp -D n=4 --in x=good.npy --in W=one --out y=y.npy
 if "$PIGEONC" run m.pgn --executor interp --inputs good.safetensors --out y=y.npy >out.txt 2>err.txt; then echo "ok good weights"; else echo "not ok good weights: $(head -c 300 err.txt)"; fi
+rm -f y.npy
+for bad in random:1x random: random:1.5 random:99999999999999999999; do fails "a seed: $bad" usage run m.pgn --executor interp --in x=$bad --in W=one -D n=3 -D d=2 --out y=y.npy; done
+cat >weights.pgn <<'PGN'
+model m(n: dim) {
+  index i: n
+  input x[n]
+  param weight[n] init one, bias[n] init zero
+  output y[i] = x[i] * weight[i] + bias[i]
+}
+PGN
+python3 - <<'PY'
+import json, struct
+head = json.dumps({n: {"dtype": "F32", "shape": [1], "data_offsets": [4 * k, 4 * k + 4]} for k, n in enumerate(("x", "wieght", "bias"))}).encode()
+open("some.safetensors", "wb").write(struct.pack("<Q", len(head)) + head + struct.pack("<3f", 1, 2, 3))
+PY
+"$PIGEONC" run weights.pgn --executor interp --inputs some.safetensors >out.txt 2>err.txt
+if grep -q 'parameter `weight` is not in' err.txt && grep -q 'did you mean `wieght`' err.txt; then echo "ok a parameter under another name is told"; else echo "not ok a parameter under another name is told: $(head -c 300 err.txt)"; fi

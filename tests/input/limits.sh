@@ -25,6 +25,8 @@ code() {                        # code NAME CODE SLUG ARGUMENTS: that exit code,
     trap '' XFSZ
     ulimit -f 8
     code "a disk that is full" 1 write-failed run m.pgn -D a=1000 -D b=1000 --in x=one --out y=y.npy --executor interp
+    code "a disk that is full under an object and its header" 1 write-failed "$ROOT/examples/rgat/rgat.pgn" -o y.o
+    code "a disk that is full under several texts" 1 write-failed "$ROOT/examples/rgat/rgat.pgn" --emit=c,cuda,intra -o y.c
     code "a disk that is full under an archive" 1 write-failed run m.pgn -D a=1000 -D b=1000 --in x=one --outputs y.npz --executor interp
     ulimit -f 1
     code "a disk that is full under IR text" 1 write-failed ir "$ROOT/lib/std/attention.pgn" -o y.ir
