@@ -1,13 +1,14 @@
 #!/bin/sh
 # run.sh BUILD [TEXT] - a language model over the characters of a text by gated linear attention, beside an equally large one by softmax attention, and a
 # text that the former writes.  Without TEXT (.txt or .gz) it is $PIGEON_DATA/text/tinyshakespeare.txt.gz, where PIGEON_DATA is ../shared/data beside the
-# sources unless it is set; without that sentences of a small grammar.  PROMPT="ROMEO:" begins another text, TEMPERATURE=0.5 is more careful.  What is made stays in BUILD/charlm.
+# sources unless it is set; without that sentences of a small grammar.  EPOCHS=12 trains longer, PROMPT="ROMEO:" begins another text, TEMPERATURE=0.5 is more
+# careful.  What is made stays in BUILD/charlm.
 set -eu
 build=${1:-build}
 here=$(dirname "$0")
 text=${2:-${PIGEON_DATA:-$here/../../../shared/data}/text/tinyshakespeare.txt.gz}
 name=$(basename "$text" .gz)
-length=128 batch=32 epochs=2 size="-D d=64 -D H=4 -D hidden=128" letters=400
+length=128 batch=32 epochs=${EPOCHS:-4} size="-D d=64 -D H=4 -D hidden=128" letters=400
 gla="-D K=8 -D V=16 -D rank=8" softmax="-D half=8"
 if [ ! -e "$text" ]; then
     [ $# -lt 2 ] || { echo "run.sh: $text is not there" >&2; exit 3; }
