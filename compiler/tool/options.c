@@ -159,6 +159,7 @@ static int take(Options *o, OptionId id, const char *v) {
     case OPT_MODEL: split_list(cx, v, &o->model); break;
     case OPT_DEFINE:
         if (!split_pair(v, cx, &pair)) return usage("-D needs NAME=VALUE, not `%s`", v);
+        for (int k = 0; k < o->define.n; k++) if (!strcmp(o->define.at[k].name, pair.name)) return usage("-D %s is given twice", pair.name);
         vec_add(cx->arena, o->define, (Fixed){ pair.name, pair.value });
         break;
     case OPT_REAL:
@@ -198,9 +199,11 @@ static int take(Options *o, OptionId id, const char *v) {
         break;
     }
     case OPT_TIME: o->time = true; break;
-    case OPT_INPUTS: o->inputs = v; break;
+    case OPT_INPUTS: if (o->inputs) return usage("--inputs is given twice; single arrays are added by --in NAME=FILE.npy"); o->inputs = v; break;
     case OPT_IN: case OPT_GRAPH: case OPT_OUT:
         if (!split_pair(v, cx, &pair)) return usage("--%s needs NAME=SOMETHING, not `%s`", option_row[id].name, v);
+        for (int k = 0; k < (id == OPT_IN ? o->in.n : id == OPT_GRAPH ? o->graph.n : o->out.n); k++)
+            if (!strcmp((id == OPT_IN ? o->in.at : id == OPT_GRAPH ? o->graph.at : o->out.at)[k].name, pair.name)) return usage("--%s %s is given twice", option_row[id].name, pair.name);
         if (id == OPT_IN) vec_add(cx->arena, o->in, pair);
         else if (id == OPT_GRAPH) vec_add(cx->arena, o->graph, pair);
         else vec_add(cx->arena, o->out, pair);

@@ -40,3 +40,6 @@ if command -v bash >/dev/null; then
 fi
 "$PIGEONC" m.pgn --emit=c -o /dev/null --time 2>time.txt
 is "--time names the phases" "$(sed 's/^time: //; s/  *[0-9.]* ms$//' time.txt | tr '\n' ' ' | grep -o 'parse check .*lower .*emit write')" "$(sed 's/^time: //; s/  *[0-9.]* ms$//' time.txt | tr '\n' ' ' | sed 's/ $//')"
+for twice in "-D d=3 -D d=4" "--in x=one --in x=zero" "--inputs a.npz --inputs b.npz" "--out y=a.npy --out y=b.npy"; do
+    fails "what is given twice: $twice" 2 "given twice" "$PIGEONC" run m.pgn $twice
+done
