@@ -99,10 +99,12 @@ bool write_files(Context *cx, const NewFile *f, int n) {
     bool *stream = NEWN(cx->arena, bool, n + 1), ok = true;
     for (int k = 0; k < n && ok; k++) {
         stream[k] = is_stream(f[k].path);
-        if (!stream[k] && !(f[k].keep_if_same && same_content(f[k].path, f[k].data, f[k].n))) ok = beside(cx, &f[k], &tmp[k]);
+        struct stat st;
+        if (!stat(f[k].path, &st) && S_ISDIR(st.st_mode)) ok = cannot(cx, f[k].path, EISDIR);
+        else if (!stream[k] && !(f[k].keep_if_same && same_content(f[k].path, f[k].data, f[k].n))) ok = beside(cx, &f[k], &tmp[k]);
     }
     for (int k = 0; k < n && ok; k++) if (stream[k]) ok = to_stream(cx, &f[k]);
-    for (int k = 0; k < n; k++) {
+    for (int k = n - 1; k >= 0; k--) {                       /* the first one appears last */
         if (!tmp[k]) continue;
         if (ok && !rename(tmp[k], f[k].path)) continue;
         if (ok) ok = cannot(cx, f[k].path, errno);

@@ -83,11 +83,17 @@ const char *ext_text(Arena *a, const Ext *e) {
 }
 
 /* ---- spaces, nodes, values ------------------------------------------------------------------------------ */
+/* A size that is made from those of graphs: dims themselves are positive, and so is what is made of them (sema/sizes.c). */
+bool ext_may_be_zero(const Ext *e) {
+    if (e->op == EXT_CONST) return false;
+    if (e->op == EXT_SYM) return e->sym->kind != SYM_DIM;
+    return ext_may_be_zero(e->a) || ext_may_be_zero(e->b);
+}
 bool space_may_be_empty(const Space *s) {
     int64_t n;
     if (ext_is_const(s->extent, &n)) return n <= 0;
     switch (s->kind) {
-    case SP_DIM: case SP_RANGE: case SP_SEQ: case SP_GRID: case SP_MODES: return false;
+    case SP_DIM: case SP_RANGE: case SP_SEQ: case SP_GRID: case SP_MODES: return ext_may_be_zero(s->extent);
     case SP_PRODUCT:
         for (int k = 0; k < s->n_part; k++) if (space_may_be_empty(s->part[k])) return true;
         return false;

@@ -40,6 +40,7 @@ Ext *ext_op(Arena *a, ExtOp op, Ext *x, Ext *y);
 bool ext_is_const(const Ext *e, int64_t *v);
 bool ext_equal(const Ext *a, const Ext *b);                          /* same after folding; false means "not known equal" */
 int64_t ext_eval(const Ext *e, const int64_t *size);                 /* size[sym->id]; overflow gives -1 */
+bool ext_may_be_zero(const Ext *e);                                  /* it depends on sizes of graphs or data, which may be 0 */
 bool ext_is_known(const Ext *e, const int64_t *size);                /* no size in it is -1, not found yet */
 const char *ext_text(Arena *a, const Ext *e);                        /* "(in + 2*out)" */
 

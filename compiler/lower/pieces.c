@@ -45,6 +45,11 @@ static bool long_enough(Lower *l, const X *sum) {
     for (int k = 0; k < sum->u.reduce.n; k++) all = ext_op(l->a, EXT_MUL, all, sum->u.reduce.idx[k]->space->extent);
     return !ext_is_const(all, &n) || n >= LONG;
 }
+/* So small that pairs with another such space have numbers of 32 bits */
+static bool is_small(const Space *s) {
+    int64_t n;
+    return s->kind == SP_NTYPES || s->kind == SP_ETYPES || (ext_is_const(s->extent, &n) && n <= 1 << 15);
+}
 bool long_sum(Lower *l, const Node *n, Long *s) {
     Sums sums = { NULL, 0 };
     *s = (Long){ .along = -1 };
@@ -56,6 +61,7 @@ bool long_sum(Lower *l, const Node *n, Long *s) {
     s->sum = sum, s->acc = sum->u.reduce.acc == DT_NONE ? body->dt : sum->u.reduce.acc;
     if (!dtype_is_float(s->acc) || register_type(s->acc) != register_type(body->dt)) return false;
     for (int c = 0; c < sum->u.reduce.n_cond; c++) if (!match_key(n, sum->u.reduce.cond[c], s)) return false;
+    if (s->n_key > 1) for (int k = 0; k < s->n_key; k++) if (!is_small(s->map[k].map[0]->target)) return false;
     s->acc = register_type(s->acc);
     return long_enough(l, sum);
 }

@@ -46,45 +46,25 @@ static X *factor_out_of_sum(Program *p, X *e) {
     if (!q || !m) return NULL;
     return x_op(a, OP_MUL, x_product(a, out, q, e->dt), sum_with(p, e, x_product(a, in, m, e->dt)));
 }
-/* sum(i) (if c then x[i] else k * y[i])  ->  if c then sum(i) x[i] else k * (sum(i) y[i]): what is made of sums, factors and choices that don't depend
- * on i is made of the sums of what does. Only with a choice among them, and for few sums: each is a loop of its own. A condition is tested then also
- * where there is no i. */
-enum { MOST_SUMS = 4 };
-typedef struct Choices { Program *p; const X *sum; X *part[MOST_SUMS]; int parts; bool any, choice, fails; } Choices;
-static X *summed_apart(Choices *c, X *e) {
-    Arena *a = c->p->arena;
-    Index *const *idx = c->sum->u.reduce.idx;
-    int n = c->sum->u.reduce.n, m = 0, q = 0;
-    if (x_is_zero(e)) return e;
-    if (is_op(e, OP_NEG)) return x_op(a, OP_NEG, summed_apart(c, e->u.op.arg[0]), NULL);
-    if (is_op(e, OP_ADD) || is_op(e, OP_SUB)) {
-        X *x = summed_apart(c, e->u.op.arg[0]);
-        return x_op(a, e->u.op.op, x, summed_apart(c, e->u.op.arg[1]));
-    }
-    if (e->k == X_IF && !x_uses_any(e->u.if_.cond, idx, n) && (c->any || x_in_range(e->u.if_.cond))) {
-        c->choice = true;
-        X *x = summed_apart(c, e->u.if_.then);
-        return x_if(a, e->u.if_.cond, x, summed_apart(c, e->u.if_.other));
-    }
-    X *factor[16], *in[16], *out[17];
-    int all = x_factors(e, factor, 16);
-    for (int k = 0; k < all; k++) {
-        if (can_leave(c->sum, factor[k], c->any)) out[q++] = factor[k]; else in[m++] = factor[k];
-    }
-    if (!m) return c->fails = true, e;
-    X *part = x_product(a, in, m, e->dt);
-    int k = 0;
-    while (k < c->parts && !x_equal(c->part[k], part)) k++;
-    if (k == MOST_SUMS) return c->fails = true, e;
-    if (k == c->parts) c->part[c->parts++] = part;
-    out[q++] = sum_with(c->p, c->sum, part);
-    return x_product(a, out, q, e->dt);
+/* sum(i) ((if c then x[i] else 0) - (if c then y[i] else z[i]))  ->  if c then sum(i) (x[i] - y[i]) else sum(i) -z[i]: one choice that doesn't depend
+ * on i stands in all summands, and is made once.  The condition is tested then also where there is no i. */
+static bool one_choice(const X *sum, X *e, X **cond) {
+    if (x_is_zero(e)) return true;
+    if (is_op(e, OP_NEG)) return one_choice(sum, e->u.op.arg[0], cond);
+    if (is_op(e, OP_ADD) || is_op(e, OP_SUB)) return one_choice(sum, e->u.op.arg[0], cond) && one_choice(sum, e->u.op.arg[1], cond);
+    if (e->k != X_IF || (*cond && !x_equal(*cond, e->u.if_.cond))) return false;
+    *cond = e->u.if_.cond;
+    return !x_uses_any(*cond, sum->u.reduce.idx, sum->u.reduce.n) && (never_empty(sum) || x_in_range(*cond));
+}
+static X *chosen(Arena *a, X *e, bool then) {
+    if (is_op(e, OP_NEG)) return x_op(a, OP_NEG, chosen(a, e->u.op.arg[0], then), NULL);
+    if (is_op(e, OP_ADD) || is_op(e, OP_SUB)) return x_op(a, e->u.op.op, chosen(a, e->u.op.arg[0], then), chosen(a, e->u.op.arg[1], then));
+    return e->k != X_IF ? e : then ? e->u.if_.then : e->u.if_.other;
 }
 static X *choice_out_of_sum(Program *p, X *e) {
-    if (!is_sum(e)) return NULL;
-    Choices c = { .p = p, .sum = e, .any = never_empty(e) };
-    X *r = summed_apart(&c, e->u.reduce.body);
-    return c.choice && c.parts && !c.fails ? r : NULL;
+    X *cond = NULL;
+    if (!is_sum(e) || !one_choice(e, e->u.reduce.body, &cond) || !cond) return NULL;
+    return x_if(p->arena, cond, sum_with(p, e, chosen(p->arena, e->u.reduce.body, true)), sum_with(p, e, chosen(p->arena, e->u.reduce.body, false)));
 }
 static X *sum_of_sum(Program *p, X *e) {
     if (!is_sum(e) || !is_sum(e->u.reduce.body) || e->u.reduce.body->u.reduce.acc != e->u.reduce.acc) return NULL;

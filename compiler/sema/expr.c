@@ -40,7 +40,7 @@ static X *convert(Arena *a, X *x, Dtype t) {
     if (x->dt == t) return x;
     X *r;
     if (x->k == X_INT && x->dt != DT_BOOL && dtype_is_float(t)) r = x_real(a, (double)x->u.i, t);
-    else if (x->k == X_INT && x->dt != DT_BOOL && dtype_is_int(t)) r = x_int(a, x->u.i, t);
+    else if (x->k == X_INT && x->dt != DT_BOOL && dtype_is_int(t)) r = x_int(a, t == DT_U8 ? (uint8_t)x->u.i : t == DT_I8 ? (int8_t)x->u.i : t == DT_I32 ? (int32_t)x->u.i : x->u.i, t);
     else if (x->k == X_REAL && dtype_is_float(t)) r = x_real(a, x->u.c.re, t);
     else if (literal(x) && dtype_is_complex(t)) r = x_complex(a, x->k == X_INT ? (double)x->u.i : x->u.c.re, 0, t);
     else return x_cast(a, x, t);
@@ -53,7 +53,8 @@ static bool fits(Env *e, const X *x, Dtype t, Loc at) {
     int bits = 8 * dtype_bytes(t);
     int64_t lo = t == DT_U8 ? 0 : -((int64_t)1 << (bits - 1)), hi = t == DT_U8 ? 255 : ((int64_t)1 << (bits - 1)) - 1;
     if (x->u.i >= lo && x->u.i <= hi) return true;
-    diag_error(e->s->cx, D_OUT_OF_RANGE, at, "%lld is no %s: these are %lld to %lld", (long long)x->u.i, dtype_name(t), (long long)lo, (long long)hi);
+    diag_help(diag_error(e->s->cx, D_OUT_OF_RANGE, x->loc.line ? x->loc : at, "%lld is no %s: these are %lld to %lld", (long long)x->u.i, dtype_name(t), (long long)lo, (long long)hi),
+              "%s(...) says that it wraps; a wider type holds it", dtype_name(t));
     return false;
 }
 X *coerce(Env *e, X *x, Dtype want, Loc at) {

@@ -44,9 +44,9 @@ void check_sizes(Sema *s) {
         if (is_hopeless(e)) { diag_error(s->cx, D_DIM_OVERFLOW, r->loc, "the size of `%s`, %s, can't be computed: it overflows, or a divisor is 0", r->name, ext_text(s->a, e)); continue; }
         if (r->kind == SP_PRODUCT) { product(s, r); continue; }
         divisors(s, r, e);
-        if (r->kind == SP_SUM) continue;
+        if (r->kind == SP_SUM) { must(s, r, r->extent, '<', ext_const(s->a, INT32_MAX), "is too large"); continue; }
         bool large = has_op(e, rises, 2);                    /* compiled code wraps: what is too large may be negative there */
-        if (large || has_op(e, falls, 3)) must(s, r, ext_const(s->a, 0), '<', r->extent, large ? "is not positive, or too large" : "is not positive");
+        if (large || has_op(e, falls, 3)) must(s, r, ext_const(s->a, 0), ext_may_be_zero(e) ? 'L' : '<', r->extent, large ? "is not positive, or too large" : "is not positive");
         if (large) must(s, r, r->extent, '<', ext_const(s->a, INT32_MAX), "is too large");
     }
     for (int k = 0; k < n; k++) vec_add(s->a, p->check, were[k]);

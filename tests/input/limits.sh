@@ -26,6 +26,9 @@ code() {                        # code NAME CODE SLUG ARGUMENTS: that exit code,
     ulimit -f 8
     code "a disk that is full" 1 write-failed run m.pgn -D a=1000 -D b=1000 --in x=one --out y=y.npy --executor interp
     code "a disk that is full under an object and its header" 1 write-failed "$ROOT/examples/rgat/rgat.pgn" -o y.o
+    mkdir in_dir.h
+    code "a folder where the header would go" 1 write-failed "$ROOT/examples/rgat/rgat.pgn" -o in_dir.o
+    rmdir in_dir.h
     code "a disk that is full under several texts" 1 write-failed "$ROOT/examples/rgat/rgat.pgn" --emit=c,cuda,intra -o y.c
     code "a disk that is full under an archive" 1 write-failed run m.pgn -D a=1000 -D b=1000 --in x=one --outputs y.npz --executor interp
     ulimit -f 1
@@ -54,3 +57,5 @@ model m(d: dim) {
   output y[i] = z[i]
 }
 PGN
+code "an object where its rule would go" 2 usage m.pgn -D a=2 -D b=2 -o y.o -MF y.o
+code "an object in place of the model" 2 usage m.pgn -D a=2 -D b=2 -o m.pgn
