@@ -250,8 +250,8 @@ static int finish(Build *b, Outputs *out) {
     for (int k = 0; k < out->n; k++) {
         const char *path = out->at[k].path;
         bool twice = !strcmp(path, o->file.at[0]);
-        for (int j = 0; j < k; j++) twice |= !strcmp(path, out->at[j].path) && strcmp(path, "-") && strcmp(path, "/dev/null");
-        if (twice) { diag_error(cx, D_USAGE, NO_LOC, "`%s` would be written over: it is %s", path, strcmp(path, o->file.at[0]) ? "asked for twice" : "what is compiled"); return EXIT_USAGE; }
+        for (int j = 0; j < k; j++) twice |= !strcmp(path, out->at[j].path);
+        if (twice && strcmp(path, "-") && strcmp(path, "/dev/null")) { diag_error(cx, D_USAGE, NO_LOC, "`%s` would be written over: it is %s", path, strcmp(path, o->file.at[0]) ? "asked for twice" : "what is compiled"); return EXIT_USAGE; }
     }
     NewFile *file = NEWN(cx->arena, NewFile, out->n);
     for (int k = 0; k < out->n; k++) file[k] = (NewFile){ out->at[k].path, out->at[k].data, out->at[k].n, k > 0 };
