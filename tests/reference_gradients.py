@@ -19,15 +19,15 @@ from reference_peers import ROOT, TOLERANCE_F32, TOLERANCE_F64, torch
 
 def leaves(t):
     """the tensors that t was computed from, by autograd"""
-    seen, found, todo = set(), [], [t.grad_fn]
-    while todo:
-        f = todo.pop()
+    seen, found, ahead = set(), [], [t.grad_fn]
+    while ahead:
+        f = ahead.pop()
         if f is None or f in seen:
             continue
         seen.add(f)
         if hasattr(f, "variable"):
             found.append(f.variable)
-        todo += [g for g, _ in f.next_functions]
+        ahead += [g for g, _ in f.next_functions]
     return found
 
 

@@ -15,7 +15,6 @@ static X *bare(X *x) {
     while (x->k == X_CAST && dtype_is_int(x->dt) && dtype_is_int(x->u.cast.arg->dt)) x = x->u.cast.arg;
     return x;
 }
-static bool has_few_values(const Space *s) { return s->kind == SP_NTYPES || s->kind == SP_ETYPES || s->kind == SP_DIM || s->kind == SP_RANGE; }
 bool long_key(const Long *s, int axis) {
     for (int k = 0; k < s->n_key; k++) if (s->key[k] == axis) return true;
     return false;

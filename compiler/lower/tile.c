@@ -49,16 +49,13 @@ static bool see_map(X *e, void *data) {
     if (m->n < 8) m->map[m->n++] = c;
     return true;
 }
-static bool has_few_values(const MapChain *c) {              /* so that many rows share two of them */
-    SpaceKind k = c->map[0]->target->kind;
-    return k == SP_NTYPES || k == SP_ETYPES || k == SP_DIM || k == SP_RANGE;
-}
+bool has_few_values(const Space *s) { return s->kind == SP_NTYPES || s->kind == SP_ETYPES || s->kind == SP_DIM || s->kind == SP_RANGE; }
 bool tile_uniform(TilePlan *p, Index *index) {
     Maps m = { .index = index };
     x_walk(p->expr, see_map, &m);
     for (int j = 0; j < m.n; j++) if (tile_pays(p, index, 1, &m.map[j])) return true;
     for (int j = 0; j < m.n; j++) for (int k = j + 1; k < m.n; k++)
-        if (has_few_values(&m.map[j]) && has_few_values(&m.map[k]) && tile_pays(p, index, 2, (MapChain[]){ m.map[j], m.map[k] })) return true;
+        if (has_few_values(m.map[j].map[0]->target) && has_few_values(m.map[k].map[0]->target) && tile_pays(p, index, 2, (MapChain[]){ m.map[j], m.map[k] })) return true;
     return false;
 }
 static int choose_axis(TilePlan *p) {

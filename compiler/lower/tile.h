@@ -14,6 +14,7 @@ typedef struct TilePlan {
     bool shared, walk;                  /* found: a vector that rows share; a fibre that they share */
     int n_staged; Value *staged[MOST_STAGED];
 } TilePlan;
+bool has_few_values(const Space *s);                        /* so that many rows have the same one */
 bool tile_pays(TilePlan *p, const Index *index, int n, const MapChain *uniform);     /* rows along `index` share vectors, if they share these maps */
 bool tile_uniform(TilePlan *p, Index *index);               /* finds maps of `index` that make it pay: one, or two with few values */
 /* The keys of rows that share what is uniform: their arrays from key[n] on; how many combinations there may be; false after a diagnostic */

@@ -41,6 +41,9 @@ void check_sizes(Sema *s) {
         const Space *r = s->p->space.at[k];
         const Ext *e = r->extent;
         if (e->op == EXT_CONST || e->op == EXT_SYM) continue;
+        bool told = false;                                   /* of a part already */
+        for (int j = 0; j < r->n_part; j++) told |= is_hopeless(r->part[j]->extent);
+        if (told) continue;
         if (is_hopeless(e)) { diag_error(s->cx, D_DIM_OVERFLOW, r->loc, "the size of `%s`, %s, can't be computed: it overflows, or a divisor is 0", r->name, ext_text(s->a, e)); continue; }
         if (r->kind == SP_PRODUCT) { product(s, r); continue; }
         divisors(s, r, e);

@@ -152,6 +152,7 @@ static int take(Options *o, OptionId id, const char *v) {
     static const char *const executors[] = { "interp", "cpu", "c", "cuda", "cuda-shim" };
     Context *cx = o->cx;
     Pair pair;
+    Pairs *to;
     char *end;
     switch (id) {
     case OPT_OUTPUT: o->output = v; break;
@@ -202,11 +203,9 @@ static int take(Options *o, OptionId id, const char *v) {
     case OPT_INPUTS: if (o->inputs) return usage("--inputs is given twice; single arrays are added by --in NAME=FILE.npy"); o->inputs = v; break;
     case OPT_IN: case OPT_GRAPH: case OPT_OUT:
         if (!split_pair(v, cx, &pair)) return usage("--%s needs NAME=SOMETHING, not `%s`", option_row[id].name, v);
-        for (int k = 0; k < (id == OPT_IN ? o->in.n : id == OPT_GRAPH ? o->graph.n : o->out.n); k++)
-            if (!strcmp((id == OPT_IN ? o->in.at : id == OPT_GRAPH ? o->graph.at : o->out.at)[k].name, pair.name)) return usage("--%s %s is given twice", option_row[id].name, pair.name);
-        if (id == OPT_IN) vec_add(cx->arena, o->in, pair);
-        else if (id == OPT_GRAPH) vec_add(cx->arena, o->graph, pair);
-        else vec_add(cx->arena, o->out, pair);
+        to = id == OPT_IN ? &o->in : id == OPT_GRAPH ? &o->graph : &o->out;
+        for (int k = 0; k < to->n; k++) if (!strcmp(to->at[k].name, pair.name)) return usage("--%s %s is given twice", option_row[id].name, pair.name);
+        vec_add(cx->arena, *to, pair);
         break;
     case OPT_EPOCHS: if (!whole_number(v, 1, 1000000000, &o->epochs)) return usage("--epochs takes a number from 1, not `%s`", v); break;
     case OPT_PATIENCE: if (!whole_number(v, 1, 1000000000, &o->patience)) return usage("--patience takes a number from 1, not `%s`", v); break;

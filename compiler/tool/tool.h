@@ -9,7 +9,8 @@
 #include <pthread.h>
 
 typedef enum { EXIT_OK = 0, EXIT_DIAGNOSED = 1, EXIT_USAGE = 2, EXIT_MISSING = 3, EXIT_INTERNAL = 70 } ExitCode;
-typedef struct Pair { const char *name, *value; } Pair;        /* --in x=FILE */
+typedef struct Pair { const char *name, *value; } Pair;
+typedef VEC(Pair) Pairs;        /* --in x=FILE */
 typedef VEC(const char *) Words;
 typedef struct Options {
     Context *cx;
@@ -20,7 +21,7 @@ typedef struct Options {
     const struct Target *target;           /* NULL: the command's own default */
     VEC(const struct Target *) target_set; /* target, and other processors that an object has code for, the most special last */
     VEC(Fixed) define;
-    VEC(Pair) in, graph, out;
+    Pairs in, graph, out;
     Dtype real;
     int64_t seed, step;
     bool is_part;                          /* what is made now comes beside a model: its step, its gradients */
