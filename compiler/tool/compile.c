@@ -249,7 +249,7 @@ static int finish(Build *b, Outputs *out) {
     }
     for (int k = 0; k < out->n; k++) {
         const char *path = out->at[k].path;
-        bool twice = !strcmp(path, o->file.at[0]);
+        bool twice = o->command != 'O' && !strcmp(path, o->file.at[0]);      /* opt may work in place */
         for (int j = 0; j < k; j++) twice |= !strcmp(path, out->at[j].path);
         if (twice && strcmp(path, "-") && strcmp(path, "/dev/null")) { diag_error(cx, D_USAGE, NO_LOC, "`%s` would be written over: it is %s", path, strcmp(path, o->file.at[0]) ? "asked for twice" : "what is compiled"); return EXIT_USAGE; }
     }

@@ -57,5 +57,7 @@ model m(d: dim) {
   output y[i] = z[i]
 }
 PGN
+"$PIGEONC" ir m.pgn -D a=2 -D b=2 >in_place.ir
+if "$PIGEONC" opt in_place.ir --run=cse -o in_place.ir && "$PIGEONC" opt in_place.ir >/dev/null; then echo "ok IR rewritten in place"; else echo "not ok IR rewritten in place"; fi
 code "an object where its rule would go" 2 usage m.pgn -D a=2 -D b=2 -o y.o -MF y.o
 code "an object in place of the model" 2 usage m.pgn -D a=2 -D b=2 -o m.pgn
