@@ -1,194 +1,26 @@
-/* equation.c - tensors from their equations, on demand: plain ones, those defined part by part, repeats, and calls of models. */
+/* equation.c - tensors from their equations, on demand, repeats, and calls of models. */
 #include "sema/scope.h"
 #include <stdlib.h>
 #include <string.h>
 
 /* ---- equations --------------------------------------------------------------------------------------------- */
-static X *settle(Env *e, X *x, const char *dtype, Loc at) {       /* the type of an equation's right side */
-    if (dtype) return coerce(e, x, dtype_from_name(dtype), at);
-    if ((x->k == X_INT && x->dt != DT_BOOL && !x->space)) return coerce(e, x, e->s->real, at);
-    if (x->space && x->k != X_INDEX && x->k != X_INT && x->k != X_EXT) return x_cast(e->s->a, x, DT_I32);      /* a map: its values are positions */
-    return as_number(e, x);
-}
-/* The index that a name on the left stands for. */
-Index *left_index(Env *e, Expr *u, const char *tensor) {
-    if (u->kind == E_NAME) {
-        Bind *b = scope_find(e->scope, u->name.s);
-        if (b && b->kind == B_INDEX) {
-            if (local_index(e, u->name.s)) { diag_error(e->s->cx, D_UNUSED_INDEX, u->loc, "`%s` stands twice on the left of `%s`", u->name.s, tensor); return NULL; }
-            Index *i = program_index(e->s->p, u->name.s, b->space);
-            push_index(e, u->name.s, i);
-            return i;
-        }
-        if (!b) { unknown_name(e, u->name); return NULL; }
-        if (b->kind == B_POISON) return NULL;
-    }
-    diag_help(diag_error(e->s->cx, D_UNUSED_INDEX, u->loc, "`%s` on the left of `%s` is not an index", expr_text(e->s->cx, u), tensor), "declare one: index i: ...");
-    return NULL;
-}
-typedef struct Part { int kind; /* 0 plain, 1 product, 2 part of a sum, 3 affine, 4 literal */ Expr *leaf[8]; int n; Expr *lead[8]; int n_lead; int64_t m, r; } Part;
-static bool is_space_name(Env *e, Expr *x) {
-    Bind *b = x->kind == E_NAME ? scope_find(e->scope, x->name.s) : NULL;
-    return b && b->kind == B_SPACE;
-}
-static Part part_of(Env *e, Expr *u) {
-    Part p = { .kind = 0, .leaf = { u }, .n = 1, .m = 1 };
-    if (u->kind == E_TUPLE) { p.kind = 1, p.n = 0; for (int k = 0; k < u->arg.n && k < 8; k++) p.leaf[p.n++] = u->arg.at[k]; return p; }
-    Expr *x = u;
-    if (x->kind == E_BINARY && x->op == B_ADD && x->arg.at[1]->kind == E_INT && !is_space_name(e, x->arg.at[0])) p.r = x->arg.at[1]->i, x = x->arg.at[0];
-    if (x->kind == E_BINARY && x->op == B_MUL && x->arg.at[0]->kind == E_INT && x->arg.at[0]->i > 1) { p.kind = 3, p.m = x->arg.at[0]->i, p.leaf[0] = x->arg.at[1]; return p; }
-    for (x = u; x->kind == E_BINARY && x->op == B_ADD && p.n_lead < 7; x = x->arg.at[0]) { for (int k = p.n_lead; k > 0; k--) p.lead[k] = p.lead[k - 1]; p.lead[0] = x->arg.at[1]; p.n_lead++; }
-    if (p.n_lead && is_space_name(e, x)) {                        /* x + lead[0] + .. + lead[n-1]: the last is the index */
-        p.kind = 2, p.leaf[0] = p.lead[p.n_lead - 1];
-        for (int k = p.n_lead - 1; k > 0; k--) p.lead[k] = p.lead[k - 1];
-        p.lead[0] = x;
-    } else p.n_lead = 0;
-    return p;
-}
-typedef Part PartRow[8];
-typedef int CellRow[8];
-enum { MAX_PARTS = 256 };
 Value *define(Sema *s, Def *d) {
-    Stmt *first = d->eq.at[0];
-    Expr *lhs = first->lhs.at[0];
-    int rank = lhs->kind == E_SUBSCRIPT ? lhs->sub.n : 0, n_eq = d->eq.n;
-    Arena *a = s->a;
-    const char *name = dotted(s, d->scope, d->name);
-    Space *axis[16] = { NULL };
-    if (rank > 8) { diag_error(s->cx, D_WRONG_RANK, lhs->loc, "`%s` has more than 8 dimensions", d->name); return NULL; }
-    /* the axes: plain ones from the index, the others from all equations together */
-    if (n_eq > MAX_PARTS) { diag_error(s->cx, D_UNSUPPORTED, lhs->loc, "`%s` has more than %d equations", d->name, MAX_PARTS); return NULL; }
-    PartRow *part = NEWN(a, PartRow, n_eq);
-    bool ok = true;
-    for (int q = 0; q < n_eq && ok; q++) {
-        Expr *l = d->eq.at[q]->lhs.at[0];
-        Env e = env_of(s, d->scope);
-        if ((l->kind == E_SUBSCRIPT ? l->sub.n : 0) != rank) { diag_note(diag_error(s->cx, D_WRONG_RANK, l->loc, "`%s` has %d subscripts here, and %d elsewhere", d->name, l->sub.n, rank), lhs->loc, "here"); return NULL; }
-        for (int k = 0; k < rank; k++) {
-            Part *p = &part[q][k];
-            *p = part_of(&e, l->sub.at[k].e);
-            Space *sp[8];
-            for (int j = 0; j < p->n; j++) {
-                Bind *b = p->leaf[j]->kind == E_NAME ? scope_find(d->scope, p->leaf[j]->name.s) : NULL;
-                if (!b || b->kind != B_INDEX) { Env f = e; left_index(&f, p->leaf[j], d->name); ok = false; break; }
-                sp[j] = b->space;
-            }
-            if (!ok) break;
-            Space *whole = sp[0];
-            if (p->kind == 1) whole = space_product(s, sp, p->n);
-            if (p->kind == 3) whole = space_scaled(s, sp[0], (int)p->m, 1);
-            if (p->kind == 2) {
-                Space *all[8];
-                int m = 0;
-                for (; m < p->n_lead; m++) if (!(all[m] = space_of(&e, p->lead[m]))) { ok = false; break; }
-                if (!ok) break;
-                all[m++] = sp[0];
-                whole = space_sum(s, all, m);
-            }
-            if (!axis[k] || (p->kind == 2 && (axis[k]->kind != SP_SUM || axis[k]->n_part < whole->n_part))) axis[k] = whole;
-        }
-    }
-    if (!ok) return NULL;
-    bool plain = n_eq == 1;
-    for (int k = 0; k < rank && plain; k++) plain = part[0][k].kind == 0;
+    Parts r;
+    if (!parts_find(s, d->scope, d->name, d->eq.at, d->eq.n, -1, &r)) return NULL;
+    Node *node = program_node(s->p, N_COMPUTE, d->eq.at[0]->loc);
     Env e = env_of(s, d->scope);
-    Node *node = program_node(s->p, N_COMPUTE, first->loc);
-    Index **idx = NEWN(a, Index *, rank + 1);
-    X *result = NULL;
-    if (plain) {
-        for (int k = 0; k < rank; k++) if (!(idx[k] = left_index(&e, lhs->sub.at[k].e, d->name))) ok = false;
-        if (!ok) return NULL;
-        result = type_expr(&e, first->rhs.at[0]);
-        if (!result || !(result = settle(&e, result, first->dtype, first->rhs.at[0]->loc))) return NULL;
-    } else {
-        X **value = NEWN(a, X *, n_eq), **when = NEWN(a, X *, n_eq);
-        for (int k = 0; k < rank; k++) idx[k] = program_index(s->p, arena_printf(a, "z%d", k), axis[k]);
-        Dtype t = DT_NONE;
-        for (int q = 0; q < n_eq; q++) {
-            Env f = env_of(s, d->scope);
-            Index *from[64];
-            X *to[64];
-            int m = 0;
-            when[q] = NULL;
-            for (int k = 0; k < rank; k++) {
-                Part *p = &part[q][k];
-                X *z = x_index(a, idx[k]), *c = NULL;
-                Index *leaf[8];
-                for (int j = 0; j < p->n; j++) if (!(leaf[j] = left_index(&f, p->leaf[j], d->name))) return NULL;
-                if (p->kind == 1) {
-                    X *rest = z;
-                    for (int j = p->n - 1; j > 0; j--) {
-                        X *w = x_ext(a, leaf[j]->space->extent);
-                        from[m] = leaf[j], to[m++] = x_op(a, OP_MOD, rest, w);
-                        rest = x_op(a, OP_FLOORDIV, rest, w);
-                    }
-                    from[m] = leaf[0], to[m++] = rest;
-                } else if (p->kind == 3) {
-                    X *mm = x_int(a, p->m, DT_I64);
-                    c = x_op(a, OP_EQ, x_op(a, OP_MOD, z, mm), x_int(a, p->r, DT_I64));
-                    from[m] = leaf[0], to[m++] = x_op(a, OP_FLOORDIV, z, mm);
-                } else {
-                    Ext *off = ext_const(a, 0);
-                    for (int j = 0; j < p->n_lead; j++) { Space *l = space_of(&f, p->lead[j]); if (!l) return NULL; off = ext_op(a, EXT_ADD, off, l->extent); }
-                    if (axis[k]->kind == SP_SUM && leaf[0]->space != axis[k]) {
-                        if (leaf[0]->space != axis[k]->part[p->n_lead]) { diag_error(s->cx, D_SPACE_MISMATCH, p->leaf[0]->loc, "`%s` is not part %d of `%s`", leaf[0]->space->name, p->n_lead + 1, axis[k]->name); return NULL; }
-                        X *hi = x_op(a, OP_LT, z, x_ext(a, ext_op(a, EXT_ADD, off, leaf[0]->space->extent)));
-                        c = p->n_lead ? x_op(a, OP_AND, x_op(a, OP_GE, z, x_ext(a, off)), hi) : hi;
-                    } else if (leaf[0]->space != axis[k]) {
-                        diag_error(s->cx, D_SPACE_MISMATCH, p->leaf[0]->loc, "dimension %d of `%s` is `%s` in one equation and `%s` in another", k + 1, d->name, axis[k]->name, leaf[0]->space->name);
-                        return NULL;
-                    }
-                    from[m] = leaf[0], to[m++] = leaf[0]->space != axis[k] ? x_op(a, OP_SUB, z, x_ext(a, off)) : z;   /* a position of the part, no longer one of z's space */
-                }
-                if (c) when[q] = when[q] ? x_op(a, OP_AND, when[q], c) : c;
-            }
-            X *v = type_expr(&f, d->eq.at[q]->rhs.at[0]);
-            if (!v || !(v = settle(&f, v, d->eq.at[q]->dtype, d->eq.at[q]->rhs.at[0]->loc))) return NULL;
-            t = t == DT_NONE || t == v->dt || t == DT_BOOL || v->dt == DT_BOOL ? v->dt : wider_type(t, v->dt);
-            value[q] = x_substitute(s->p, v, m, from, to);
-        }
-        for (int q = 0; q < n_eq; q++) if (!(value[q] = coerce(&e, value[q], t, d->eq.at[q]->rhs.at[0]->loc))) return NULL;
-        /* every part once: the cells of the dimensions that are split; -1 stands for a whole dimension */
-        int64_t cells = 1, covered = 0;
-        CellRow *cell = NEWN(a, CellRow, n_eq);
-        int want[8];
-        for (int k = 0; k < rank; k++) {
-            want[k] = 1;
-            for (int q = 0; q < n_eq; q++) {
-                Part *p = &part[q][k];
-                Bind *b = p->kind == 0 ? scope_find(d->scope, p->leaf[0]->name.s) : NULL;
-                bool whole = p->kind == 1 || (p->kind == 0 && b && b->space == axis[k]);
-                cell[q][k] = whole ? -1 : p->kind == 3 ? (int)p->r : p->n_lead;
-                if (!whole) want[k] = p->kind == 3 ? (int)p->m : axis[k]->kind == SP_SUM ? axis[k]->n_part : 1;
-                if (p->kind == 3 && (p->r < 0 || p->r >= p->m || p->m > 1024)) { diag_error(s->cx, D_OUT_OF_RANGE, d->eq.at[q]->loc, "the parts of dimension %d of `%s` are %lld*.. + 0 to %lld", k + 1, d->name, (long long)p->m, (long long)p->m - 1); return NULL; }
-            }
-            for (int q = 0; q < n_eq; q++) for (int o = 0; o < q; o++) if (part[q][k].kind == 3 && part[o][k].kind == 3 && part[q][k].m != part[o][k].m) {
-                diag_note(diag_error(s->cx, D_PART_MISSING, d->eq.at[q]->loc, "dimension %d of `%s` is split into %lld here, and otherwise elsewhere", k + 1, d->name, (long long)part[q][k].m), d->eq.at[o]->loc, "here");
-                return NULL;
-            }
-            cells *= want[k];
-            if (cells > 1 << 20) { diag_error(s->cx, D_UNSUPPORTED, first->loc, "`%s` has too many parts", d->name); return NULL; }
-        }
-        for (int q = 0; q < n_eq; q++) {
-            int64_t own = 1;
-            for (int k = 0; k < rank; k++) if (cell[q][k] < 0) own *= want[k];
-            covered += own;
-            for (int o = 0; o < q; o++) {
-                bool meet = true;
-                for (int k = 0; k < rank; k++) meet &= cell[q][k] < 0 || cell[o][k] < 0 || cell[q][k] == cell[o][k];
-                if (meet) { diag_note(diag_error(s->cx, D_PART_OVERLAP, d->eq.at[q]->loc, cells > 1 ? "this part of `%s` is defined twice" : "`%s` is defined already", d->name), d->eq.at[o]->loc, "it is defined here"); return NULL; }
-            }
-        }
-        if (covered < cells) { diag_help(diag_error(s->cx, D_PART_MISSING, first->loc, "`%s` has %lld parts, and equations for %lld of them", d->name, (long long)cells, (long long)covered), "write an equation for each part"); return NULL; }
-        result = value[n_eq - 1];
-        for (int q = n_eq - 2; q >= 0; q--) result = x_if(a, when[q], value[q], result);
+    Index **idx = NEWN(s->a, Index *, r.rank + 1);
+    for (int k = 0; k < r.rank; k++) {
+        idx[k] = r.plain ? left_index(&e, d->eq.at[0]->lhs.at[0]->sub.at[k].e, d->name) : program_index(s->p, arena_printf(s->a, "z%d", k), r.axis[k]);
+        if (!idx[k]) return NULL;
     }
+    X *x = parts_join(s, d->scope, &r, idx);
+    if (!x) return NULL;
     node->u.compute.idx = idx;
-    node->u.compute.expr = result;
-    for (int k = 0; k < rank; k++) axis[k] = idx[k]->space;
-    Value *v = program_value(s->p, node, name, result->dt, rank, axis);
-    if (result->dt == DT_I32) v->target = result->space;
-    vec_add(a, s->p->node, node);
+    node->u.compute.expr = x;
+    Value *v = program_value(s->p, node, dotted(s, d->scope, d->name), x->dt, r.rank, r.axis);
+    if (x->dt == DT_I32) v->target = x->space;
+    vec_add(s->a, s->p->node, node);
     return v;
 }
 

@@ -99,8 +99,7 @@ static void find_shift(Expr *x, Shift *f) {
     find_shift(x->other, f);
 }
 /* T.first-1: how far before the first element (0: it is no such subscript) */
-static int64_t before_first(Scope *c, Expr *x, bool *last) {
-    (void)c;
+static int64_t before_first(Expr *x, bool *last) {
     if (x->kind != E_BINARY || x->arg.at[0]->kind != E_NAME || x->arg.at[1]->kind != E_INT) return 0;
     const char *dot = strrchr(x->arg.at[0]->name.s, '.');
     if (!dot) return 0;
@@ -140,6 +139,49 @@ static bool no_order(Sema *s, Scope *c, Def **member, int n) {
         }
     }
     return false;
+}
+/* What stands before the first element: the equations for T.first-1, those for T.first-2, ... */
+static bool before_elements(Sema *s, Scope *c, Def *m, Member *w, bool reverse) {
+    Stmt **eq = NEWN(s->a, Stmt *, m->eq.n + 1);
+    bool *done = NEWN(s->a, bool, m->eq.n + 1);
+    for (int q = 0; q < m->eq.n; q++) {
+        Expr *l = m->eq.at[q]->lhs.at[0];
+        int64_t off = 0;
+        int n = 0;
+        if (l->kind != E_SUBSCRIPT || l->sub.n != w->value->rank) { diag_error(s->cx, D_WRONG_RANK, l->loc, "`%s` has %d subscripts here, and %d elsewhere", m->name, l->sub.n, w->value->rank); return false; }
+        if (done[q]) continue;
+        for (int o = q; o < m->eq.n; o++) {
+            Expr *lo = m->eq.at[o]->lhs.at[0];
+            bool last = false;
+            if (done[o] || lo->kind != E_SUBSCRIPT || lo->sub.n != w->value->rank) continue;
+            int64_t at = before_first(lo->sub.at[w->time_axis].e, &last);
+            for (int j = 0; j < lo->sub.n; j++) {
+                bool other;
+                if (j == w->time_axis || !before_first(lo->sub.at[j].e, &other)) continue;
+                diag_error(s->cx, D_BAD_RECURRENCE, lo->sub.at[j].loc, "the recurrence does not go along dimension %d of `%s`", j + 1, m->name);
+                return false;
+            }
+            if (at && last != reverse) { diag_error(s->cx, D_BAD_RECURRENCE, lo->loc, "this recurrence runs from the %s", last ? "first element" : "last element"); return false; }
+            if (!at || (n && at != off)) continue;
+            off = at, eq[n++] = m->eq.at[o], done[o] = true;
+        }
+        if (!n) continue;
+        Parts r;
+        if (!parts_find(s, c, m->name, eq, n, w->time_axis, &r)) return false;
+        Before b = { .offset = reverse ? -off : off, .idx = NEWN(s->a, Index *, r.rank + 1) };
+        Env e = env_of(s, c);
+        for (int j = 0; j < r.rank; j++) {
+            if (j == w->time_axis) continue;
+            Expr *u = eq[0]->lhs.at[0]->sub.at[j].e;
+            if (r.axis[j] != w->value->axis[j]) { diag_error(s->cx, D_SPACE_MISMATCH, u->loc, "`%s` stands for dimension %d of `%s`, which is `%s`", expr_text(s->cx, u), j + 1, m->name, w->value->axis[j]->name); return false; }
+            b.idx[j] = r.plain ? left_index(&e, u, m->name) : program_index(s->p, arena_printf(s->a, "z%d", j), r.axis[j]);
+            if (!b.idx[j]) return false;
+        }
+        X *x = parts_join(s, c, &r, b.idx);
+        if (!x || !(b.expr = coerce(&e, as_number(&e, x), w->value->dt, eq[0]->loc))) return false;
+        vec_add(s->a, w->before, b);
+    }
+    return true;
 }
 bool recur_elaborate(Sema *s, Def *d) {
     Scope *c = d->scope;
@@ -186,83 +228,56 @@ bool recur_elaborate(Sema *s, Def *d) {
     Node *node = program_node(s->p, N_RECUR, d->loc);
     Index *time = program_index(s->p, f.name, tb->space);
     node->u.recur.time = time, node->u.recur.reverse = f.sign > 0;
-    Env env[MAX_MEMBERS];
+    Parts parts[MAX_MEMBERS];
     for (int k = 0; k < n; k++) {                                /* the values first: members read each other */
         Def *m = order[k];
-        Stmt *main = NULL;
+        VEC(Stmt *) main = { 0 };
         bool last;
         for (int q = 0; q < m->eq.n; q++) {
             Expr *l = m->eq.at[q]->lhs.at[0];
             bool init = false;
-            for (int j = 0; j < l->sub.n; j++) init |= before_first(c, l->sub.at[j].e, &last) != 0;
-            if (!init) { if (main) { diag_note(diag_error(s->cx, D_PART_OVERLAP, m->eq.at[q]->loc, "`%s` is defined already", m->name), main->loc, "here"); goto failed; } main = m->eq.at[q]; }
+            for (int j = 0; j < l->sub.n; j++) init |= before_first(l->sub.at[j].e, &last) != 0;
+            if (!init) vec_add(a, main, m->eq.at[q]);
         }
-        if (!main || main->lhs.at[0]->kind != E_SUBSCRIPT) { diag_error(s->cx, D_BAD_RECURRENCE, m->loc, "`%s` has no equation at `%s`", m->name, f.name); goto failed; }
-        Expr *l = main->lhs.at[0];
+        if (!main.n || main.at[0]->lhs.at[0]->kind != E_SUBSCRIPT) { diag_error(s->cx, D_BAD_RECURRENCE, m->loc, "`%s` has no equation at `%s`", m->name, f.name); goto failed; }
+        Parts *r = &parts[k];
+        if (!parts_find(s, c, m->name, main.at, main.n, -1, r)) goto failed;
+        Expr *l = main.at[0]->lhs.at[0];
         Member w = { .time_axis = -1, .idx = NEWN(a, Index *, l->sub.n + 1) };
-        Space *axis[16];
-        env[k] = env_of(s, c);
-        for (int j = 0; j < l->sub.n && j < 8; j++) {
+        Env e = env_of(s, c);
+        for (int j = 0; j < r->rank; j++) {
             Expr *u = l->sub.at[j].e;
-            Bind *b = u->kind == E_NAME ? scope_find(c, u->name.s) : NULL;
-            if (!b || b->kind != B_INDEX) { diag_error(s->cx, D_BAD_RECURRENCE, u->loc, "the left side of a recurrence has plain indices, `%s` is none", expr_text(s->cx, u)); goto failed; }
-            if (u->name.s == f.name) w.idx[j] = time, w.time_axis = j; else w.idx[j] = program_index(s->p, u->name.s, b->space);
-            push_index(&env[k], u->name.s, w.idx[j]);
-            axis[j] = b->space;
+            if (u->kind == E_NAME && u->name.s == f.name) w.idx[j] = time, w.time_axis = j;
+            else w.idx[j] = r->plain ? left_index(&e, u, m->name) : program_index(s->p, arena_printf(a, "z%d", j), r->axis[j]);
+            if (!w.idx[j]) goto failed;
         }
         if (w.time_axis < 0) { diag_note(diag_error(s->cx, D_BAD_RECURRENCE, l->loc, "`%s` is part of a recurrence along `%s` but has no such subscript", m->name, f.name), f.loc, "the recurrence is here"); goto failed; }
-        Dtype dt = main->dtype ? dtype_from_name(main->dtype) : s->real;
-        if (l->sub.n > 8) { diag_error(s->cx, D_WRONG_RANK, l->loc, "`%s` has more than 8 dimensions", m->name); goto failed; }
+        if (r->axis[w.time_axis] != tb->space) { diag_error(s->cx, D_BAD_RECURRENCE, l->sub.at[w.time_axis].loc, "`%s` can't have parts along `%s`, the way of its recurrence", m->name, tb->space->name); goto failed; }
+        Dtype dt = main.at[0]->dtype ? dtype_from_name(main.at[0]->dtype) : s->real;
         const char *name = dotted(s, c, m->name);
-        m->value = w.value = program_value(s->p, node, name, dt, l->sub.n, axis);
+        m->value = w.value = program_value(s->p, node, name, dt, r->rank, r->axis);
         w.value->loc = m->loc;
         vec_add(a, node->u.recur.member, w);
     }
     int tries = 0;
+    Env plain = env_of(s, c);
 retype:
     for (int k = 0; k < n; k++) node->u.recur.member.at[k].before.n = 0;
     for (int k = 0; k < n; k++) {
         Def *m = order[k];
         s->defining = dotted(s, c, m->name);
-        for (int q = 0; q < m->eq.n; q++) {
-            Stmt *st = m->eq.at[q];
-            Expr *l = st->lhs.at[0];
-            bool last = false;
-            int64_t off = 0;
-            if (l->kind != E_SUBSCRIPT || l->sub.n != node->u.recur.member.at[k].value->rank) { diag_error(s->cx, D_WRONG_RANK, l->loc, "`%s` has %d subscripts here, and %d elsewhere", m->name, l->sub.n, node->u.recur.member.at[k].value->rank); goto failed; }
-            for (int j = 0; j < l->sub.n; j++) { int64_t o = before_first(c, l->sub.at[j].e, &last); if (o) off = o; }
-            Member *w = &node->u.recur.member.at[k];
-            if (!off) {
-                s->recur = node;
-                X *x = as_number(&env[k], type_expr(&env[k], st->rhs.at[0]));
-                s->recur = outer;
-                if (x && !st->dtype && x->dt != w->value->dt && (x->dt == DT_BOOL || dtype_is_complex(x->dt)) && tries++ < 2 * n) {
-                    w->value->dt = x->dt;                        /* its readers see the type only now */
-                    goto retype;
-                }
-                Places places = { s, node, false };
-                if (x) x_walk(x, check_place, &places);
-                if (places.bad) goto failed;
-                if (!x || !(x = coerce(&env[k], x, w->value->dt, st->loc))) goto failed;
-                w->expr = x;
-                continue;
-            }
-            Env e = env_of(s, c);
-            Before b = { .offset = last ? -off : off, .idx = NEWN(a, Index *, l->sub.n + 1) };
-            if (last != node->u.recur.reverse) { diag_error(s->cx, D_BAD_RECURRENCE, l->loc, "this recurrence runs from the %s", last ? "first element" : "last element"); goto failed; }
-            for (int j = 0; j < l->sub.n; j++) {
-                if (j == w->time_axis) continue;
-                Expr *u = l->sub.at[j].e;
-                Bind *ub = u->kind == E_NAME ? scope_find(c, u->name.s) : NULL;
-                if (!ub || ub->kind != B_INDEX || ub->space != w->value->axis[j]) { diag_error(s->cx, D_SPACE_MISMATCH, u->loc, "`%s` stands for dimension %d of `%s`, which is `%s`", expr_text(s->cx, u), j + 1, m->name, w->value->axis[j]->name); goto failed; }
-                b.idx[j] = program_index(s->p, u->name.s, ub->space);
-                push_index(&e, u->name.s, b.idx[j]);
-            }
-            X *x = as_number(&e, type_expr(&e, st->rhs.at[0]));
-            if (!x || !(x = coerce(&e, x, w->value->dt, st->loc))) goto failed;
-            b.expr = x;
-            vec_add(a, w->before, b);
+        Member *w = &node->u.recur.member.at[k];
+        s->recur = node;
+        X *x = parts_join(s, c, &parts[k], w->idx);
+        s->recur = outer;
+        if (x && !parts[k].eq[0]->dtype && x->dt != w->value->dt && (x->dt == DT_BOOL || dtype_is_complex(x->dt)) && tries++ < 2 * n) {
+            w->value->dt = x->dt;                                /* its readers see the type only now */
+            goto retype;
         }
+        Places places = { s, node, false };
+        if (x) x_walk(x, check_place, &places);
+        if (places.bad || !x || !(w->expr = coerce(&plain, as_number(&plain, x), w->value->dt, parts[k].eq[0]->loc))) goto failed;
+        if (!before_elements(s, c, m, w, node->u.recur.reverse)) goto failed;
         member[k]->state = 2;
     }
     for (int k = 0; k < n; k++) member[k]->state = 2;

@@ -139,11 +139,22 @@ void layer_check(Env *e, Bind *b);                   /* elaborates a called laye
 Value *def_value(Sema *s, Def *d);
 Scope *instantiate(Env *e, Model *m, Expr *generic, Expr *args, const char *prefix, Loc at);
 Value *define(Sema *s, Def *d);
-Index *left_index(Env *e, Expr *u, const char *tensor);
 const char *dotted(Sema *s, Scope *c, const char *name);
 Def *equation_def(Sema *s, Scope *c, Name n);
 void add_array(Sema *s, Scope *c, Decl *d, StmtKind k, bool entry);
 void declare_body(Sema *s, Scope *c, Stmt **body, int n, bool entry);
+/* parts.c */
+typedef struct Part Part;
+typedef struct Parts {               /* the equations that define one tensor together, and its axes */
+    const char *name; Stmt **eq; int n_eq, rank, skip;       /* skip: the dimension that is no matter here; -1: none */
+    bool plain;                      /* one equation, whose subscripts are indices */
+    Part *part;                      /* of equation q, dimension k: part[q * rank + k] */
+    Space **axis;
+} Parts;
+bool parts_find(Sema *s, Scope *c, const char *name, Stmt **eq, int n_eq, int skip, Parts *r);      /* false after a diagnostic */
+X *parts_join(Sema *s, Scope *c, const Parts *r, Index **idx);      /* the value at idx, from all equations; NULL after a diagnostic */
+Index *left_index(Env *e, Expr *u, const char *tensor);
+int leading_spaces(Env *e, Expr *x, Expr *lead[8], Expr **leaf);
 /* order.c */
 void check_sizes(Sema *s);                                           /* sizes.c: of all spaces; once, when they are there */
 void order_scope(Sema *s, Scope *c);

@@ -14,15 +14,6 @@ static Boundary rule(EdgeRule r) {
     return BND_NONE;
 }
 Boundary boundary_of(EdgeRule grid) { return grid == EDGE_DEFAULT ? BND_ZERO : rule(grid); }
-static bool names_space(Env *e, Expr *x) {
-    if (x->kind != E_NAME || local_index(e, x->name.s)) return false;
-    Bind *b = scope_find(e->scope, x->name.s);
-    return b && b->kind == B_SPACE;
-}
-static bool leading_space(Env *e, Expr *x) {                       /* n + m + i */
-    while (x->kind == E_BINARY && x->op == B_ADD) x = x->arg.at[0];
-    return names_space(e, x);
-}
 /* A literal is checked against the extent, now or when the sizes are known; NULL, without a word, when it is surely outside. */
 X *literal_position(Env *e, Space *axis, const X *q, const char *what, Loc at) {
     int64_t n, v = q->u.i - (axis->kind == SP_RANGE ? axis->lo : 0);
@@ -39,6 +30,34 @@ static X *position(Env *e, Space *axis, Expr *x, const Subscript *u, int k, cons
     Sema *s = e->s;
     Arena *a = s->a;
     *bnd = BND_NONE;
+    Expr *lead[8], *leaf;
+    int n_lead = leading_spaces(e, x, lead, &leaf);
+    if ((n_lead || x->kind == E_TUPLE) && u && u->edge != EDGE_DEFAULT) {
+        diag_help(diag_error(s->cx, D_BAD_BOUNDARY, x->loc, "`%s` is never beyond the edge of dimension %d of `%s`", expr_text(s->cx, x), k + 1, tensor), "leave the rule out");
+        return NULL;
+    }
+    if (axis->kind == SP_SUM && (n_lead || x->kind == E_TUPLE)) {    /* A + B + i: the part behind A and B */
+        Ext *off = ext_const(a, 0);
+        int64_t none;
+        bool fits = n_lead < axis->n_part;
+        for (int j = 0; j < n_lead && fits; j++) {
+            Space *l = space_of(e, lead[j]);
+            if (!l) return NULL;
+            fits = l == axis->part[j];
+            off = ext_op(a, EXT_ADD, off, l->extent);
+        }
+        if (fits) {
+            X *o, *q = position(e, axis->part[n_lead], leaf, NULL, k, n_lead ? arena_printf(a, "%s + ..` of `%s", axis->part[n_lead - 1]->name, tensor) : tensor, bnd, &o);
+            if (!q) return NULL;
+            if (*bnd != BND_NONE) { diag_error(s->cx, D_BAD_BOUNDARY, leaf->loc, "a read beyond the edge of `%s` can't stand behind other parts", axis->part[n_lead]->name); return NULL; }
+            return ext_is_const(off, &none) && !none ? q : x_op(a, OP_ADD, x_ext(a, off), x_cast(a, q, DT_I64));
+        }
+    }
+    if (n_lead) {
+        diag_help(diag_error(s->cx, D_SPACE_MISMATCH, x->loc, "`%s` is not behind parts of `%s`, dimension %d of `%s`", expr_text(s->cx, leaf), axis->name, k + 1, tensor),
+                  axis->kind == SP_SUM ? "parts are named in order: i, %s + j" : "only a sum of spaces has parts: input %.0s%s[in + out]", axis->kind == SP_SUM ? axis->part[0]->name : "", tensor);
+        return NULL;
+    }
     if (x->kind == E_TUPLE) {
         if (axis->kind != SP_PRODUCT || axis->n_part != x->arg.n) {
             diag_error(s->cx, D_SPACE_MISMATCH, x->loc, "dimension %d of `%s` is `%s`, not a product of %d spaces", k + 1, tensor, axis->name, x->arg.n);
@@ -55,48 +74,11 @@ static X *position(Env *e, Space *axis, Expr *x, const Subscript *u, int k, cons
         }
         return sum;
     }
-    if (axis->kind == SP_SUM) {                              /* A + B + i: the part behind A and B */
-        Expr *strip[8], *y = x;
-        int n = 0;
-        while (y->kind == E_BINARY && y->op == B_ADD && n < 7 && (strip[n] = y->arg.at[1], 1)) n++, y = y->arg.at[0];
-        if (n == 0 || names_space(e, y)) {
-            Space *lead[8];
-            int m = 0;
-            Expr *idx = x;
-            if (n && names_space(e, y)) {
-                lead[m++] = space_of(e, y);
-                for (int j = n - 1; j > 0 && names_space(e, strip[j]); j--) lead[m++] = space_of(e, strip[j]);
-                idx = strip[0];
-            }
-            bool fits = m < axis->n_part;
-            for (int j = 0; j < m && fits; j++) fits = lead[j] == axis->part[j];
-            if (fits && (n == m)) {
-                X *q = type_expr(e, idx);
-                if (!q) return NULL;
-                if (q->space == axis->part[m]) {
-                    Ext *off = ext_const(a, 0);
-                    for (int j = 0; j < m; j++) off = ext_op(a, EXT_ADD, off, axis->part[j]->extent);
-                    int64_t z;
-                    return ext_is_const(off, &z) && !z ? q : x_op(a, OP_ADD, x_ext(a, off), x_cast(a, q, DT_I64));
-                }
-                if (q->space == axis) return q;
-                if (q->space) {
-                    diag_error(s->cx, D_SPACE_MISMATCH, x->loc, "`%s` ranges over `%s`, which is not part %d of `%s`, dimension %d of `%s`", expr_text(s->cx, idx), q->space->name, m + 1, axis->name, k + 1, tensor);
-                    return NULL;
-                }
-            }
-        }
-    }
-    if (x->kind == E_BINARY && x->op == B_ADD && leading_space(e, x)) {
-        diag_help(diag_error(s->cx, D_SPACE_MISMATCH, x->loc, "`%s` is not behind parts of `%s`, dimension %d of `%s`", expr_text(s->cx, x->arg.at[1]), axis->name, k + 1, tensor),
-                  axis->kind == SP_SUM ? "parts are named in order: i, %s + j" : "only a sum of spaces has parts: input %.0s%s[in + out]", axis->kind == SP_SUM ? axis->part[0]->name : "", tensor);
-        return NULL;
-    }
     X *q = type_expr(e, x);
     if (!q) return NULL;
     if (!dtype_is_int(q->dt)) { diag_error(s->cx, D_TYPE_MISMATCH, x->loc, "a subscript is an index or an integer, this is %s", dtype_name(q->dt)); return NULL; }
     EdgeRule edge = u ? u->edge : EDGE_DEFAULT;
-    if (q->space == axis && edge == EDGE_DEFAULT) return q;
+    for (const Space *first = axis; q->space && edge == EDGE_DEFAULT && first; first = first->kind == SP_SUM ? first->part[0] : NULL) if (q->space == first) return q;
     if (q->space && q->space != axis && !(q->space->kind == SP_RANGE && edge != EDGE_DEFAULT)) {
         Diag *d = diag_error(s->cx, D_SPACE_MISMATCH, x->loc, "`%s` ranges over `%s`, but dimension %d of `%s` is `%s`", expr_text(s->cx, x), q->space->name, k + 1, tensor, axis->name);
         Bind *b = x->kind == E_NAME ? scope_find(e->scope, x->name.s) : NULL;

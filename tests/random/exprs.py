@@ -117,7 +117,7 @@ class Exprs:
             return E("(" + ", ".join(["%s"] * len(parts)) + ")", "i64", ATOM, parts, [IF] * len(parts)) if all(parts) else v
         if s.kind == "sum" and not v:
             k = r.randrange(len(s.parts))
-            q = self.value_of(s.parts[k], env)
+            q = self.subscript(s.parts[k], env, t, False) if s.parts[k].kind == "product" else self.value_of(s.parts[k], env)
             return E(" + ".join([p.text for p in s.parts[:k]] + ["%s"]), "i64", ADD if k else q.own, (q,), (HEAD,)) if q else None
         if s.empty:
             return v

@@ -4,6 +4,11 @@ import re
 from scope import *
 
 
+def pair(env):
+    """the subscript that these indices are together"""
+    return env[0][0] if len(env) == 1 else "(" + ", ".join(n for n, _ in env) + ")"
+
+
 class Arrays(Scope):
     def theme_axes(self):
         """products, sums, sizes that are computed, definitions part by part"""
@@ -20,14 +25,16 @@ class Arrays(Scope):
             parts = [a, b, self.range_(-1, 1)][:3 if k == "sum3" else 2]
             s = self.space(Space("sum", " + ".join(p.text if p.kind != "range" else "(" + p.text + ")" for p in parts), lambda S: sum(p.ext(S) for p in parts), parts))
             if k == "sum3":                                  # a range is no word of a sum: name the space by an index over it
-                s.text, s.parts = " + ".join(p.text for p in parts[:2] + [a]), parts[:2] + [a]
+                plain = [g.nodes for g in self.graphs if g.kind == "one"]
+                parts = r.choice([[a, b, a], [a, self.product([a, b]), b], [self.product([b, a]), a]] + [[a, n, b] for n in plain] + [[n, a] for n in plain])
+                s.text, s.parts = " + ".join(p.text for p in parts), parts
                 s.ext = lambda S, q=s.parts: sum(p.ext(S) for p in q)
             self.input([s], "unit")
             if r.random() < 0.5:                             # the first part of rows that hold several
                 x = r.choice(dims)
                 z = self.input([x, s], "unit")
-                env = self.indices(x, s.parts[0])
-                self.eq(env, self.bin("+", E("%s[%s, %s]" % (z.name, env[0][0], env[1][0]), z.dt, loss=0), self.body(env, 2)))
+                env = self.indices(x, *(s.parts[0].parts if s.parts[0].kind == "product" else [s.parts[0]]))
+                self.eq(env, self.bin("+", E("%s[%s, %s]" % (z.name, env[0][0], pair(env[1:])), z.dt, loss=0), self.body(env, 2)))
             extra = self.indices(r.choice(dims)) if r.random() < 0.5 else []
             t, lead, order = None, [], []
             for q in s.parts:
@@ -36,8 +43,8 @@ class Arrays(Scope):
             r.shuffle(order)
             name = self.new("y")
             for lead, q in order:
-                env = self.indices(q)
-                j = env[0][0]
+                env = self.indices(*(q.parts if q.kind == "product" else [q]))
+                j = pair(env)
                 more = [(self.fresh(x, env), x) for _, x in extra]
                 e = self.body(env + more, 2)
                 sub = ", ".join([" + ".join(lead + [j])] + [n for n, _ in more])

@@ -25,7 +25,7 @@ class Order(Scope):
         here = lambda name: E(name + "[" + ", ".join(n for n, _ in env) + "]", self.real, mag=1, ex=None)   # noqa: E731
         name = self.new("s")
         x = self.body(env, 2, most=1)
-        k = r.choice(["decay", "decay", "tanh", "matrix", "two", "conv", "reset", "mutual", "mutual", "int", "bool", "complex", "max", "scan", "delta", "graph"])
+        k = r.choice(["parts", "decay", "decay", "tanh", "matrix", "two", "conv", "reset", "mutual", "mutual", "int", "bool", "complex", "max", "scan", "delta", "graph"])
         plain = [g for g in self.graphs if g.kind == "one"]
         if k == "graph" and plain:                           # messages along the edges, step by step
             g = r.choice(plain)
@@ -38,6 +38,26 @@ class Order(Scope):
             q = Tensor(name, [T, g.nodes], self.real, 1, None, LOSS[self.real])
             self.add(q, "%s[%s, %s] = %%s" % (name, t, v), [self.call("tanh", [self.bin("+", x, total)], self.real, 1)])
             self.eq([(v, g.nodes)], E("%s[%s.%s, %s]" % (name, T.text, "first" if rev else "last", v), self.real, mag=1))
+            return
+        if k == "parts":                                     # a state in two parts, each with its equation and its beginning
+            a, b = dims[0], r.choice([dims[-1], self.product([dims[0], dims[-1]])])
+            whole = self.space(Space("sum", a.text + " + " + b.text, lambda S: a.ext(S) + b.ext(S), [a, b]))
+            begin, edge, order = r.random() < 0.6, "%s.%s %s 1" % (T.text, "last" if rev else "first", step), [(a, ""), (b, a.text + " + ")]
+            r.shuffle(order)
+            q = Tensor(name, [T, whole], self.real, 1, None, LOSS[self.real])
+            for part, lead in order:
+                j = self.indices(*(part.parts if part.kind == "product" else [part]))
+                at = lead + (j[0][0] if len(j) == 1 else "(" + ", ".join(n for n, _ in j) + ")")
+                if begin:
+                    self.add(q, "%s[%s, %s] = %%s" % (name, edge, at), [self.body(j, 1, most=1)])
+                    q.hidden = True
+                own, other = E("%s[%s %s 1, %s]" % (name, t, step, at), self.real, mag=1), E("%s[%s %s 1, 0]" % (name, t, step), self.real, mag=1)
+                env = [(t, T)] + j
+                self.add(q, "%s[%s, %s] = %%s" % (name, t, at), [self.call("tanh", [self.bin("+", self.body(env, 2, most=1), self.bin(r.choice("+-*"), own, other))], self.real, 1)])
+                q.hidden = True
+            q.hidden = False
+            j = self.indices(T, whole)
+            self.eq(j, E("%s[%s, %s]" % (name, j[0][0], j[1][0]), self.real, mag=1))
             return
         defs, mag = [], 1
         sub = "[" + ", ".join(n for n, _ in env) + "]"
