@@ -97,6 +97,28 @@ static int64_t rank_by(const pgn_options *o, const Key *key, int n_key, int64_t 
     pgn_release(o, spare);
     return count;
 }
+/* Groups of more than `cut` items in pieces, in the order of the items; group and first as above, for pieces now. */
+static int64_t cut_by(const pgn_options *o, int64_t cut, int64_t n_group, int64_t n, uint32_t *group, int32_t *first) {
+    int64_t *piece = pgn_alloc_zero(o, (size_t)n_group + 1, sizeof *piece), *met = pgn_alloc_zero(o, (size_t)n_group + 1, sizeof *met), count = 0;
+    if (piece && met) {
+        for (int64_t i = 0; i < n; i++) met[group[i]]++;
+        for (int64_t g = 0; g < n_group; g++) {
+            int64_t pieces = (met[g] + cut - 1) / cut;
+            piece[g] = count, met[g] = 0;
+            count += pieces;
+        }
+        for (int64_t i = 0; i < n; i++) {
+            uint32_t g = group[i];
+            int64_t at = piece[g] + met[g] / cut;
+            if (first && met[g] % cut == 0) first[at] = (int32_t)i;
+            met[g]++;
+            group[i] = (uint32_t)at;
+        }
+    } else count = -1;
+    pgn_release(o, piece);
+    pgn_release(o, met);
+    return count;
+}
 static pgn_status check_counts(pgn_env *env, int64_t n, int64_t m, int64_t n_keys) {
     if (n < 0 || m < 0 || n > INT32_MAX || m > INT32_MAX) return pgn_error_set(env->error, PGN_E_SIZE, "a space has %" PRId64 " elements, at most %d are supported", n > m ? n : m, INT32_MAX);
     if (n_keys < 0 || n_keys > 8) return pgn_error_set(env->error, PGN_E_UNSUPPORTED, "a structure has %" PRId64 " keys, at most 8 are supported", n_keys);
@@ -157,6 +179,7 @@ pgn_status pgn_rt_unique(pgn_env *env, const int64_t *ints, void *const *buffers
     for (int k = 0; k < n_keys; k++) key[k] = (Key){ .a = buffers[k], .n_a = n };
     int64_t count = rank_by(env->options, key, n_keys, n, buffers[n_keys + 1], buffers[n_keys]);
     if (count < 0) return no_memory(env, n);
+    if (ints[2] > 0 && (count = cut_by(env->options, ints[2], count, n, buffers[n_keys + 1], buffers[n_keys])) < 0) return no_memory(env, n);
     *result = count;
     return PGN_OK;
 }

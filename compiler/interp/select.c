@@ -99,12 +99,19 @@ static bool derive_unique(Interp *I, Node *n) {
     int64_t m = 0, count = 0;
     int64_t *at = sorted(I, n, n->u.derive.key, &k, &m);
     if (!at) return false;
-    for (int64_t j = 0; j < m; j++) count += !j || compare(&k, at[j - 1], &k, at[j]);
+    int64_t cut = n->u.derive.cut ? n->u.derive.cut : INT64_MAX, run = 0;
+    for (int64_t j = 0; j < m; j++) {
+        bool fresh = !j || compare(&k, at[j - 1], &k, at[j]) || run == cut;
+        run = fresh ? 1 : run + 1;
+        count += fresh;
+    }
     int back = n->n_result < k.n ? n->n_result : k.n;
     if (!set_extent(I, n, count) || !results_fit(I, n, 0, back, count) || !results_fit(I, n, back, n->n_result, m)) return false;
     int64_t c = -1;
     for (int64_t j = 0; j < m; j++) {
-        if (!j || compare(&k, at[j - 1], &k, at[j])) {
+        bool fresh = !j || compare(&k, at[j - 1], &k, at[j]) || run == cut;
+        run = fresh ? 1 : run + 1;
+        if (fresh) {
             c++;
             for (int q = 0; q < back; q++) I->val[n->result[q]->id].i[c] = k.key[q][at[j]];
         }

@@ -142,6 +142,8 @@ struct Node {
             DeriveKind kind; Space *space;  /* the space that is made; its extent is a SYM_DATA */
             int n; Value *key[8];           /* UNIQUE: the maps; JOIN: keys of the left domain; FILTER: [0] a bool over the domain */
             Value *key2[8];                 /* JOIN: keys of the right domain, pairwise equal in target */
+            int64_t cut;                    /* UNIQUE, > 0: a combination with more elements than this is cut into pieces of so many, in the order
+                                             * of the domain, and each has a row. Which element is in which piece is no matter: passes alone make it */
         } derive;                           /* results: UNIQUE: one map back per key (space -> target), then pair: domain -> space.
                                              * Order: lexicographic in the keys. JOIN: left: space -> A, right: space -> B, ordered by
                                              * left then right. FILTER: space -> domain, in order. */

@@ -152,6 +152,7 @@ static void node(Printer *t, const Node *n) {
         print_space_name(t, n->u.derive.space);
         value_list(t, " (keys", n->u.derive.key, n->u.derive.n);
         if (n->u.derive.kind == DV_JOIN) value_list(t, " (keys2", n->u.derive.key2, n->u.derive.n);
+        if (n->u.derive.cut) put(w, " (cut %lld)", (long long)n->u.derive.cut);
         results(t, n);
         break;
     }

@@ -336,14 +336,15 @@ static bool read_body(IrReader *r, const Sexp *s, Node *n) {
     }
     case N_ITERATE: return read_iterate(r, s, n);
     case N_DERIVE: {
-        const Sexp *k = item(r, s, 1, "unique, join or filter"), *p = item(r, s, 2, "a space"), *keys = part(s, 3, "keys"), *keys2 = part(s, 3, "keys2");
+        const Sexp *k = item(r, s, 1, "unique, join or filter"), *p = item(r, s, 2, "a space"), *keys = part(s, 3, "keys"), *keys2 = part(s, 3, "keys2"), *cut = part(s, 3, "cut");
         int m = 0;
         if (!k || !p || !read_word(r, k, derive_name, N_DERIVES, "unique, join or filter", &word) || !(n->u.derive.space = read_space_name(r, p))) return false;
         n->u.derive.kind = (DeriveKind)word;
         if (!keys || (word == DV_JOIN) != (keys2 != NULL)) { read_error(r, s, "(keys ..), and (keys2 ..) of a join, is expected here"); return false; }
         if (!read_values(r, keys, "keys", n->u.derive.key, 8, &n->u.derive.n) || (keys2 && !read_values(r, keys2, "keys", n->u.derive.key2, 8, &m))) return false;
         if (keys2 && m != n->u.derive.n) { read_error(r, keys2, "a join has as many keys on both sides"); return false; }
-        return read_results(r, s, keys2 ? 5 : 4, -1, n) >= 0;
+        if (cut && (cut->item.n != 2 || !integer(r, cut->item.at[1], &n->u.derive.cut) || n->u.derive.cut < 1 || word != DV_UNIQUE)) { read_error(r, cut, "(cut N) of unique, with N from 1 on, is expected here"); return false; }
+        return read_results(r, s, 4 + (keys2 != NULL) + (cut != NULL), -1, n) >= 0;
     }
     }
     return false;

@@ -206,8 +206,8 @@ static bool check_numbers(Program *p, const Command *c) {
         diag_help(diag_error(p->cx, D_SCHEDULE_REFUSED, c->loc, "there are 1 to 256 lanes at a time"), "vector %s 32", c->name.at[0]);
         return false;
     }
-    if (c->verb == V_SPLIT && (c->number[0] < 64 || c->number[0] > 1 << 20)) {
-        diag_help(diag_error(p->cx, D_SCHEDULE_REFUSED, c->loc, "an item has 64 to 1048576 elements"), "split %s 4096", c->name.at[0]);
+    if (c->verb == V_SPLIT && (c->number[0] < 1 || c->number[0] > 1 << 20)) {
+        diag_help(diag_error(p->cx, D_SCHEDULE_REFUSED, c->loc, "an item or a piece has 1 to 1048576 elements"), "split %s 4096", c->name.at[0]);
         return false;
     }
     if (c->verb == V_UNROLL && (c->number[0] < 1 || c->number[0] > 64)) {
@@ -332,7 +332,7 @@ bool schedule_finish(const Program *p, bool lowered) {
             case V_TILE: schedule_refuse(p, c, "`%s` has no sums whose rows share what they read", name); break;
             case V_SCATTER: schedule_refuse(p, c, "`%s` is no fibre sum of contractions", name); break;
             case V_VECTOR: schedule_refuse(p, c, "the kernel of `%s` has no lanes of its own: it has tiles, whose lanes `tile` says, or is computed in another kernel or one by one", name); break;
-            case V_SPLIT: schedule_refuse(p, c, "the last axis of `%s` is not cut into items: it has sums, is known to be short, or is computed in another kernel", name); break;
+            case V_SPLIT: schedule_refuse(p, c, "neither a fibre of `%s` can be cut, as it has no sum or extremum over one, nor its last axis, as it has sums, is known to be short, or is computed in another kernel", name); break;
             case V_UNROLL: schedule_refuse(p, c, "the kernel of `%s` has no loops besides those over lanes, or it is computed in another kernel", name); break;
             case V_PARALLEL: schedule_refuse(p, c, "`%s` has no kernel of its own", name); break;
             case V_PREFETCH: schedule_refuse(p, c, "`%s` reads no rows through maps of its first axis in a sum", name); break;

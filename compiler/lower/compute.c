@@ -6,7 +6,7 @@
  *     d[x] = sum(k: -1..1) u[x + k]          ->   item x, no lanes: one thread each */
 #include "lower/pieces.h"
 
-enum { PIECE = 512 };
+enum { PIECE = 512, LEAST_PIECE = 64 };
 
 static bool long_space(const Space *s) {
     int64_t n;
@@ -110,7 +110,9 @@ static void untiled(Build *b, Node *n) {
     Space *last = v->rank ? v->axis[v->rank - 1] : NULL;
     b->blocked = true;
     if (!sums && last && (long_space(last) || (v->rank == 1 && !is_known(last)))) {
-        int64_t said = said_number(b->l, asked(b->l, V_SPLIT, v), v, "an item is %lld elements of %s"), piece = said ? said : PIECE;
+        Command *split = asked(b->l, V_SPLIT, v);
+        if (split && split->number[0] < LEAST_PIECE) schedule_refuse(b->l->p, split, "`%s` has no fibres to be cut, and an item of its kernel has at least %d elements", v->name, LEAST_PIECE), split = NULL;
+        int64_t said = said_number(b->l, split, v, "an item is %lld elements of %s"), piece = said ? said : PIECE;
         b->k->extent = ext_op(a, EXT_MUL, product_of(b->l, v->axis, 0, v->rank - 1), ext_op(a, EXT_CEILDIV, last->extent, ext_const(a, piece)));
         lanes_in_pieces(b, v, idx, expr, piece);
     } else if (v->rank > (sums ? 1 : 0) && lane >= 0) {

@@ -28,12 +28,12 @@ static void map_back(Lower *l, Node *n, Value *back, Value *key, Buf *first) {
 }
 static void lower_unique(Lower *l, Node *n) {
     int keys = n->u.derive.n;
-    Ext *domain = n->u.derive.key[0]->axis[0]->extent, *arg[] = { domain, ext_const(l->a, keys) };
+    Ext *domain = n->u.derive.key[0]->axis[0]->extent, *arg[] = { domain, ext_const(l->a, keys), ext_const(l->a, n->u.derive.cut) };
     bool back = false;
     for (int k = 0; k < keys; k++) back |= value_is_used(l, n->result[k]);
     Buf *first = back ? plan_buf(l, arena_printf(l->a, "%s_first", plain_name(l, n->u.derive.space->name)), domain, n->loc) : NULL;
     Buf *pair = value_buf(l, n->result[keys]);
-    LH *h = keyed_call(l, n, RT_UNIQUE, 2, arg);
+    LH *h = keyed_call(l, n, RT_UNIQUE, 3, arg);
     vec_add(l->a, h->buf, first);
     vec_add(l->a, h->buf, pair);
     h->result = n->u.derive.space->extent->sym;

@@ -58,7 +58,7 @@ static bool rises(Lower *l, const Value *map) {
         const Numbering *by = l->numbering.at[k];
         if (by->by == n->u.derive.key[0]) return n->u.derive.n == 1 || (by->typed && n->u.derive.n == 2 && n->u.derive.key[1] == by->g->etype);
     }
-    return false;
+    return n->u.derive.n == 1 && rises(l, n->u.derive.key[0]);       /* pieces of combinations */
 }
 static Rows *rows_by(Lower *l, int n, int split, Value *const *map) {
     bool bind = true;

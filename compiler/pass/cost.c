@@ -51,7 +51,8 @@ static double size_derived(Sizes *s, const Node *n) {
     case DV_UNIQUE: {
         X read[8] = { 0 }, *key[8];
         for (int k = 0; k < n->u.derive.n; k++) read[k] = (X){ .k = X_READ, .u.read.v = n->u.derive.key[k] }, key[k] = &read[k];
-        return size_unique(s, n->u.derive.key[0]->axis[0], n->u.derive.n, key);
+        double rows = size_unique(s, n->u.derive.key[0]->axis[0], n->u.derive.n, key);
+        return n->u.derive.cut ? fmin(domain, rows + domain / (double)n->u.derive.cut) : rows;
     }
     case DV_JOIN:
         for (int k = 0; k < n->u.derive.n; k++) values *= fmax(1, size_space(s, n->u.derive.key[k]->target));

@@ -143,7 +143,7 @@ bool keys_determine(int n, X *const *key, const Index *i) {
     for (int k = 0; k < n; k++) {
         const Node *u = key[k]->u.read.v->node;
         const X *in = only_subscript(key[k]);
-        if (u->kind != N_DERIVE || u->u.derive.kind != DV_UNIQUE || u->u.derive.space != i->space || !in || in->k != X_INDEX) continue;
+        if (u->kind != N_DERIVE || u->u.derive.kind != DV_UNIQUE || u->u.derive.cut || u->u.derive.space != i->space || !in || in->k != X_INDEX) continue;
         int found = 0;
         for (int j = 0; j < n; j++) found += key[j]->u.read.v->node == u;
         return found == u->u.derive.n;
@@ -211,7 +211,7 @@ static Value *map_of_key(Program *p, X *key, Index *base, Trials *trial) {
 static Node *find_unique(Node *const *node, int count, int n, X *const *key, const Index *base) {
     for (int k = 0; k < count; k++) {
         Node *u = node[k];
-        if (u->kind != N_DERIVE || u->u.derive.kind != DV_UNIQUE || u->u.derive.n != n || u->u.derive.key[0]->axis[0] != base->space) continue;
+        if (u->kind != N_DERIVE || u->u.derive.kind != DV_UNIQUE || u->u.derive.cut || u->u.derive.n != n || u->u.derive.key[0]->axis[0] != base->space) continue;
         bool all = true;
         for (int j = 0; j < n && all; j++) all = key_place(u, key[j]) >= 0;
         if (all) return u;
@@ -261,6 +261,23 @@ Node *unique_node(Program *p, int n, X *const *key, Index *base, Trials *trial) 
     }
     add_map(p, u, intern(p->cx, arena_printf(p->arena, "%s.pair", name)), base->space, space);
     if (trial) vec_add(p->arena, trial->unique, u); else vec_add(p->arena, p->node, u);
+    return u;
+}
+
+Node *pieces_node(Program *p, Value *f, int64_t most) {
+    Space *domain = f->axis[0];
+    for (int k = 0; k < p->node.n; k++) {
+        Node *u = p->node.at[k];
+        if (u->kind == N_DERIVE && u->u.derive.kind == DV_UNIQUE && u->u.derive.cut == most && u->u.derive.n == 1 && u->u.derive.key[0] == f) return u;
+    }
+    const char *name = intern(p->cx, arena_printf(p->arena, "pieces(%s, %lld)", f->name, (long long)most));
+    Node *u = program_node(p, N_DERIVE, domain->loc);
+    Space *space = program_space(p, SP_DERIVED, name, ext_sym(p->arena, program_sym(p, name, SYM_DATA, domain->loc)));
+    space->loc = domain->loc;
+    u->u.derive.kind = DV_UNIQUE, u->u.derive.space = space, u->u.derive.n = 1, u->u.derive.key[0] = f, u->u.derive.cut = most;
+    add_map(p, u, intern(p->cx, arena_printf(p->arena, "%s.of", name)), space, f->target);
+    add_map(p, u, intern(p->cx, arena_printf(p->arena, "%s.piece", name)), domain, space);
+    vec_add(p->arena, p->node, u);
     return u;
 }
 

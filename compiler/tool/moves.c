@@ -189,6 +189,11 @@ static void kernel_of_equation(Near *n, Node *node, const char *name) {
         command_numbers(c, 1, pieces[k], 0);
         with(n, c, false);
     }
+    if (b.count) {                                            /* fibres in pieces, where it has any */
+        Command *c = command_new(n->a, V_SPLIT, name);
+        command_numbers(c, 1, 4096, 0);
+        with(n, c, false);
+    }
     static const int rounds[] = { 2, 4, 8 };
     for (size_t k = 0; k < sizeof rounds / sizeof *rounds && b.count; k++) {
         Command *c = command_new(n->a, V_UNROLL, name);

@@ -82,6 +82,25 @@ static int64_t pairs(int64_t n, const int32_t *a, int64_t na, const int32_t *b, 
     free(start), free(order), free(stamp);
     return found;
 }
+/* The most elements that one value of a map has, or that one combination of two has (b may be NULL); -1: no memory */
+static int64_t longest(int64_t n, const int32_t *a, int64_t na, const int32_t *b, int64_t nb) {
+    int64_t *start = calloc((size_t)na + 2, sizeof *start), most = -1;
+    int32_t *order = malloc(sizeof *order * (size_t)(n + 1)), *met = calloc((size_t)nb + 1, sizeof *met);
+    if (start && order && met) {
+        for (int64_t k = 0; k < n; k++) start[a[k] + 2]++;
+        for (int64_t k = 2; k < na + 2; k++) start[k] += start[k - 1];
+        for (int64_t k = 0; k < n; k++) order[start[a[k] + 1]++] = (int32_t)k;
+        most = 0;
+        for (int64_t v = 0; v < na; v++) {
+            int64_t from = start[v], to = start[v + 1];
+            if (!b && to - from > most) most = to - from;
+            for (int64_t k = from; b && k < to; k++) if (++met[b[order[k]]] > most) most = met[b[order[k]]];
+            for (int64_t k = from; b && k < to; k++) met[b[order[k]]] = 0;
+        }
+    }
+    free(start), free(order), free(met);
+    return most;
+}
 static void learn_graph(Program *p, const Graph *g, const pgn_graph_view *v) {
     const struct { const Value *a, *b; const int32_t *at, *bt; int64_t na, nb; } pair[] = {
         { g->etype, g->src, v->etype, v->src, v->etypes, v->src_nodes }, { g->etype, g->dst, v->etype, v->dst, v->etypes, v->dst_nodes },
@@ -89,6 +108,12 @@ static void learn_graph(Program *p, const Graph *g, const pgn_graph_view *v) {
     for (int k = 0; k < 3; k++) {
         int64_t n = pairs(v->edges, pair[k].at, pair[k].na, pair[k].bt, pair[k].nb);
         if (n >= 0) add_about(p, arena_printf(p->arena, "unique(%s, %s)", pair[k].a->name, pair[k].b->name), (double)n);
+    }
+    for (int k = 0; k < 2; k++) {                             /* where one node has much of all edges: passes may cut its fibre */
+        int64_t n = longest(v->edges, pair[k].bt, pair[k].nb, NULL, 0);
+        if (n * 32 < v->edges) continue;
+        add_about(p, arena_printf(p->arena, "longest(%s)", pair[k].b->name), (double)n);
+        if ((n = longest(v->edges, pair[k].bt, pair[k].nb, pair[k].at, pair[k].na)) >= 0) add_about(p, arena_printf(p->arena, "longest(%s, %s)", pair[k].a->name, pair[k].b->name), (double)n);
     }
 }
 static void learn(Program *p, const RunData *d) {

@@ -26,7 +26,7 @@ def draw(seed, explained, ir):
             continue
         fill = {"compact %s by (%s)": lambda v: (v, keys()), "full %s by (%s)": lambda v: (v, keys()), "tile %s %d x %d": lambda v: (v, r.randrange(1, 13), r.choice([1, 4, 8, 16, 32, 48])),
                 "prefetch %s %d": lambda v: (v, r.randrange(0, 40)), "vector %s %d": lambda v: (v, r.choice([1, 4, 16, 33, 64, 256])),
-                "split %s %d": lambda v: (v, r.choice([64, 100, 1024, 65536])),
+                "split %s %d": lambda v: (v, r.choice([1, 2, 5, 64, 100, 1024, 65536])),
                 "unroll %s %d": lambda v: (v, r.choice([1, 2, 3, 8])), "parallel %s %d": lambda v: (v, r.choice([0, 1, 7, 1000])),
                 "fuse %s, %s": lambda v: (v, r.choice(values)), "together %s, %s": lambda v: (v, r.choice(values)), "store *": lambda v: (), "only": lambda v: ()}
         commands.append(verb % fill.get(verb, lambda v: (v,))(r.choice(values) if values else None))

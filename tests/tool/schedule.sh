@@ -65,6 +65,39 @@ done
 for c in "vector z 8" "split s 4096" "vector z 1000" "split z 3"; do
     printf 'schedule rgat { store z; %s }\n' "$c" >c.pgs; fails "$c" 1 "[schedule-refused]" "$PIGEONC" a.pgn --target=cpu --emit=intra --schedule c.pgs
 done
+# long fibres in pieces: by a command, or where a graph is known to have one
+cat >long.pgn <<'PGN'
+model long(g: graph, d: dim) {
+  index e: g.edges, v: g.nodes, i: d
+  input h[g.nodes, d], c[g.edges]
+  output y[v, i] = sum(e: dst(e) = v) c[e] * h[src(e), i] * h[v, 0]
+  output m[v] = max(e: dst(e) = v) c[e] else 0
+  output l[v] = logsumexp(e: dst(e) = v) c[e] * h[src(e), 0]
+  output n[v] = count(e: dst(e) = v and c[e] > h[v, 0])
+  output k[v] = any(e: src(e) = v) (c[e] > 2)
+}
+PGN
+for n in 1 7 64; do
+    printf 'schedule long { split y %d; split m %d; split l %d; split n %d; split k %d }\n' $n $n $n $n $n >c.pgs
+    for g in random:40,3000,3,1 random:40,0,1,1 random:3,1,1,1; do
+        passes "fibres in pieces of $n, $g: agrees with the reference" "$PIGEONC" run long.pgn -D d=5 --graph g=$g --in *=random:1 --schedule c.pgs --executor=interp,cpu,c,cuda-shim --verify
+    done
+done
+for t in 1 2 5; do "$PIGEONC" run long.pgn -D d=5 --graph g=random:40,30000,3,1 --in *=random:1 --schedule c.pgs --threads $t --outputs t$t.npz >/dev/null; done
+passes "the same bits by any number of threads" sh -c 'cmp t1.npz t2.npz && cmp t1.npz t5.npz'
+"$PIGEONC" explain long.pgn -D d=5 --schedule c.pgs -o s.pgs
+"$PIGEONC" long.pgn -D d=5 --schedule c.pgs -o c.o; "$PIGEONC" long.pgn -D d=5 --schedule s.pgs -o s.o
+passes "explain prints them" cmp c.o s.o
+python3 -c 'print("\n".join("%d %d 0" % (k % 97, 5 if k % 3 else k % 89) for k in range(40000)))' >star.edges
+"$PIGEONC" stats long.pgn -D d=5 --graph g=star.edges -o star.txt
+passes "stats tells the longest fibre where it is long" grep -q '^longest(g.dst) 26[0-9]*$' star.txt
+fails "and of no other" 1 "" grep -q 'longest(g.src)' star.txt
+"$PIGEONC" ir long.pgn -D d=5 --graph-stats star.txt --run=default >star.ir
+is "then it is cut" "$(grep -c 'derive unique "pieces(g.dst, 4096)"' star.ir) $(grep -c 'keys g.src' star.ir)" "1 0"
+echo 'machine.cores 1' >>star.txt
+is "but not for one core" "$("$PIGEONC" ir long.pgn -D d=5 --graph-stats star.txt --run=default | grep -c pieces)" 0
+echo 'only' >c.pgs
+is "nor against a schedule" "$("$PIGEONC" ir long.pgn -D d=5 --graph-stats star.txt --schedule c.pgs --run=default | grep -c pieces)" 0
 kernels() { "$PIGEONC" a.pgn --emit=intra --target=cpu "$@" -o - | grep -c '(kernel '; }
 is "--no-kernel-fusion: a kernel for each equation" "$(kernels --model small) $(kernels --model small --no-kernel-fusion)" "1 2"
 # several outputs over the same elements: one kernel, what only it reads is not stored

@@ -31,7 +31,7 @@ static void test_fibre(int n, int extent, int span) {
     /* combinations: lexicographic, first ones, and pair leads back */
     int32_t *first = malloc(4 * (size_t)n + 4), *pair = malloc(4 * (size_t)n + 4);
     int64_t count = -1;
-    bool ok = pgn_rt_unique(&env, INTS(n, 2), BUFS(k0, k1, first, pair), &count) == PGN_OK && (n ? count >= 1 : count == 0);
+    bool ok = pgn_rt_unique(&env, INTS(n, 2, 0), BUFS(k0, k1, first, pair), &count) == PGN_OK && (n ? count >= 1 : count == 0);
     for (int i = 0; i < n && ok; i++) { int r = first[pair[i]]; ok = k0[r] == k0[i] && k1[r] == k1[i] && r <= i; }
     for (int64_t p = 1; p < count && ok; p++) { int a = first[p - 1], b = first[p]; ok = k0[a] < k0[b] || (k0[a] == k0[b] && k1[a] < k1[b]); }
     CHECK(ok);
@@ -454,7 +454,7 @@ static pgn_status host_call(int which, pgn_env *e, void *out) {
     for (int k = 0; k < 256; k++) x[k] = k % 17 ? 1.0 / (k + 3) : 4;
     switch (which) {
     case 0: return pgn_rt_fibre(e, INTS(N, 2, 100), BUFS(key[0], key[1], o, o + 4096), NULL);
-    case 1: return pgn_rt_unique(e, INTS(N, 2), BUFS(key[0], key[1], o, o + 16384), &result);
+    case 1: return pgn_rt_unique(e, INTS(N, 2, 0), BUFS(key[0], key[1], o, o + 16384), &result);
     case 2: return pgn_rt_join(e, INTS(50, 60, 1), BUFS(key[0], key[0], o, o + 16384), NULL);
     case 3: return pgn_rt_dft(e, INTS(PGN_C128, PGN_C128, DFT_SIGNED, 0, 1, 101, 1, 101, 101, 101, 0, 0), BUFS(x, o), NULL);
     case 4: return pgn_rt_sort(e, INTS(PGN_F64, 1, 256, 1, 256, 0), BUFS(x, o, o + 4096), NULL);

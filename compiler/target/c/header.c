@@ -87,7 +87,7 @@ void target_header_print(const Unit *u, Writer *w) {
     put(w, " *   3. %s_destroy    frees the plan\n", name);
     put(w, " * Arrays are contiguous, last axis fastest. Functions return PGN_OK or a status and fill *error (may be NULL).\n");
     put(w, " * One plan may serve several threads at once, each with its own workspace. */\n");
-    put(w, "#include <pigeon/model.h>\n#if PGN_ABI != 3\n#error \"this header was made for another version of libpigeon: compile the model again\"\n#endif\n");
+    put(w, "#include <pigeon/model.h>\n#if PGN_ABI != 4\n#error \"this header was made for another version of libpigeon: compile the model again\"\n#endif\n");
     put(w, "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\nextern const pgn_model %s_model;\n", name);
 
     Fields dims = { 0 }, graphs = { 0 }, maps = { 0 };

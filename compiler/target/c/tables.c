@@ -229,7 +229,7 @@ void target_c_prologue(Writer *w, bool cuda) {
     put(w, "/* Made by pigeonc from a .pgn model; don't edit.  Link with libpigeon.\n");
     if (cuda) put(w, " * nvcc compiles it for a GPU; a C compiler with -DPGN_CUDA_SHIM for the CPU, as a test. */\n#include \"pigeon/cuda_kernel.h\"\n");
     else put(w, " * C11. */\n#include \"pigeon/kernel.h\"\n");
-    put(w, "#if PGN_ABI != 3\n#error \"this text was made for another version of libpigeon's headers: compile the model again\"\n#endif\n");
+    put(w, "#if PGN_ABI != 4\n#error \"this text was made for another version of libpigeon's headers: compile the model again\"\n#endif\n");
 }
 static void print_unit(const Unit *u, Writer *w, const Dialect *d) {
     Printer p = { .u = u, .w = w, .arena = w->arena, .d = d, .meets = NEWN(w->arena, bool, u->kernel.n + 1) };

@@ -8,7 +8,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
-#define PGN_ABI 3
+#define PGN_ABI 4
 
 typedef enum pgn_status {                 /* stable numbers; pgn_status_name() gives the names */
     PGN_OK = 0, PGN_E_ARGUMENT = 1, PGN_E_SIZE = 2, PGN_E_RANGE = 3, PGN_E_MEMORY = 4, PGN_E_IO = 5, PGN_E_FORMAT = 6,
