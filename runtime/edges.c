@@ -142,30 +142,34 @@ static void add_inverse(Lines *l, pgn_graph *g) {
     for (int64_t k = 0; k < m; k++) g->src[m + k] = g->dst[k], g->dst[m + k] = g->src[k], g->etype[m + k] = g->etype[k] + (int32_t)r;
     g->edges = 2 * m, g->etypes = 2 * r;
 }
-pgn_status pgn_triples_read(const char *path, bool inverse, pgn_graph *g, pgn_error *e) {
-    Names node = { 0 }, type = { 0 };
+/* two: heads have numbers of their own */
+static pgn_status triples(const char *path, bool two, bool inverse, pgn_graph *g, pgn_error *e) {
+    Names node = { 0 }, type = { 0 }, own = { 0 }, *head = two ? &own : &node;
     Lines l;
     int64_t room = 0;
-    *g = (pgn_graph){ .ntypes = 1 };
+    *g = (pgn_graph){ .ntypes = 1, .bipartite = two };
     if (lines_open(&l, path, e)) for (char *s; !l.st && (s = lines_next(&l));) {
         if (!*s) continue;
         char *r = strchr(s, '\t'), *t = r ? strchr(r + 1, '\t') : NULL;
         if (!t || strchr(t + 1, '\t')) { bad_line(&l, "not `head TAB relation TAB tail`"); break; }
         *r++ = 0, *t++ = 0;
-        int32_t src = number(&node, s), kind = number(&type, r), dst = number(&node, t);
-        if (src < 0 || kind < 0 || dst < 0) l.st = pgn_error_set(e, PGN_E_MEMORY, "no memory for the names of `%s` (%zu bytes so far)", path, node.used + type.used);
+        int32_t src = number(head, s), kind = number(&type, r), dst = number(&node, t);
+        if (src < 0 || kind < 0 || dst < 0) l.st = pgn_error_set(e, PGN_E_MEMORY, "no memory for the names of `%s` (%zu bytes so far)", path, node.used + type.used + own.used);
         else add_edge(&l, g, &room, src, kind, dst);
     }
-    g->nodes = node.n, g->etypes = type.n;
+    g->nodes = node.n, g->etypes = type.n, g->src_nodes = head->n;
     if (!l.st && (inverse || !g->edges)) { if (inverse) add_inverse(&l, g); else if (!reserve(g, 0)) no_room(&l, 1); }
-    if (!l.st && (!(g->node_name = names_list(&node, false)) || !(g->etype_name = names_list(&type, inverse))))
-        l.st = pgn_error_set(e, PGN_E_MEMORY, "no memory for the names of `%s` (%zu bytes)", path, node.used + type.used);
+    if (!l.st && (!(g->node_name = names_list(&node, false)) || !(g->etype_name = names_list(&type, inverse)) || (two && !(g->src_name = names_list(&own, false)))))
+        l.st = pgn_error_set(e, PGN_E_MEMORY, "no memory for the names of `%s` (%zu bytes)", path, node.used + type.used + own.used);
     lines_close(&l);
     names_free(&node);
     names_free(&type);
+    names_free(&own);
     if (l.st) pgn_graph_free(g);
     return l.st;
 }
+pgn_status pgn_triples_read(const char *path, bool inverse, pgn_graph *g, pgn_error *e) { return triples(path, false, inverse, g, e); }
+pgn_status pgn_bipartite_triples_read(const char *path, pgn_graph *g, pgn_error *e) { return triples(path, true, false, g, e); }
 /* The numbers of a line; how many there are, -1 after a failure. */
 static int columns_of(Lines *l, const char *s, int32_t v[3]) {
     for (int n = 0;;) {
@@ -179,11 +183,11 @@ static int columns_of(Lines *l, const char *s, int32_t v[3]) {
         v[n++] = (int32_t)x;
     }
 }
-pgn_status pgn_edges_read(const char *path, bool inverse, pgn_graph *g, pgn_error *e) {
+static pgn_status edges(const char *path, bool two, bool inverse, pgn_graph *g, pgn_error *e) {
     Lines l;
-    int64_t room = 0;
+    int64_t room = 0, *sources = two ? &g->src_nodes : &g->nodes;
     int columns = 0;
-    *g = (pgn_graph){ .ntypes = 1 };
+    *g = (pgn_graph){ .ntypes = 1, .bipartite = two };
     if (lines_open(&l, path, e)) for (char *s; !l.st && (s = lines_next(&l));) {
         int32_t v[3] = { 0 };
         int n = columns_of(&l, s, v);
@@ -192,13 +196,16 @@ pgn_status pgn_edges_read(const char *path, bool inverse, pgn_graph *g, pgn_erro
         else if (columns && n != columns) bad_line(&l, "this line has another number of columns than the first");
         if (l.st) break;
         columns = n;
-        if (v[0] >= g->nodes) g->nodes = (int64_t)v[0] + 1;
+        if (v[0] >= *sources) *sources = (int64_t)v[0] + 1;
         if (v[1] >= g->nodes) g->nodes = (int64_t)v[1] + 1;
         if (v[2] >= g->etypes) g->etypes = (int64_t)v[2] + 1;
         add_edge(&l, g, &room, v[0], v[2], v[1]);
     }
     if (!l.st && (inverse || !g->edges)) { if (inverse) add_inverse(&l, g); else if (!reserve(g, 0)) no_room(&l, 1); }
+    if (!two) g->src_nodes = g->nodes;
     lines_close(&l);
     if (l.st) pgn_graph_free(g);
     return l.st;
 }
+pgn_status pgn_edges_read(const char *path, bool inverse, pgn_graph *g, pgn_error *e) { return edges(path, false, inverse, g, e); }
+pgn_status pgn_bipartite_edges_read(const char *path, pgn_graph *g, pgn_error *e) { return edges(path, true, false, g, e); }

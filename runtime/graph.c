@@ -7,10 +7,12 @@
 void pgn_graph_free(pgn_graph *g) {
     if (!g) return;
     free(g->src); free(g->dst); free(g->etype); free(g->ntype);
-    free(g->node_name); free(g->etype_name);
+    free(g->node_name); free(g->etype_name); free(g->src_name);
     *g = (pgn_graph){ 0 };
 }
-pgn_graph_view pgn_graph_as_view(const pgn_graph *g) { return (pgn_graph_view){ g->nodes, g->nodes, g->edges, g->ntypes, g->etypes, g->src, g->dst, g->etype, g->ntype }; }
+pgn_graph_view pgn_graph_as_view(const pgn_graph *g) {
+    return (pgn_graph_view){ g->bipartite ? g->src_nodes : g->nodes, g->nodes, g->edges, g->ntypes, g->etypes, g->src, g->dst, g->etype, g->ntype };
+}
 
 pgn_status pgn_graph_check(const pgn_graph_view *g, const char *name, pgn_error *e) {
     const struct { int64_t n; const char *what; } count[] = { { g->src_nodes, "source nodes" }, { g->dst_nodes, "destination nodes" }, { g->edges, "edges" }, { g->ntypes, "node types" }, { g->etypes, "edge types" } };

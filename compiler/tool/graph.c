@@ -55,12 +55,18 @@ static bool graph_random(Load *l, const Graph *g, const char *src, pgn_graph_vie
     return all != NULL;
 }
 /* FILE or FILE,inverse: triples of names, or a list of edges by number */
-static bool graph_text(Load *l, const char *src, bool edges, pgn_graph_view *v) {
+static bool graph_text(Load *l, const Graph *g, const char *src, bool edges, pgn_graph_view *v) {
+    bool two = g->src_nodes != g->dst_nodes;                           /* each side is numbered in its own space */
     char *path = arena_strndup(l->o->cx->arena, src, strlen(src)), *comma = strstr(path, ",inverse");
     if (comma) *comma = 0;
     pgn_graph t;
     pgn_error e;
-    if (edges ? pgn_edges_read(path, comma != NULL, &t, &e) : pgn_triples_read(path, comma != NULL, &t, &e)) return failed(l, &e);
+    if (two && comma) {
+        diag_help(refuse(l, D_USAGE, NO_LOC, "--graph %s=%s: its edges go from `%s` to `%s`, none goes back", g->name, src, g->src_nodes->name, g->dst_nodes->name),
+                  "leave out `,inverse`; `graph r = reverse(%s)` in the model has the edges backwards", g->name);
+        return false;
+    }
+    if (two ? (edges ? pgn_bipartite_edges_read : pgn_bipartite_triples_read)(path, &t, &e) : (edges ? pgn_edges_read : pgn_triples_read)(path, comma != NULL, &t, &e)) return failed(l, &e);
     *v = pgn_graph_as_view(&t);
     int32_t **map[] = { &t.src, &t.dst, &t.etype, &t.ntype };
     for (int k = 0; k < 4; k++) { vec_add(l->o->cx->arena, l->d->owned, *map[k]); *map[k] = NULL; }
@@ -112,8 +118,8 @@ static bool read_graph(Load *l, Graph *g, pgn_graph_view *v, Least *least) {
         const pgn_bundle *b = read_archive(l, src);
         return b && graph_arrays(l, g, b, in_bundle(b, arena_printf(o->cx->arena, "%ssrc", dotted)) ? dotted : "", v, least);
     }
-    if (strstr(src, ".tsv") || strstr(src, ".txt")) return graph_text(l, src, false, v);
-    if (strstr(src, ".edges") || strstr(src, ".csv")) return graph_text(l, src, true, v);
+    if (strstr(src, ".tsv") || strstr(src, ".txt")) return graph_text(l, g, src, false, v);
+    if (strstr(src, ".edges") || strstr(src, ".csv")) return graph_text(l, g, src, true, v);
     diag_help(refuse(l, D_USAGE, NO_LOC, "--graph %s=%s: this is no graph", g->name, src),
               "arrays FILE.npz, triples FILE.tsv or FILE.txt, numbered edges FILE.edges or FILE.csv (text also .gz), random:NODES,EDGES,TYPES,SEED,NODE TYPES");
     return false;

@@ -60,6 +60,7 @@ save("graph.npz", src=i([0, 1, 3]), dst=i([1, 2, 2]))
 save("x.npz", x=f(6, 2))
 v = lambda n: npy("<f4", "(%d,)" % n, array.array("f", range(n)).tobytes())
 save("two.npz", x=f(5, 2), w=v(2), g__src=i([0, 1, 4]), g__dst=i([0, 1, 1]), g__ntype=i([0, 1, 0]))
+save("counts.npz", g__src=i([0, 1, 4]), g__dst=i([0, 1, 1]), g__num_src_nodes=i([9]), g__num_dst_nodes=i([7]))
 save("over.npz", a__src=i([0, 1, 4]), a__dst=i([0, 1, 1]), b__src=i([0, 8]), b__dst=i([3, 1]))
 open("g.edges", "w").write("# by number\n0 1\n1 2\n2 5\n")
 save("huge.npz", x=f(3, 2), g__src=i([0, 1 << 31]), g__dst=i([1, 2]))
@@ -93,6 +94,14 @@ model over(a: graph, d: dim) {
 PGN
 passes "a bipartite graph, types of its destinations" "$PIGEONC" run two.pgn --model two --inputs two.npz --executor=cpu,c,cuda-shim --verify
 is "both counts follow" "$(head -1 out.txt | cut -c1-12)" "y: f32[3, 2]"
+printf 'ann\tlikes\tbook\nbook\tlikes\tpen\ncat\tlikes\tbook\n' >two.tsv; printf '0 1\n4 1\n1 0\n' >two.edges
+passes "a bipartite graph of names" "$PIGEONC" run two.pgn --model two --graph g=two.tsv -D d=2 --in x=one --in w=one --executor=cpu,c,interp --verify
+is "each side is numbered in its own space" "$(head -1 out.txt)" "y: f32[2, 2]  min 1  mean 1.5  max 2"
+passes "a bipartite graph by number" "$PIGEONC" run two.pgn --model two --graph g=two.edges --inputs two.npz --in w=one --executor=cpu --verify
+is "sources and destinations are counted apart" "$(head -1 out.txt | cut -c1-12)" "y: f32[2, 2]"
+passes "counts of a bipartite graph" "$PIGEONC" run two.pgn --model two --inputs counts.npz -D d=2 --in x=one --in w=one
+is "are those of its archive" "$(head -1 out.txt | cut -c1-12)" "y: f32[7, 2]"
+fails "a bipartite graph backwards" 1 "reverse(g)" "$PIGEONC" run two.pgn --model two --graph g=two.tsv,inverse -D d=2 --in x=one --in w=one
 passes "graphs over the same nodes" "$PIGEONC" run two.pgn --model over --inputs over.npz -D d=2 --in x=random:1 --executor=cpu --verify --outputs y.safetensors
 is "need the nodes of both" "$(head -1 out.txt | cut -c1-12)" "y: f32[9, 2]"
 "$PIGEONC" run two.pgn --model copy -D n=9 -D d=2 --in z=random:1 --outputs x.safetensors >/dev/null

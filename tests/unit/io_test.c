@@ -522,6 +522,20 @@ static void test_edges(void) {
     CHECK(EDGES("0\n", false) == PGN_E_FORMAT && SAYS("destination"));
     CHECK(EDGES("0 1 2 3\n", false) == PGN_E_FORMAT && EDGES("0 -1\n", false) == PGN_E_FORMAT && EDGES("a b\n", false) == PGN_E_FORMAT && EDGES("0 1.5\n", false) == PGN_E_FORMAT && EDGES("0x1 1\n", false) == PGN_E_FORMAT);
 }
+static void test_bipartite(void) {
+    pgn_graph g;
+    const char names[] = "a\tr\tb\nb\ts\ta\nc\tr\ta\n", numbers[] = "0 1\n4 1\n1 0\n";
+    save("g.txt", names, sizeof names - 1);
+    CHECK(pgn_bipartite_triples_read("g.txt", &g, &err) == PGN_OK && g.bipartite && g.src_nodes == 3 && g.nodes == 2 && g.edges == 3 && g.etypes == 2 && g.src[1] == 1 && g.src[2] == 2 && g.dst[0] == 0 && g.dst[2] == 1 && !strcmp(g.src_name[2], "c") && !strcmp(g.node_name[0], "b"));
+    pgn_graph_view v = pgn_graph_as_view(&g);
+    CHECK(v.src_nodes == 3 && v.dst_nodes == 2);
+    pgn_graph_free(&g);
+    save("g.txt", numbers, sizeof numbers - 1);
+    CHECK(pgn_bipartite_edges_read("g.txt", &g, &err) == PGN_OK && g.bipartite && g.src_nodes == 5 && g.nodes == 2 && g.edges == 3 && !g.src_name);
+    pgn_graph_free(&g);
+    CHECK(EDGES("0 1\n4 1\n", false) == PGN_OK && !g.bipartite && g.nodes == 5 && g.src_nodes == 5);
+    pgn_graph_free(&g);
+}
 /* Rows are what a plain search finds, in order; the same for any number of threads. */
 static bool rows_are(const pgn_rows *r, int64_t n, int64_t edges, const int32_t *key, const int32_t *then) {
     bool ok = r->n == n && r->start[0] == 0 && r->start[n] == edges;
@@ -550,6 +564,7 @@ static void test_index(int64_t src_nodes, int64_t dst_nodes, int64_t edges, int6
 static void test_graphs(void) {
     test_triples();
     test_edges();
+    test_bipartite();
     test_index(1, 1, 0, 1); test_index(10, 10, 0, 3); test_index(7, 3, 50, 2); test_index(1000, 2000, 300000, 5); test_index(100000, 1, 300000, 3000);
     int32_t src[] = { 0, 1 }, dst[] = { 1, 2 }, type[] = { 0, 5 };
     pgn_graph_view g = { 3, 3, 2, 1, 2, src, dst, type, NULL };

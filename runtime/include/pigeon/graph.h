@@ -9,6 +9,9 @@ typedef struct pgn_graph {               /* what the readers of io.h make; numbe
     int64_t nodes, edges, etypes, ntypes;
     int32_t *src, *dst, *etype, *ntype;  /* ntype NULL: all 0 */
     char **node_name, **etype_name;      /* NULL when the file has only numbers; each list is one block of memory */
+    bool bipartite;                      /* sources have numbers and names of their own; `nodes`, `node_name` are of the destinations */
+    int64_t src_nodes;
+    char **src_name;
 } pgn_graph;
 void pgn_graph_free(pgn_graph *g);
 pgn_graph_view pgn_graph_as_view(const pgn_graph *g);    /* what pgn_model_plan() takes; borrows the arrays */

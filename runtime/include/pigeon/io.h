@@ -27,6 +27,9 @@ pgn_status pgn_triples_read(const char *path, bool inverse, pgn_graph *g, pgn_er
 /* Lines `source destination` or `source destination type`, numbers from 0 between blanks, tabs or commas; # and % begin comments.
  * Nodes and types are as many as the largest number says. */
 pgn_status pgn_edges_read(const char *path, bool inverse, pgn_graph *g, pgn_error *e);
+/* The same files for a graph from one set of nodes to another: heads and tails, sources and destinations, are numbered and counted apart. */
+pgn_status pgn_bipartite_triples_read(const char *path, pgn_graph *g, pgn_error *e);
+pgn_status pgn_bipartite_edges_read(const char *path, pgn_graph *g, pgn_error *e);
 #ifdef __cplusplus
 }
 #endif
