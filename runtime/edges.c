@@ -138,6 +138,7 @@ static void add_edge(Lines *l, pgn_graph *g, int64_t *room, int32_t src, int32_t
 static void add_inverse(Lines *l, pgn_graph *g) {
     int64_t m = g->edges, r = g->etypes;
     if (m > INT32_MAX / 2) { l->st = pgn_error_set(l->e, PGN_E_SIZE, "`%s` has with inverse edges %" PRId64 " edges, at most %d are supported", l->path, 2 * m, INT32_MAX); return; }
+    if (r > INT32_MAX / 2) { l->st = pgn_error_set(l->e, PGN_E_SIZE, "`%s` has with inverse edges %" PRId64 " types of edges, at most %d are supported", l->path, 2 * r, INT32_MAX); return; }
     if (!reserve(g, 2 * m)) { no_room(l, 2 * m); return; }
     for (int64_t k = 0; k < m; k++) g->src[m + k] = g->dst[k], g->dst[m + k] = g->src[k], g->etype[m + k] = g->etype[k] + (int32_t)r;
     g->edges = 2 * m, g->etypes = 2 * r;

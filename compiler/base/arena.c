@@ -3,6 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
+#ifdef __linux__
+#include <sys/sysinfo.h>
+#endif
 #include <unistd.h>
 
 typedef struct Chunk { struct Chunk *next; size_t used, size; char at[] __attribute__((aligned(16))); } Chunk;
@@ -72,4 +76,18 @@ char *arena_printf(Arena *a, const char *fmt, ...) {
     va_end(again);
     va_end(ap);
     return p;
+}
+/* malloc() promises more than there is: the run would be killed when it writes there. An eighth is what others hold. */
+uint64_t machine_memory(void) {
+    uint64_t most = UINT64_MAX;
+#ifdef __linux__
+    struct sysinfo s;
+    if (!sysinfo(&s)) most = ((uint64_t)s.totalram - s.totalram / 8 + s.totalswap) * s.mem_unit;
+#elif defined _SC_PHYS_PAGES
+    long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+    if (pages > 0 && page > 0) most = (uint64_t)(pages - pages / 8) * (uint64_t)page;
+#endif
+    struct rlimit r;
+    if (!getrlimit(RLIMIT_AS, &r) && r.rlim_cur != RLIM_INFINITY && r.rlim_cur < most) most = r.rlim_cur;
+    return most;
 }

@@ -26,6 +26,7 @@ void *arena_alloc(Arena *a, size_t bytes);                  /* zeroed, aligned t
 void *arena_grow(Arena *a, void *old, size_t old_bytes, size_t new_bytes);
 char *arena_strndup(Arena *a, const char *s, size_t n);
 char *arena_printf(Arena *a, const char *fmt, ...) PRINTF_LIKE(2, 3);
+uint64_t machine_memory(void);                              /* bytes that a process may have: the machine's, or its limit */
 #define NEW(arena, T) ((T *)arena_alloc((arena), sizeof(T)))
 #define NEWN(arena, T, n) ((T *)arena_alloc((arena), sizeof(T) * (size_t)(n)))
 

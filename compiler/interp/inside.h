@@ -9,6 +9,7 @@
 #include "interp/interp.h"
 #include "ir/scalar.h"
 
+typedef struct Owned { void *at; size_t bytes; } Owned;
 typedef struct Interp {
     Program *p;
     const InterpArgs *args;
@@ -17,7 +18,8 @@ typedef struct Interp {
     int64_t *ix;                        /* per index id: where its loop stands */
     int64_t step;                       /* counts members of recurrences: what was remembered before may be stale */
     bool failed;
-    VEC(void *) owned;                  /* freed at the end, or at the end of a node */
+    VEC(Owned) owned;                   /* freed at the end, or at the end of a node */
+    uint64_t bytes, most;               /* how much that is, and may be */
     Arena *book;                        /* for the list above */
     Arena *arena;                       /* of the node that runs */
     struct Group *group;                /* the recurrence that runs, or NULL */

@@ -15,13 +15,15 @@ void fail(Interp *I, DiagId id, Loc loc, const char *fmt, ...) {
     diag_error(I->p->cx, id, loc, "%s", text);
 }
 void *run_alloc(Interp *I, size_t n, size_t bytes) {
-    void *q = calloc(n ? n : 1, bytes);
+    size_t all;
+    void *q = !__builtin_mul_overflow(n ? n : 1, bytes, &all) && all <= I->most && I->bytes <= I->most - all ? calloc(1, all) : NULL;
     if (!q) { fail(I, D_OUT_OF_MEMORY, I->p->loc, "%zu elements of %zu bytes can't be had", n, bytes); return NULL; }
-    vec_add(I->book, I->owned, q);
+    vec_add(I->book, I->owned, ((Owned){ q, all }));
+    I->bytes += all;
     return q;
 }
 void run_free_to(Interp *I, int mark) {
-    while (I->owned.n > mark) free(I->owned.at[--I->owned.n]);
+    while (I->owned.n > mark) { Owned *q = &I->owned.at[--I->owned.n]; I->bytes -= q->bytes; free(q->at); }
 }
 bool array_shape(Interp *I, const Value *v, Array *a) {
     a->dt = v->dt, a->rank = v->rank, a->n = 1;
@@ -305,6 +307,9 @@ static bool give(Interp *I, const Output *o, Array *to, Arena *arena) {
     if (!from->re && !from->i) { fail(I, D_INTERNAL, o->value->loc, "output `%s` has no value", o->name); return false; }
     *to = *from;
     size_t n = (size_t)from->n;
+    uint64_t more = (from->im ? 2 : 1) * sizeof(double) * (uint64_t)n;
+    if (more > I->most || I->bytes > I->most - more) { fail(I, D_OUT_OF_MEMORY, o->value->loc, "`%s`: memory for %zu elements can't be had", o->name, n); return false; }
+    I->bytes += more;
     if (from->re) to->re = arena_alloc(arena, (n + 1) * sizeof(double));
     if (from->im) to->im = arena_alloc(arena, (n + 1) * sizeof(double));
     if (from->i) to->i = arena_alloc(arena, (n + 1) * sizeof(int64_t));
@@ -312,7 +317,8 @@ static bool give(Interp *I, const Output *o, Array *to, Arena *arena) {
     return true;
 }
 bool interp_run_watched(Program *p, const InterpArgs *args, Array *output, Arena *arena, const InterpWatch *watch) {
-    Interp I = { .p = p, .args = args, .book = arena_new() };
+    Interp I = { .p = p, .args = args, .book = arena_new(), .most = machine_memory() };
+    I.most -= args->bytes < I.most ? args->bytes : I.most;
     I.size = calloc((size_t)p->sym.n + 1, sizeof *I.size);
     I.val = calloc((size_t)p->n_value + 1, sizeof *I.val);
     I.ix = calloc((size_t)p->n_index + 1, sizeof *I.ix);

@@ -22,6 +22,7 @@ typedef struct InterpArgs {
     const int64_t *size;                /* per symbol: dims and counts of graphs; those of SYM_DATA are ignored */
     const InterpGraph *graph;
     const Array *input, *param;         /* in the order of p->input, p->param */
+    uint64_t bytes;                     /* memory that all these take, and the run can't have */
 } InterpArgs;
 
 /* Fills output[0 .. p->output.n), allocated in arena.

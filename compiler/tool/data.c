@@ -18,15 +18,16 @@ static double normal(uint64_t seed, uint64_t k) {
 static uint64_t name_seed(const char *s) { uint64_t h = 1469598103934665603u; for (; *s; s++) h = (h ^ (unsigned char)*s) * 1099511628211u; return h; }
 
 void *data_memory(Options *o, RunData *d, Loc loc, const char *name, int64_t n, size_t size) {
-    void *m = n >= 0 && (uint64_t)n < SIZE_MAX / 2 / size ? malloc((size_t)n * size + 64) : NULL;
-    if (m) vec_add(o->cx->arena, d->owned, m);
+    bool fits = n >= 0 && (uint64_t)n < SIZE_MAX / 2 / size && d->bytes + (uint64_t)n * size <= machine_memory();
+    void *m = fits ? malloc((size_t)n * size + 64) : NULL;
+    if (m) { vec_add(o->cx->arena, d->owned, m); d->bytes += (uint64_t)n * size; }
     else diag_error(o->cx, D_OUT_OF_MEMORY, loc, "`%s`: memory for %" PRId64 " elements of %zu bytes can't be had", name, n, size);
     return m;
 }
 void data_free(RunData *d) {
     for (int k = 0; k < d->owned.n; k++) free(d->owned.at[k]);
     for (int k = 0; k < d->archive.n; k++) pgn_bundle_free(&d->archive.at[k]);
-    d->owned.n = d->archive.n = 0;
+    d->owned.n = d->archive.n = 0, d->bytes = 0;
 }
 Diag *refuse(Load *l, DiagId id, Loc loc, const char *fmt, ...) {
     va_list ap;
@@ -325,6 +326,7 @@ bool data_widen(Options *o, Program *p, RunData *d, InterpArgs *args) {
         if (!graph[n].src || !graph[n].dst || !graph[n].etype || !graph[n].ntype) return false;
         n++;
     }
+    args->bytes = d->bytes;
     return true;
 }
 

@@ -10,6 +10,7 @@ typedef struct RunData {
     pgn_tensor *input, *param;             /* in the program's order; in the declared types */
     pgn_graph_view *graph;                 /* given graphs, in the program's order */
     VEC(void *) owned;                     /* memory of all these */
+    uint64_t bytes;                        /* of what data_memory() gave */
     VEC(pgn_bundle) archive;
 } RunData;
 /* Loads, converts, generates; infers the dims. false after diagnostics that name both sides of a contradiction. */

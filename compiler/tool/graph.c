@@ -11,6 +11,15 @@ static int32_t *graph_memory(Load *l, const Graph *g, int64_t n) {
     if (!m) l->bad = true;
     return m;
 }
+/* One large id makes as many nodes: the least that each takes, its type and where its edges begin, has to be had. */
+static bool has_room(Load *l, const Graph *g, const char *from, const char *what, int64_t n) {
+    enum { EACH = 16 };
+    uint64_t bytes = n > 0 ? EACH * (uint64_t)n : 0;
+    if (bytes <= machine_memory()) return true;
+    diag_help(refuse(l, D_OUT_OF_MEMORY, g->edges->loc, "graph `%s` of %s has %" PRId64 " %s: memory for them can't be had, at least %.1f GB", g->name, from, n, what, (double)bytes / 1e9),
+              "if so many are not meant, number them from 0 without gaps");
+    return false;
+}
 static int64_t scalar_of(const pgn_bundle *b, const char *name) {
     const pgn_tensor *t = in_bundle(b, name);
     int64_t v = -1;
@@ -43,7 +52,8 @@ static bool graph_random(Load *l, const Graph *g, const char *src, pgn_graph_vie
         return false;
     }
     *v = (pgn_graph_view){ n, n, m, kinds, r, NULL, NULL, NULL, NULL };
-    *least = (Least){ .src_nodes = n, .dst_nodes = n, .ntypes = kinds, .etypes = r };
+    *least = (Least){ .from = least->from, .src_nodes = n, .dst_nodes = n, .ntypes = kinds, .etypes = r };
+    if (!has_room(l, g, src, "nodes", n)) return false;
     int32_t *all = graph_memory(l, g, 3 * m + n);
     for (int64_t e = 0; all && e < m; e++) {
         all[e] = (int32_t)(uniform((uint64_t)seed, (uint64_t)(3 * e)) * (double)n);
@@ -167,6 +177,9 @@ void settle_graph(Load *l, int at) {
     if (l->bad) return;
     v->src_nodes = ext_eval(g->src_nodes->extent, l->d->size), v->dst_nodes = ext_eval(g->dst_nodes->extent, l->d->size);
     v->ntypes = ext_eval(g->ntypes->extent, l->d->size), v->etypes = ext_eval(g->etypes->extent, l->d->size);
+    bool two = g->src_nodes != g->dst_nodes;
+    if (!has_room(l, g, q->from, two ? "source nodes" : "nodes", v->src_nodes) || (two && !has_room(l, g, q->from, "destination nodes", v->dst_nodes)) ||
+        !has_room(l, g, q->from, "edge types", v->etypes) || !has_room(l, g, q->from, "node types", v->ntypes)) return;
     int32_t *zero = !v->etype || !v->ntype ? graph_memory(l, g, v->edges > v->dst_nodes ? v->edges : v->dst_nodes) : NULL;
     if (zero) memset(zero, 0, sizeof *zero * (size_t)(v->edges > v->dst_nodes ? v->edges : v->dst_nodes));
     if (!v->etype) v->etype = zero;

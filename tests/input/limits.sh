@@ -15,11 +15,28 @@ code() {                        # code NAME CODE SLUG ARGUMENTS: that exit code,
     if [ $code = "$want" ] && { [ "$slug" = - ] || grep -q "\[$slug\]" err.txt; } && [ -z "$left" ]; then echo "ok $name"; grep -o "\[$slug\]" err.txt | head -1
     else echo "not ok $name: exit $code, wanted $want [$slug], left behind: $left: $(head -c 300 err.txt)"; rm -rf y.npy $left; fi
 }
+cat > in_graph.pgn <<'PGN'
+model m(g: graph) {
+  index e: g.edges, v: g.nodes
+  output n = size(g.nodes)
+  output z[v] = count(e: dst(e) = v)
+}
+PGN
+printf '0 1\n0 4000000000\n' > in_beyond.edges
+printf '0 2000000000\n' > in_huge.edges
+printf '0 1 2000000000\n' > in_types.edges
+printf '0 1 1500000000\n' > in_backwards.edges
 (
     ulimit -v 2000000 2>/dev/null || exit 0
     "$PIGEONC" --version >/dev/null 2>&1 || { echo "skipped memory that can't be had: this build does not start within the limit (a sanitizer's shadow memory)"; exit 0; }
     code "an input that memory can't hold" 1 out-of-memory run m.pgn -D a=2000000000 -D b=2 --in x=zero --out z=y.npy --executor interp
     code "a tensor that memory can't hold" 1 out-of-memory run m.pgn -D a=2 -D b=2000000000 --in x=zero --out z=y.npy --executor interp
+    for executor in interp cpu; do
+        code "a node whose number leaves no memory, $executor" 1 out-of-memory run in_graph.pgn --graph g=in_huge.edges --executor $executor
+        if grep -q 'graph `g` of in_huge.edges has 2000000001 nodes' err.txt; then echo "ok the file is named"; else echo "not ok the file is named: $(cat err.txt)"; fi
+    done
+    code "a type whose number leaves no memory" 1 out-of-memory run in_graph.pgn --graph g=in_types.edges
+    code "random nodes that memory can't hold" 1 out-of-memory run in_graph.pgn --graph g=random:2000000000,1,1
 )
 (
     trap '' XFSZ
@@ -34,6 +51,9 @@ code() {                        # code NAME CODE SLUG ARGUMENTS: that exit code,
     ulimit -f 1
     code "a disk that is full under IR text" 1 write-failed ir "$ROOT/lib/std/attention.pgn" -o y.ir
 )
+code "a node's number beyond 2^31" 1 bad-input-file run in_graph.pgn --graph g=in_beyond.edges
+if grep -q 'in_beyond.edges:2: a number is too large' err.txt; then echo "ok its line is named"; else echo "not ok its line is named: $(cat err.txt)"; fi
+code "types beyond 2^31 with those backwards" 1 bad-input-file run in_graph.pgn --graph g=in_backwards.edges,inverse
 mkdir in_locked
 printf 'model m(a: dim) {\n  input x[a]\n  output y = x[0]\n}\n' > in_locked/k.pgn
 head -c 68000000 /dev/zero | tr '\0' ' ' > in_large.pgn
