@@ -99,7 +99,8 @@ void put_json(Writer *w, const char *text);                     /* a JSON string
 void manifest_print(Writer *w, const Options *o, Unit *const *u, int n);
 
 /* process.c: other programs */
-typedef struct Scratch { const char *dir; Words file; } Scratch;                  /* a temporary folder and what is in it */
+enum { SCRATCH_FILES = 8 };
+typedef struct Scratch { const char *dir, *file[SCRATCH_FILES]; int n; } Scratch;   /* a temporary folder and what is in it; a signal that ends the process removes it */
 bool scratch_begin(Context *cx, Scratch *s);
 const char *scratch_file(Context *cx, Scratch *s, const char *name);              /* "dir/name", removed by scratch_end() */
 void scratch_end(Scratch *s);

@@ -37,6 +37,39 @@ CC=false fails "a C compiler that refuses" 1 "[tool-failed]" "$PIGEONC" $r --exe
 TMPDIR=/nowhere fails "no temporary folder" 1 "[write-failed]" "$PIGEONC" $r --executor=c
 mkdir tmp; TMPDIR=$PWD/tmp "$PIGEONC" $r --executor=c >/dev/null; CC=false TMPDIR=$PWD/tmp "$PIGEONC" $r --executor=c 2>/dev/null
 is "temporary files go away" "$(ls tmp)" ""
+# a signal while the compiler runs: it ends, the folder goes, the exit is the signal's
+cat >slow.sh <<'SLOW'
+#!/bin/sh
+echo text >model.so; echo $$ >"$TMPDIR/../pid"; exec sleep 60
+SLOW
+chmod +x slow.sh
+cat >interrupt.py <<'PY'
+import os, signal, subprocess, sys, time
+sig, ignored = getattr(signal, sys.argv[1]), len(sys.argv) > 2
+if os.path.exists("pid"): os.unlink("pid")
+os.environ.update(TMPDIR=os.path.abspath("tmp"), CC=os.path.abspath("slow.sh"))
+p = subprocess.Popen([os.environ["PIGEONC"]] + "run m.pgn --model second -D n=7 -D in=5 -D out=3 --in *=random:1 --executor=c".split(),
+                     stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, preexec_fn=lambda: signal.signal(sig, signal.SIG_IGN if ignored else signal.SIG_DFL))
+for _ in range(500):
+    if os.path.exists("pid") and open("pid").read(): break
+    time.sleep(0.02)
+group = int(open("pid").read())
+p.send_signal(sig)
+if ignored:
+    time.sleep(0.2)
+    alive = p.poll() is None
+    p.terminate()
+    p.wait()
+    print("goes on" if alive else "ended", len(os.listdir("tmp")))
+else:
+    code = p.wait()
+    time.sleep(0.1)
+    try: os.killpg(group, 0); left = "runs"
+    except ProcessLookupError: left = "gone"
+    print(code == -sig, len(os.listdir("tmp")), left)
+PY
+for s in SIGTERM SIGINT SIGHUP SIGQUIT; do is "$s takes the temporary folder and the compiler with it" "$(ulimit -c 0; python3 interrupt.py $s)" "True 0 gone"; done
+is "a signal that is ignored stays so" "$(python3 interrupt.py SIGHUP ignored)" "goes on 0"
 for e in c cpu; do
     for n in 1 2; do "$PIGEONC" run m.pgn --model second -D n=5000 -D in=50 -D out=30 --in *=random:1 --executor=$e --threads=$n --out y=$n.npy >/dev/null; done
     passes "the same bits for any number of threads by $e" cmp 1.npy 2.npy
