@@ -86,10 +86,8 @@ static bool run_checks(Interp *I, bool *done) {
         const Check *c = &I->p->check.at[k];
         if (done[k] || !ext_is_known(c->a, I->size) || !ext_is_known(c->b, I->size)) continue;
         done[k] = true;
-        int64_t x = ext_eval(c->a, I->size), y = ext_eval(c->b, I->size);
-        bool ok = c->rel == '<' ? x < y : c->rel == '=' ? x == y : x <= y;
-        if (ok) continue;
-        fail(I, D_RUN_FAILED, c->loc, "%s (%s is %" PRId64 ", %s is %" PRId64 ")", c->message, ext_text(I->book, c->a), x, ext_text(I->book, c->b), y);
+        if (check_holds(c, I->size)) continue;
+        fail(I, D_RUN_FAILED, c->loc, "%s", check_text(I->book, c, I->size));
         return false;
     }
     return true;

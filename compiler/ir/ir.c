@@ -1,6 +1,7 @@
 /* ir.c - building programs: sizes, spaces, values, nodes. See ir.h for what they mean. */
 #include "ir/ir.h"
 #include <assert.h>
+#include <inttypes.h>
 #include <string.h>
 
 /* ---- sizes -------------------------------------------------------------------------------------------- */
@@ -74,6 +75,16 @@ int64_t ext_eval(const Ext *e, const int64_t *size) {
     int64_t r = eval(e, size);
     return r == NO_SIZE ? -1 : r;
 }
+bool check_holds(const Check *c, const int64_t *size) {
+    if (!ext_is_known(c->a, size) || !ext_is_known(c->b, size)) return true;
+    int64_t x = ext_eval(c->a, size), y = ext_eval(c->b, size);
+    return c->rel == '<' ? x < y : c->rel == '=' ? x == y : x <= y;
+}
+static const char *with_value(Arena *a, const Ext *e, const int64_t *size) {
+    int64_t n = ext_eval(e, size);
+    return ext_is_const(e, NULL) ? arena_printf(a, "%" PRId64, n) : arena_printf(a, "%s is %" PRId64, ext_text(a, e), n);
+}
+const char *check_text(Arena *a, const Check *c, const int64_t *size) { return arena_printf(a, "%s (%s, %s)", c->message, with_value(a, c->a, size), with_value(a, c->b, size)); }
 const char *ext_text(Arena *a, const Ext *e) {
     static const char *const name[] = { "", "", "+", "-", "*", "//", "ceildiv", "mod", "min", "max" };
     if (e->op == EXT_CONST) return arena_printf(a, "%lld", (long long)e->value);

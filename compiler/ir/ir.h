@@ -236,6 +236,8 @@ typedef struct About { const char *name; double count; } About;
 typedef struct Estimate { double flops, bytes; } Estimate;
 typedef struct Decision { const char *pass, *what, *why; Estimate before, after; const char *runner_up; Estimate runner; Loc loc; struct Command *command; } Decision;
 typedef struct Check { Ext *a; int rel; /* '<' '=' 'L' (<=) */ Ext *b; const char *message; Loc loc; } Check;   /* tested when sizes are bound */
+bool check_holds(const Check *c, const int64_t *size);       /* also when a size in it is not known yet */
+const char *check_text(Arena *a, const Check *c, const int64_t *size);      /* what is wrong, and the sizes */
 struct Program {
     Context *cx;
     Arena *arena;

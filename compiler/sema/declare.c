@@ -2,6 +2,13 @@
 #include "sema/scope.h"
 #include <string.h>
 
+/* Tested now where sizes are known; false after an error. */
+static bool modes_fit(Sema *s, Ext *need, Ext *have, const char *text, Loc loc) {
+    int64_t x, y;
+    if (!ext_is_const(need, &x) || !ext_is_const(have, &y)) { vec_add(s->a, s->p->check, ((Check){ need, 'L', have, text, loc })); return true; }
+    if (x > y) diag_error(s->cx, D_BAD_MODES, loc, "%s", text);
+    return x <= y;
+}
 static void add_modes(Sema *s, Scope *c, Stmt *st) {
     Env e = env_of(s, c);
     Arena *a = s->a;
@@ -12,7 +19,7 @@ static void add_modes(Sema *s, Scope *c, Stmt *st) {
         const char *w = st->word.at[k].s;
         ModesFamily f = !strcmp(w, "half") ? MODES_HALF : !strcmp(w, "cosine") ? MODES_COSINE : !strcmp(w, "sine") ? MODES_SINE : MODES_SIGNED;
         if (g->kind != SP_GRID) { diag_help(diag_error(s->cx, D_BAD_MODES, st->expr.at[k]->loc, "frequencies belong to a grid, `%s` is none", g->name), "declare it as one: %s: grid periodic", g->name); b->kind = B_POISON; continue; }
-        Ext *one = ext_const(a, 1), *two = ext_const(a, 2), *zero = ext_const(a, 0), *n, *n0, *f0 = f == MODES_SINE ? one : zero, *f1 = zero, *need = NULL, *have = g->extent;
+        Ext *one = ext_const(a, 1), *two = ext_const(a, 2), *zero = ext_const(a, 0), *n, *n0, *f0 = f == MODES_SINE ? one : zero, *f1 = zero, *need = NULL, *once = NULL, *have = g->extent;
         if (!st->hi.at[k]) {
             n = f == MODES_HALF ? ext_op(a, EXT_ADD, ext_op(a, EXT_FLOORDIV, have, two), one) : have;
             n0 = f == MODES_SIGNED ? ext_op(a, EXT_CEILDIV, have, two) : n;
@@ -23,7 +30,7 @@ static void add_modes(Sema *s, Scope *c, Stmt *st) {
             if (!f0 || !hi) { b->kind = B_POISON; continue; }
             n = n0 = ext_op(a, EXT_ADD, ext_op(a, EXT_SUB, hi, f0), one);
             need = f <= MODES_HALF ? ext_op(a, EXT_MUL, two, ext_op(a, EXT_MAX, hi, ext_op(a, EXT_SUB, zero, f0))) : ext_op(a, EXT_ADD, hi, f == MODES_COSINE ? one : zero);
-            if (f == MODES_SIGNED) { n = n0; Check q = { n, 'L', have, arena_printf(a, "a frequency of `%s` is kept twice", g->name), st->loc }; vec_add(a, s->p->check, q); }
+            if (f == MODES_SIGNED) once = n;
         } else {
             Ext *m = extent_of(&e, st->hi.at[k]);
             if (!m) { b->kind = B_POISON; continue; }
@@ -32,11 +39,11 @@ static void add_modes(Sema *s, Scope *c, Stmt *st) {
             if (f == MODES_SIGNED) f1 = ext_op(a, EXT_SUB, zero, m);
             need = f == MODES_SIGNED ? n : f == MODES_HALF ? ext_op(a, EXT_SUB, ext_op(a, EXT_MUL, two, m), two) : m;
         }
-        if (need) {
-            int64_t x, y;
-            const char *text = arena_printf(a, "grid `%s` can't hold the frequencies `%s`", g->name, st->index.at[k].s);
-            if (ext_is_const(need, &x) && ext_is_const(have, &y)) { if (x > y) { diag_error(s->cx, D_BAD_MODES, st->loc, "%s", text); b->kind = B_POISON; continue; } }
-            else vec_add(a, s->p->check, (Check){ need, 'L', have, text, st->loc });
+        const char *name = st->index.at[k].s;
+        if ((need && !modes_fit(s, need, have, arena_printf(a, "grid `%s` can't hold the frequencies `%s`", g->name, name), st->loc)) ||
+            (once && !modes_fit(s, once, have, arena_printf(a, "frequencies `%s` of grid `%s`: the first and the last are the same, at its ends", name, g->name), st->loc))) {
+            b->kind = B_POISON;
+            continue;
         }
         Space *m = NULL;                                        /* the same frequencies of the same grid are one space */
         for (int j = 0; j < s->p->space.n; j++) {

@@ -287,6 +287,16 @@ bool data_load(Options *o, Program *p, RunData *d) {
     return !l.bad;
 }
 
+bool data_sizes_hold(Options *o, const Program *p, const RunData *d) {
+    for (int k = 0; k < p->check.n; k++) {
+        const Check *c = &p->check.at[k];
+        if (check_holds(c, d->size)) continue;
+        diag_help(diag_error(o->cx, D_RUN_FAILED, c->loc, "%s", check_text(o->cx->arena, c, d->size)), "choose other sizes: they come from the arrays, from -D and from the model");
+        return false;
+    }
+    return true;
+}
+
 /* ---- for the interpreter -------------------------------------------------------------------------------------------- */
 static bool widen(Options *o, RunData *d, const Value *v, const pgn_tensor *t, Array *out) {
     *out = (Array){ .dt = v->dt, .rank = t->rank, .n = t->n };

@@ -16,6 +16,8 @@ typedef struct RunData {
 /* Loads, converts, generates; infers the dims. false after diagnostics that name both sides of a contradiction. */
 bool data_load(Options *o, Program *p, RunData *d);
 void data_free(RunData *d);
+/* Whether the sizes are what the program counts on; compiled code asks too, but can't say where in the program. */
+bool data_sizes_hold(Options *o, const Program *p, const RunData *d);
 /* The same for the interpreter: f64 and i64. false after D_OUT_OF_MEMORY. */
 bool data_widen(Options *o, Program *p, RunData *d, InterpArgs *args);
 /* Memory that lives as long as d; NULL after D_OUT_OF_MEMORY. */

@@ -47,6 +47,7 @@ static bool give(Options *o, Launch *l, const pgn_argument *arg, const pgn_tenso
     return true;
 }
 static bool bind(Options *o, Program *p, Launch *l, RunData *d, RunResult *r) {
+    if (!data_sizes_hold(o, p, d)) return false;
     const void **structural = NEWN(o->cx->arena, const void *, p->input.n + 1);
     for (int k = 0; k < p->input.n; k++) structural[k] = d->input[k].data;
     pgn_options options = { .threads = o->threads };
@@ -130,7 +131,7 @@ static bool interpret(void *data) {
 }
 bool interp_result(Options *o, Program *p, RunData *d, RunResult *r) {
     InterpArgs args;
-    if (!data_widen(o, p, d, &args)) return false;
+    if (!data_sizes_hold(o, p, d) || !data_widen(o, p, d, &args)) return false;
     Interpretation i = { p, &args, NEWN(o->cx->arena, Array, p->output.n + 1), NULL };
     double start = now();
     bool ok = interpret(&i);

@@ -91,6 +91,7 @@ static bool make_plan(Part *q, const char *what) {                              
     pgn_error e = { 0 };
     pgn_plan_free(q->plan);
     q->plan = NULL;
+    if (!data_sizes_hold(&q->o, q->p, &q->d)) return false;
     if (pgn_model_plan(q->a.model, q->d.graph, q->d.size, structural, &options, &q->plan, &e)) return fail(&q->o, &e, what);
     size_t need = pgn_plan_workspace_size(q->plan);
     if (q->work && need <= q->work_size) return true;

@@ -50,6 +50,7 @@ open("utf8.pgn", "wb").write(b"# \xff\nmodel m(d: dim) { }\n")
 open("bad.tsv", "w").write("a\tr\tb\na b c\n")
 open("empty.tsv", "w").write("")
 open("three.npy", "wb").write(npy("<f4", "(3,)", f([1, 2, 3])))
+open("eight.npy", "wb").write(npy("<f4", "(8,)", f(range(8))))
 PY
 fails() {                       # fails NAME SLUG ARGUMENTS: exit 1 or 3, the slug in brackets, no crash, no output
     name=$1; slug=$2; shift 2
@@ -92,6 +93,11 @@ printf 'model m(d: dim) {\n index i: d, k: 0..3\n map f[i]: d -> 0..3 = i * 2\n 
 fails "a computed map out of range" run-failed run map.pgn -D d=4 --in W=one --out y=y.npy
 printf 'model m(X: grid periodic, q: dim) {\n modes k of X keep q half\n index x: X\n input u[X]\n output U[k] = fft(x -> k) u[x]\n}\n' > modes.pgn
 fails "frequencies that the grid can't hold" bad-modes run modes.pgn -D X=8 --real f32 --in u=one --out U=y.npy -D q=6
+printf 'model m(X: grid periodic) {\n modes k of X keep -4..4\n index x: X\n input u[X]\n output U[k] = fft(x -> k) u[x]\n}\n' > twice.pgn
+for executor in interp cpu c; do
+    fails "a frequency twice, known when the model runs, by $executor" run-failed run twice.pgn --in u=eight.npy --executor $executor
+    if grep -q '^twice.pgn:2:2: error: frequencies `k` of grid `X`.*(9, X is 8)' err.txt; then echo "ok its place is said"; else echo "not ok its place is said: $(cat err.txt)"; fi
+done
 printf 'model m(d: dim) {\n input x[d]\n output y = x[5]\n}\n' > literal.pgn
 fails "a literal subscript beyond the size" run-failed run literal.pgn --in x=three.npy --out y=y.npy
 works "good input" $r good.npz
