@@ -1,4 +1,5 @@
 /* expr.c - types of expressions: names to values, literals to the type of their context, implicit promotion (never narrowing). */
+#include "ir/scalar.h"
 #include "sema/scope.h"
 #include <math.h>
 #include <string.h>
@@ -57,6 +58,38 @@ static bool fits(Env *e, const X *x, Dtype t, Loc at) {
               "%s(...) says that it wraps; a wider type holds it", dtype_name(t));
     return false;
 }
+/* An integer made of literals alone. */
+static bool whole_number(const X *x, int64_t *v) {
+    int64_t p, q = 0;
+    bool ok = true;
+    if (x->k == X_INT) { *v = x->u.i; return dtype_is_int(x->dt); }
+    if (x->k != X_OP || !dtype_is_int(x->dt) || !whole_number(x->u.op.arg[0], &p) || (x->u.op.n > 1 && !whole_number(x->u.op.arg[1], &q))) return false;
+    *v = scalar_int(x->u.op.op, p, q, x->dt, &ok);
+    return ok;
+}
+/* A choice among literals takes the type that is needed, as a literal does. */
+static bool is_choice(const X *x, Dtype want) {
+    int64_t v;
+    if (x->k == X_IF) return is_choice(x->u.if_.then, want) && is_choice(x->u.if_.other, want);
+    return whole_number(x, &v) || (literal(x) && dtype_is_float(x->dt) && dtype_is_float(want));
+}
+static X *choice(Env *e, X *x, Dtype want, Loc at) {
+    Loc loc = x->loc.line ? x->loc : at;
+    X *r;
+    int64_t v;
+    if (x->k == X_IF) {
+        X *t = choice(e, x->u.if_.then, want, loc), *o = choice(e, x->u.if_.other, want, loc);
+        if (!t || !o) return NULL;
+        r = x_if(e->s->a, x->u.if_.cond, t, o);
+    } else {
+        X *n = whole_number(x, &v) ? x_int(e->s->a, v, x->dt) : x;
+        if (n != x) n->loc = loc;
+        if (!fits(e, n, want, at)) return NULL;
+        r = convert(e->s->a, n, want);
+    }
+    r->loc = loc;
+    return r;
+}
 X *coerce(Env *e, X *x, Dtype want, Loc at) {
     x = as_number(e, x);
     if (x->dt == want) return x;
@@ -64,6 +97,7 @@ X *coerce(Env *e, X *x, Dtype want, Loc at) {
               (x->k == X_INT && dtype_is_int(want)) || (dtype_is_int(x->dt) && dtype_is_float(want)) || (dtype_is_int(x->dt) && dtype_is_int(want) && x->space));
     if (want == DT_C64 && x->dt == DT_F64) ok = literal(x);
     if (ok) return fits(e, x, want, at) ? convert(e->s->a, x, want) : NULL;
+    if (rank_of(want) && is_choice(x, want)) return choice(e, x, want, at);
     Diag *d = diag_error(e->s->cx, D_TYPE_MISMATCH, at, "this is %s, where %s is needed", dtype_name(x->dt), dtype_name(want));
     if (dtype_is_int(want) && !dtype_is_int(x->dt)) diag_help(d, "say how it becomes an integer: floor, round or int");
     else if (rank_of(want)) diag_help(d, "narrowing is written out: %s(...)", dtype_name(want));
@@ -116,7 +150,14 @@ static X *scalar_call(Env *e, ScalarOp op, X **arg, int n, Loc at) {
             : f->class_ == CMP ? (t != DT_BOOL || op == OP_EQ || op == OP_NE) : t != DT_BOOL;
     if (dtype_is_complex(t) && (op == OP_MIN || op == OP_MAX || op == OP_SIGN || op == OP_MOD || (f->class_ == CMP && op > OP_NE))) ok = false;
     if ((op == OP_RE || op == OP_IM || op == OP_ARG || op == OP_CONJ) && dtype_is_float(t)) arg[0] = convert(e->s->a, arg[0], dtype_complex_of(t));
-    if (!ok) { diag_error(e->s->cx, D_TYPE_MISMATCH, at, "`%s` does not take %s", written(op), dtype_name(t)); return NULL; }
+    if (!ok) {
+        Diag *d = diag_error(e->s->cx, D_TYPE_MISMATCH, at, "`%s` does not take %s", written(op), dtype_name(t));
+        if (op == OP_FLOORDIV && dtype_is_float(t)) diag_help(d, "floor(a / b) rounds a quotient of reals down, int(...) makes an integer of it");
+        else if (f->class_ == INT && t != DT_BOOL) diag_help(d, "int(...) makes an integer, bitcast(i32, x) keeps the bits");
+        else if (t == DT_BOOL) diag_help(d, f->class_ == INT ? "`and`, `or` and `not` are those of conditions" : "if condition then 1 else 0 is a number");
+        else if (dtype_is_complex(t)) diag_help(d, "take one real number of it: re, im, abs, arg");
+        return NULL;
+    }
     X *r = x_op(e->s->a, op, arg[0], n == 2 ? arg[1] : NULL);
     r->loc = at;
     return r;
