@@ -162,12 +162,12 @@ static X *scalar_call(Env *e, ScalarOp op, X **arg, int n, Loc at) {
     r->loc = at;
     return r;
 }
-/* The reduction at the end of x, whose body takes in no more. */
+/* The reduction, transform or factorisation at the end of x, whose body takes in no more. */
 static const Expr *last_head(const Expr *x) {
     while (!x->parens) {
         if (x->kind == E_BINARY) x = x->arg.at[1];
         else if (x->kind == E_UNARY) x = x->arg.at[0];
-        else return x->kind == E_REDUCE ? x : NULL;
+        else return x->kind == E_REDUCE || x->kind == E_SOFTMAX || x->kind == E_TRANSFORM || x->kind == E_SELECT || x->kind == E_FACTOR ? x : NULL;
     }
     return NULL;
 }
@@ -226,6 +226,7 @@ static X *frequency(Env *e, X *k, Loc at) {
     X *lo = x_op(a, OP_ADD, x_ext(a, s->f0), k), *hi = x_op(a, OP_ADD, x_ext(a, s->f1), x_op(a, OP_SUB, k, x_ext(a, s->n0)));
     return x_if(a, x_op(a, OP_LT, k, x_ext(a, s->n0)), lo, hi);
 }
+static Value *graph_map(const Graph *g, int role) { return role == 0 ? g->src : role == 1 ? g->dst : role == 2 ? g->etype : g->ntype; }
 static X *type_call(Env *e, Expr *x) {
     Sema *s = e->s;
     Expr *callee = x->arg.at[0];
@@ -268,11 +269,20 @@ static X *type_call(Env *e, Expr *x) {
         if (strcmp(dot ? dot + 1 : f, role[k])) continue;
         if (dot) { Bind *q = scope_find(e->scope, intern_n(s->cx, f, (size_t)(dot - f))); if (q && q->kind == B_GRAPH) g = q->graph; }
         else {
-            int count = 0;
-            for (Scope *c = e->scope; c && !count; c = c->up) for (int j = 0; j < c->bind.n; j++) if (c->bind.at[j].kind == B_GRAPH) g = c->bind.at[j].graph, count++;
-            if (count > 1) { diag_help(diag_error(s->cx, D_UNKNOWN_NAME, callee->loc, "there are several graphs: whose `%s`?", f), "write %s.%s(...)", g->name, f); return NULL; }
+            int count = 0, fit = 0;
+            const char *meant = NULL, *all = "";                       /* that of the index it is applied to */
+            for (Scope *c = e->scope; c && !count; c = c->up) for (int j = 0; j < c->bind.n; j++) if (c->bind.at[j].kind == B_GRAPH) {
+                g = c->bind.at[j].graph;
+                if (n == 1 && graph_map(g, k)->axis[0] == arg[0]->space) meant = c->bind.at[j].name, fit++;
+                all = arena_printf(s->a, "%s%s%s.%s", all, count++ ? ", " : "", c->bind.at[j].name, f);
+            }
+            if (count > 1) {
+                Diag *d = diag_error(s->cx, D_UNKNOWN_NAME, callee->loc, "there are several graphs: whose `%s`?", f);
+                if (fit == 1) diag_help(d, "write %s.%s(...)", meant, f); else diag_help(d, "write one of %s", all);
+                return NULL;
+            }
         }
-        if (g) map = k == 0 ? g->src : k == 1 ? g->dst : k == 2 ? g->etype : g->ntype;
+        if (g) map = graph_map(g, k);
     }
     if (!map && b && b->kind == B_DEF) {
         map = def_value(s, b->def);
@@ -373,8 +383,13 @@ static X *type_name(Env *e, Expr *x) {
     if (b && b->kind == B_INDEX) {
         Diag *d = diag_note(diag_error(s->cx, D_UNBOUND_INDEX, x->loc, "index `%s` is neither on the left nor bound here", n), b->loc, "it is declared here");
         diag_help(d, "bind it by a reduction, such as sum(%s), or put it on the left", n);
-        for (const Ended *q = e->ended; q; q = q->up) for (int k = 0; k < q->head->bind.n; k++) if (q->head->bind.at[k].index.s == n)
-            diag_help(d, "the body of `%s(%s)` ended at the `+` or `-` before: put the sum in parentheses", q->head->name.s, n);
+        for (const Ended *q = e->ended; q; q = q->up) {
+            const char *over = "";
+            bool here = false;
+            for (int k = 0; k < q->head->bind.n; k++) over = arena_printf(s->a, "%s%s%s", over, k ? ", " : "", q->head->bind.at[k].index.s), here |= q->head->bind.at[k].index.s == n;
+            for (int k = 0; k < q->head->from.n; k++) over = arena_printf(s->a, "%s%s%s", over, k ? ", " : "", q->head->from.at[k].s), here |= q->head->from.at[k].s == n;
+            if (here) diag_help(d, "the body of `%s(%s)` ended at the `+` or `-` before: put the sum in parentheses", q->head->name.s, over);
+        }
         return NULL;
     }
     if (b && b->kind == B_SPACE) { diag_help(diag_error(s->cx, D_TYPE_MISMATCH, x->loc, "`%s` is a space, not a number", n), "its extent is size(%s)", n); return NULL; }

@@ -241,9 +241,14 @@ bool define_many(Sema *s, Stmt *st, Scope *c) {
     Env e = env_of(s, c);
     for (int k = 0; k < st->lhs.n; k++) { Def *d = left_def(c, st, k); if (d) d->state = 1; }
     Expr *x = st->rhs.n ? st->rhs.at[0] : NULL;
+    const Expr *head = x, *beside = NULL;
+    while (head && head->kind == E_BINARY && !head->parens && (head->op == B_ADD || head->op == B_SUB)) beside = head->arg.at[1], head = head->arg.at[0];
+    if (head && (!beside || head->parens || (head->kind != E_FACTOR && head->kind != E_SELECT))) head = NULL;
     bool ok = false;
     if (x && x->kind == E_FACTOR) ok = st->lhs.n <= 3 && define_factor(&e, st, c, x);
     else if (x && x->kind == E_SELECT) ok = define_select(&e, st, c, x);
+    else if (head) diag_help(diag_error(s->cx, D_BAD_DECLARATION, beside->loc, "`%s` ended at the `+` or `-` before this: what has several results stands alone", head->name.s),
+                             "put the sum in parentheses, or give the results names and add in an equation of its own");
     else diag_help(diag_error(s->cx, D_BAD_DECLARATION, st->loc, "an equation with several left sides is a selection or a factorisation"), "write one equation for each tensor");
     if (x && x->kind == E_FACTOR && st->lhs.n > 3) diag_error(s->cx, D_BAD_FACTOR, st->loc, "no factorisation has %d results", st->lhs.n);
     for (int k = 0; k < st->lhs.n; k++) { Def *d = left_def(c, st, k); if (d) { d->state = 2; if (!ok) d->value = NULL; } }
