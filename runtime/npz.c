@@ -112,7 +112,7 @@ static pgn_status read_directory(Archive *a, pgn_error *e) {
 
 /* ---- members -------------------------------------------------------------------------------------------------------------- */
 typedef struct Unpack { Source s; z_stream z; const Entry *m; const Archive *a; uint64_t taken; uint32_t crc; bool inflating, ended; unsigned char piece[PIECE]; } Unpack;
-static pgn_status bad_stream(const Unpack *u, pgn_error *e) { return pgn_error_set(e, PGN_E_FORMAT, "`%s` in `%s` is damaged: it can't be unpacked", u->s.what, u->a->in.path); }
+static pgn_status bad_stream(const Unpack *u, pgn_error *e) { return pgn_error_set(e, PGN_E_FORMAT, "`%s` is damaged: it can't be unpacked", u->s.what); }
 /* Up to *n bytes; fewer at the stream's end. */
 static pgn_status inflate_some(Unpack *u, unsigned char *to, size_t *n, pgn_error *e) {
     size_t done = 0;
@@ -144,15 +144,15 @@ static pgn_status unpack_read(Source *s, void *to, size_t n, pgn_error *e) {
     s->left -= n;
     return PGN_OK;
 }
-static pgn_status read_member(Archive *a, int k, Unpack *u, pgn_tensor *t, pgn_error *e) {
-    *u = (Unpack){ .s = { .what = a->name[k], .left = a->entry[k].size, .read = unpack_read }, .m = &a->entry[k], .a = a };
+static pgn_status read_member(Archive *a, int k, const char *what, Unpack *u, pgn_tensor *t, pgn_error *e) {
+    *u = (Unpack){ .s = { .what = what, .left = a->entry[k].size, .read = unpack_read }, .m = &a->entry[k], .a = a };
     u->inflating = u->m->method == 8;
-    if (u->inflating && inflateInit2(&u->z, -15) != Z_OK) return pgn_error_set(e, PGN_E_MEMORY, "no memory to unpack `%s`", a->in.path);
+    if (u->inflating && inflateInit2(&u->z, -15) != Z_OK) return pgn_error_set(e, PGN_E_MEMORY, "no memory to unpack `%s`", what);
     pgn_status st = pgn_npy_parse(&u->s, t, e);
     unsigned char more;
     size_t beyond = 1;
     if (!st && u->inflating && (inflate_some(u, &more, &beyond, NULL) || beyond)) st = bad_stream(u, e);
-    if (!st && u->crc != u->m->crc) st = pgn_error_set(e, PGN_E_FORMAT, "the checksum of `%s` in `%s` is wrong", a->name[k], a->in.path);
+    if (!st && u->crc != u->m->crc) st = pgn_error_set(e, PGN_E_FORMAT, "the checksum of `%s` is wrong", what);
     if (u->inflating) inflateEnd(&u->z);
     if (st) pgn_tensor_free(t);
     return st;
@@ -167,7 +167,12 @@ pgn_status pgn_npz_read(const char *path, pgn_bundle *b, pgn_error *e) {
     pgn_bundle made = { .tensor = calloc((size_t)a.n + 1, sizeof *made.tensor) };
     if (!st && (!u || !made.tensor)) st = pgn_error_set(e, PGN_E_MEMORY, "no memory to read `%s`", path);
     for (int k = 0; !st && k < a.n; k++) {
-        if ((st = read_member(&a, k, u, &made.tensor[k], e))) break;
+        size_t room = strlen(path) + strlen(a.name[k]) + 3;
+        char *what = malloc(room);                           /* the archive and the member */
+        if (what) snprintf(what, room, "%s: %s", path, a.name[k]);
+        st = what ? read_member(&a, k, what, u, &made.tensor[k], e) : pgn_error_set(e, PGN_E_MEMORY, "no memory to read `%s`", path);
+        free(what);
+        if (st) break;
         made.tensor[k].name = a.name[k];
         a.name[k] = NULL;
         made.n = k + 1;

@@ -26,18 +26,18 @@ static int64_t scalar_of(const pgn_bundle *b, const char *name) {
     if (t && t->n == 1 && dtype_is_whole(t->dtype)) element_get(t, 0, 0, &v);
     return v;
 }
-static const int32_t *ids(Load *l, const Graph *g, const pgn_bundle *b, const char *name, int64_t *n, int64_t *least) {
+static const int32_t *ids(Load *l, const Graph *g, const pgn_bundle *b, const char *from, const char *name, int64_t *n, int64_t *least) {
     const pgn_tensor *t = in_bundle(b, name);
     *least = 0;
     if (!t) return NULL;
-    if (t->rank != 1 || !dtype_is_whole(t->dtype)) { refuse(l, D_BAD_INPUT_FILE, NO_LOC, "`%s` is not a list of integers", name); return NULL; }
-    if (t->n > MOST) { refuse(l, D_BAD_INPUT_VALUE, NO_LOC, "`%s` has %" PRId64 " values: fewer than 2^31 are supported", name, t->n); return NULL; }
+    if (t->rank != 1 || !dtype_is_whole(t->dtype)) { refuse(l, D_BAD_INPUT_FILE, NO_LOC, "`%s: %s` is not a list of integers", from, name); return NULL; }
+    if (t->n > MOST) { refuse(l, D_BAD_INPUT_VALUE, NO_LOC, "`%s: %s` has %" PRId64 " values: fewer than 2^31 are supported", from, name, t->n); return NULL; }
     int32_t *r = graph_memory(l, g, t->n);
     *n = t->n;
     for (int64_t k = 0; r && k < t->n; k++) {
         int64_t v = 0;
         element_get(t, k, 0, &v);
-        if (v < 0 || v > MOST) { refuse(l, D_BAD_INPUT_VALUE, NO_LOC, "`%s` has the value %" PRId64 " at position %" PRId64, name, v, k); return NULL; }
+        if (v < 0 || v > MOST) { refuse(l, D_BAD_INPUT_VALUE, NO_LOC, "`%s: %s` has the value %" PRId64 " at position %" PRId64, from, name, v, k); return NULL; }
         r[k] = (int32_t)v;
         if (v >= *least) *least = v + 1;
     }
@@ -90,8 +90,8 @@ static bool graph_arrays(Load *l, const Graph *g, const pgn_bundle *b, const cha
     bool two = g->src_nodes != g->dst_nodes;
     int64_t m = 0, m2 = 0, m3 = 0, nt = -1;
 #define NAME(what) arena_printf(a, "%s%s", prefix, what)
-    v->src = ids(l, g, b, NAME("src"), &m, &least->src_nodes), v->dst = ids(l, g, b, NAME("dst"), &m2, &least->dst_nodes);
-    v->etype = ids(l, g, b, NAME("etype"), &m3, &least->etypes), v->ntype = ids(l, g, b, NAME("ntype"), &nt, &least->ntypes);
+    v->src = ids(l, g, b, least->from, NAME("src"), &m, &least->src_nodes), v->dst = ids(l, g, b, least->from, NAME("dst"), &m2, &least->dst_nodes);
+    v->etype = ids(l, g, b, least->from, NAME("etype"), &m3, &least->etypes), v->ntype = ids(l, g, b, least->from, NAME("ntype"), &nt, &least->ntypes);
     if (l->bad) return false;
     if (!v->src || !v->dst) {
         diag_help(refuse(l, D_MISSING_INPUT, g->edges->loc, "graph `%s` is not given", g->name),

@@ -58,6 +58,7 @@ fails() {                       # fails NAME SLUG ARGUMENTS: exit 1 or 3, the sl
     if { [ $code = 1 ] || [ $code = 3 ]; } && grep -q "\[$slug\]" err.txt && [ ! -e y.npy ]; then echo "ok $name"; grep -o "\[$slug\]" err.txt | head -1
     else echo "not ok $name: exit $code, wanted [$slug]: $(head -c 300 err.txt)"; rm -f y.npy; fi
 }
+names() { if grep -qF -- "$1" err.txt; then echo "ok $1 is named"; else echo "not ok $1 is named: $(cat err.txt)"; fi; }      # in what was said last
 works() {
     name=$1; shift
     if "$PIGEONC" "$@" >out.txt 2>err.txt && [ ! -s err.txt ]; then echo "ok $name"; else echo "not ok $name: $(head -c 300 err.txt)"; fi
@@ -65,16 +66,20 @@ works() {
 r="run m.pgn -D classes=2 --out y=y.npy --inputs"
 fails "an input is missing" missing-input $r missing.npz -D d=2
 fails "a truncated array" bad-input-file $r short.npz
+names "short.npz: "
 fails "reals for a map" bad-input-file $r type.npz
 fails "a map value out of range" run-failed $r range.npz
 fails "too few dimensions" bad-input-file $r rank.npz
 fails "two arrays disagree" size-conflict $r conflict.npz
 fails "a negative node" bad-input-value $r negative.npz
+names "negative.npz: g."
 fails "src and dst of different lengths" size-conflict $r lengths.npz
 fails "fewer nodes than edges name" bad-input-value $r fewer.npz
 fails "an array of strings" bad-input-file $r strings.npz
+names "strings.npz: "
 fails "a cut archive" bad-input-file $r cut.npz
 fails "a flipped bit" bad-input-file $r flip.npz
+names "flip.npz: "
 fails "a name twice" bad-input-file $r twice.npz
 fails "no such archive" file-not-found $r nowhere.npz
 fails "10 MB of parentheses" nesting-too-deep check deep.pgn
