@@ -2,6 +2,7 @@
  * A matrix that has no such factorisation is a diagnostic with the batch index. logdet is log |det|, of complex results the complex logarithm. */
 #include "interp/dense.h"
 #include "interp/inside.h"
+#include "ir/text.h"
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
@@ -11,6 +12,19 @@ static void take_out(const Array *a, int64_t from, int64_t n, Z *to) {
 }
 static void put_back(Array *a, int64_t at, int64_t n, const Z *from) {
     for (int64_t k = 0; k < n; k++) { a->re[at + k] = creal(from[k]); if (a->im) a->im[at + k] = cimag(from[k]); }
+}
+/* What the model calls an operand: that of which it is a copy, row by row. */
+static const char *matrix_name(const Value *v) {
+    while (*v->name == '%' && v->node->kind == N_COMPUTE && v->node->u.compute.expr->k == X_READ && v->node->u.compute.expr->u.read.v->rank == v->rank) {
+        const X *e = v->node->u.compute.expr;
+        for (int k = 0; k < v->rank; k++) {
+            const X *i = e->u.read.idx[k];
+            while (i->k == X_CAST) i = i->u.cast.arg;
+            if (i->k != X_INDEX || i->u.index != v->node->u.compute.idx[k]) return v->name;
+        }
+        v = e->u.read.v;
+    }
+    return v->name;
 }
 static const char *what_failed(FactorKind k) {
     switch (k) {
@@ -30,7 +44,7 @@ bool run_factor(Interp *I, Node *n) {
     int64_t m = a->extent[a->rank - 2], c = a->extent[a->rank - 1], p = m < c ? m : c, l = m > c ? m : c, batch = 1, k = 1;
     for (int d = 0; d < a->rank - 2; d++) batch *= a->extent[d];
     if (rhs && rhs->rank == a->rank) k = rhs->extent[rhs->rank - 1];
-    if (l > 20000) { fail(I, D_OUT_OF_MEMORY, n->loc, "`%s`: matrices of %" PRId64 " rows are too large for the reference interpreter", n->result[0]->name, l); return false; }
+    if (l > 20000) { fail(I, D_OUT_OF_MEMORY, n->loc, "%s: matrices of %" PRId64 " rows are too large for the reference interpreter", factor_name[n->u.factor.kind], l); return false; }
     /* elements of each result per matrix */
     int64_t each[3] = { m * c, 0, 0 };
     int results = 1;
@@ -106,8 +120,9 @@ bool run_factor(Interp *I, Node *n) {
         if (ok) continue;
         Array head = *a;
         head.rank -= 2;
-        if (head.rank) fail(I, D_RUN_FAILED, n->loc, "`%s`: matrix %s of `%s` %s", n->result[0]->name, position_text(I, &head, b), n->u.factor.in[0]->name, what_failed(kind));
-        else fail(I, D_RUN_FAILED, n->loc, "`%s`: `%s` %s", n->result[0]->name, n->u.factor.in[0]->name, what_failed(kind));
+        const char *of = matrix_name(n->u.factor.in[0]), *which = head.rank ? arena_printf(I->book, "matrix %s", position_text(I, &head, b)) : "the matrix";
+        if (*of == '%') fail(I, D_RUN_FAILED, n->loc, "%s: %s %s", factor_name[kind], which, what_failed(kind));
+        else fail(I, D_RUN_FAILED, n->loc, "%s: %s%s`%s` %s", factor_name[kind], head.rank ? which : "", head.rank ? " of " : "", of, what_failed(kind));
     }
     run_free_to(I, mark);
     return !I->failed;

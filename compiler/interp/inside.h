@@ -88,6 +88,7 @@ void *run_alloc(Interp *I, size_t n, size_t bytes);        /* zeroed; NULL after
 void run_free_to(Interp *I, int mark);                     /* all since I->owned.n was mark */
 Array *value_alloc(Interp *I, Value *v);                   /* its array, extents from the sizes; NULL after a diagnostic */
 bool array_shape(Interp *I, const Value *v, Array *a);     /* extents and n */
+const char *value_text(Interp *I, const Value *v);        /* quoted, or words for what has no name in the model */
 const char *position_text(Interp *I, const Array *a, int64_t at);
 bool check_targets(Interp *I, const Value *v);             /* a map's values are positions of its target */
 /* compile.c, reduce.c: NULL after a diagnostic */

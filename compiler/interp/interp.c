@@ -25,14 +25,15 @@ void *run_alloc(Interp *I, size_t n, size_t bytes) {
 void run_free_to(Interp *I, int mark) {
     while (I->owned.n > mark) { Owned *q = &I->owned.at[--I->owned.n]; I->bytes -= q->bytes; free(q->at); }
 }
+const char *value_text(Interp *I, const Value *v) { return *v->name == '%' ? "what is computed here" : arena_printf(I->book, "`%s`", v->name); }
 bool array_shape(Interp *I, const Value *v, Array *a) {
     a->dt = v->dt, a->rank = v->rank, a->n = 1;
-    if (v->rank > 8) { fail(I, D_UNSUPPORTED, v->loc, "`%s` has %d dimensions; 8 are possible", v->name, v->rank); return false; }
+    if (v->rank > 8) { fail(I, D_UNSUPPORTED, v->loc, "%s has %d dimensions; 8 are possible", value_text(I, v), v->rank); return false; }
     for (int k = 0; k < v->rank; k++) {
         int64_t n = ext_eval(v->axis[k]->extent, I->size);
-        if (n < 0) { fail(I, D_RUN_FAILED, v->loc, "dimension %d of `%s`, `%s`, has no size here", k + 1, v->name, v->axis[k]->name); return false; }
+        if (n < 0) { fail(I, D_RUN_FAILED, v->loc, "dimension %d of %s, `%s`, has no size here", k + 1, value_text(I, v), v->axis[k]->name); return false; }
         a->extent[k] = n;
-        if (__builtin_mul_overflow(a->n, n, &a->n) || a->n > INT64_MAX / 16) { fail(I, D_OUT_OF_MEMORY, v->loc, "`%s` has too many elements", v->name); return false; }
+        if (__builtin_mul_overflow(a->n, n, &a->n) || a->n > INT64_MAX / 16) { fail(I, D_OUT_OF_MEMORY, v->loc, "%s has too many elements", value_text(I, v)); return false; }
     }
     return true;
 }
@@ -63,7 +64,7 @@ bool check_targets(Interp *I, const Value *v) {
     int64_t n = ext_eval(v->target->extent, I->size);
     for (int64_t k = 0; k < a->n; k++)
         if (a->i[k] < 0 || a->i[k] >= n) {
-            fail(I, D_RUN_FAILED, v->loc, "`%s` is %" PRId64 " at %s, but `%s` has the positions 0..%" PRId64, v->name, a->i[k], position_text(I, a, k), v->target->name, n - 1);
+            fail(I, D_RUN_FAILED, v->loc, "%s is %" PRId64 " at %s, but `%s` has the positions 0..%" PRId64, value_text(I, v), a->i[k], position_text(I, a, k), v->target->name, n - 1);
             return false;
         }
     return true;

@@ -31,7 +31,7 @@ bool run_select(Interp *I, Node *n) {
     if (!pick || I->failed) return false;
     if (axis < 0 || axis >= a->rank || pick->rank != a->rank || !pick->i || a->im) { fail(I, D_INTERNAL, n->loc, "`%s`: a selection has an axis that is none", n->result[0]->name); return false; }
     int64_t m = a->extent[axis], k = pick->extent[axis], outer = 1, inner = 1;
-    if (k > m) { fail(I, D_RUN_FAILED, n->loc, "`%s` has %" PRId64 " places, but only %" PRId64 " elements are there to choose from", n->result[0]->name, k, m); return false; }
+    if (k > m) { fail(I, D_RUN_FAILED, n->loc, "%s has %" PRId64 " places, but only %" PRId64 " elements are there to choose from", value_text(I, n->result[0]), k, m); return false; }
     for (int d = 0; d < axis; d++) outer *= a->extent[d];
     for (int d = axis + 1; d < a->rank; d++) inner *= a->extent[d];
     if (outer * k * inner != pick->n || (val && val->n != pick->n)) { fail(I, D_INTERNAL, n->loc, "`%s`: the other axes of a selection change", n->result[0]->name); return false; }

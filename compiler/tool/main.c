@@ -26,6 +26,10 @@ static int code_of(const Context *cx, int code) {
     }
     return code;
 }
+static bool write_failed(const Context *cx) {
+    for (int k = 0; k < cx->diag.n; k++) if (cx->diag.at[k]->id == D_WRITE_FAILED) return true;
+    return false;
+}
 int main(int argc, char **argv) {
     signal(SIGXFSZ, SIG_IGN);              /* a file beyond the limit is a failed write */
     Context *cx = context_new();
@@ -42,7 +46,10 @@ int main(int argc, char **argv) {
             fprintf(stderr, "\n");
         }
     }
-    if (fflush(stdout) || ferror(stdout)) { fprintf(stderr, "pigeonc: standard output could not be written\n"); if (!code) code = EXIT_DIAGNOSED; }
+    if (fflush(stdout) || ferror(stdout)) {
+        if (!write_failed(cx)) fprintf(stderr, "pigeonc: standard output could not be written\n");
+        if (!code) code = EXIT_DIAGNOSED;
+    }
     context_free(cx);
     return code;
 }

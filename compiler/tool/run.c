@@ -10,13 +10,24 @@ static void put_outputs(Writer *w, const RunResult *r, int n, bool json) {
     for (int k = 0; k < n; k++) {
         const pgn_tensor *y = &r->output[k];
         double lo = INFINITY, hi = -INFINITY, sum = 0, v = 0;
-        int64_t whole;
-        for (int64_t q = 0; q < y->n; q++) { v = element_get(y, q, 0, &whole); sum += v; if (v < lo) lo = v; if (v > hi) hi = v; }
+        int64_t whole = 0, least = INT64_MAX, most = INT64_MIN;
+        bool integer = dtype_is_whole((Dtype)y->dtype);                /* beyond 2^53 no double has its digits */
+        for (int64_t q = 0; q < y->n; q++) {
+            v = element_get(y, q, 0, &whole);
+            sum += v;
+            if (v < lo) lo = v;
+            if (v > hi) hi = v;
+            if (whole < least) least = whole;
+            if (whole > most) most = whole;
+        }
         if (json) { put(w, k ? ", {\"name\": " : "{\"name\": "); put_json(w, y->name); put(w, ", \"type\": \"%s\", \"shape\": [", pgn_dtype_name(y->dtype)); }
         else put(w, "%s: %s[", y->name, pgn_dtype_name(y->dtype));
         for (int q = 0; q < y->rank; q++) put(w, "%s%" PRId64, q ? ", " : "", y->extent[q]);
         put(w, "]");
-        if (json && y->n && isfinite(sum)) put(w, ", \"min\": %.17g, \"max\": %.17g, \"mean\": %.17g", lo, hi, sum / (double)y->n);
+        if (json && y->n && integer) put(w, ", \"min\": %" PRId64 ", \"max\": %" PRId64 ", \"mean\": %.17g", least, most, sum / (double)y->n);
+        else if (json && y->n && isfinite(sum)) put(w, ", \"min\": %.17g, \"max\": %.17g, \"mean\": %.17g", lo, hi, sum / (double)y->n);
+        else if (!json && !y->rank && integer) put(w, " = %" PRId64, whole);
+        else if (!json && y->n && integer) put(w, "  min %" PRId64 "  mean %.6g  max %" PRId64, least, sum / (double)y->n, most);
         else if (!json && !y->rank) put(w, " = %.9g", v);
         else if (!json && y->n) put(w, "  min %.6g  mean %.6g  max %.6g", lo, sum / (double)y->n, hi);
         else if (!json) put(w, "  empty");

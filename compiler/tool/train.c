@@ -455,7 +455,12 @@ int command_train(Options *o) {
     }
     if (ok) {
         printf("step %" PRId64, t->done);
-        for (int k = 0; k < t->step.p->output.n; k++) if (is_number(&t->step, k)) printf("  %s %.6g", t->step.output[k].name, number(&t->step.output[k]));
+        for (int k = 0; k < t->step.p->output.n; k++) if (is_number(&t->step, k)) {
+            const pgn_tensor *y = &t->step.output[k];
+            int64_t whole;
+            double v = element_get(y, 0, 0, &whole);
+            if (dtype_is_whole((Dtype)y->dtype)) printf("  %s %" PRId64, y->name, whole); else printf("  %s %.6g", y->name, v);
+        }
         printf("\n");
     }
     if (t->metrics) fclose(t->metrics);

@@ -114,6 +114,11 @@ for form in fortran big; do
 done
 works "a graph with no edges" run m.pgn -D classes=2 -D d=2 --graph g=random:3,0,1 --in '*=zero'
 works "a graph with no nodes" run m.pgn -D classes=2 -D d=2 --graph g=empty.tsv --in '*=zero'
+printf 'model m() {\n output a: i64 = -9123456789012\n output b = (1 << 62) - 1\n output c: i32 = 1234567891\n}\n' >long.pgn
 if [ -w /dev/full ]; then
     if "$PIGEONC" --print=diagnostics >/dev/full 2>err.txt; then echo "not ok a full disk"; else echo "ok a full disk"; fi
+    for command in "run long.pgn" "ir long.pgn" "long.pgn --emit=c -o -"; do
+        "$PIGEONC" $command >/dev/full 2>err.txt
+        if [ "$(grep -c written err.txt)" = 1 ]; then echo "ok $command: a full disk is said once"; else echo "not ok $command: a full disk is said once: $(cat err.txt)"; fi
+    done
 fi

@@ -20,6 +20,11 @@ model root(d: dim) {
   input M[d, d]
   output L[i, j] = cholesky(i, j) (if i = j then -1.0 else 0.0 * M[i, j])
 }
+model unnamed(B: dim, d: dim) {
+  index b: B, i: d, j: d
+  input M[B, d, d], y[d]
+  output x[b, i] = 1 + (solve(i, j) (M[b, i, j] * (if b = 1 then 0.0 else 1.0)), y[i])
+}
 PGN
 try() {
     # NAME EXECUTOR TEXT ARGUMENTS
@@ -36,6 +41,8 @@ for e in cpu c cuda-shim; do
     try "one matrix of a batch" $e 'line 5: solve: the matrix of batch index 1 (of 3) is singular' --model batch -D B=3 -D d=3
     try "in the second round of a loop" $e 'line 11: solve: the matrix of batch index 0 (of 1) is singular' --model loop -D d=4
     try "not positive definite" $e 'line 19: cholesky: the matrix of batch index 0 (of 1) is not positive definite' --model root -D d=2
+    try "a matrix without a name" $e 'error: line 24: solve: the matrix of batch index 1 (of 3) is singular' --model unnamed -D B=3 -D d=3
 done
+try "a matrix without a name" interp 'm.pgn:24:.*error: solve: matrix \[1\] is singular' --model unnamed -D B=3 -D d=3
 try "one matrix of a batch" interp 'm.pgn:5:.*matrix \[1\] of .* is singular' --model batch -D B=3 -D d=3
 try "in the second round of a loop" interp 'm.pgn:11:.*is singular' --model loop -D d=4

@@ -145,6 +145,14 @@ if test -z "$SANITIZED"; then
     fails "memory that can't be had" 1 "[out-of-memory]" sh -c 'ulimit -v 1500000; "$PIGEONC" run m.pgn --model second -D n=1000000 -D in=500 -D out=3 --in x=random:1'
 else echo "skipped memory that can't be had: sanitizers reserve address space"; fi
 
+printf 'model m(n: dim) {\n index i: n\n output a: i64 = -9123456789012\n output b = (1 << 62) - 1\n output c[i] = 4611686018427387903 - i\n}\n' >whole.pgn
+for e in interp cpu; do
+    passes "whole numbers by $e" "$PIGEONC" run whole.pgn -D n=2 --executor $e
+    is "have all their digits" "$(sed 's/^[^]]*\] *=* *//' out.txt | tr '\n' ' ')" "-9123456789012 4611686018427387903 min 4611686018427387902  mean 4.61169e+18  max 4611686018427387903 "
+done
+passes "whole numbers as JSON" "$PIGEONC" run whole.pgn -D n=2 --json
+is "have them too" "$(grep -o '"max": 4611686018427387903' out.txt | wc -l | tr -d ' ')" 2
+
 cat >kinks.pgn <<'E'
 model m(n: dim) {
   index i: n
