@@ -91,7 +91,7 @@ passes "explain prints them" cmp c.o s.o
 python3 -c 'print("\n".join("%d %d 0" % (k % 97, 5 if k % 3 else k % 89) for k in range(40000)))' >star.edges
 "$PIGEONC" stats long.pgn -D d=5 --graph g=star.edges -o star.txt
 passes "stats tells the longest fibre where it is long" grep -q '^longest(g.dst) 26[0-9]*$' star.txt
-fails "and of no other" 1 "" grep -q 'longest(g.src)' star.txt
+passes "and of no other" sh -c '! grep -q "longest(g.src)" star.txt'
 "$PIGEONC" ir long.pgn -D d=5 --graph-stats star.txt --run=default >star.ir
 is "then it is cut" "$(grep -c 'derive unique "pieces(g.dst, 4096)"' star.ir) $(grep -c 'keys g.src' star.ir)" "1 0"
 echo 'machine.cores 1' >>star.txt
