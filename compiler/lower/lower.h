@@ -19,7 +19,7 @@ typedef struct Family { VEC(Node *) node; int rank; Index **idx; VEC(X *) read; 
  * items NULL: the positions stand in this order. */
 typedef struct Rows { int n, split; Value *map[8]; /* the first `split` are the first key of two; 0: one key */ Buf *start, *items, *key; Ext *count; HostBlock *made_in; } Rows;
 /* How edges are numbered (number.c): in the order of a map, where the caller's edge order[k] stands at k; by NULL: as the caller does. */
-typedef struct Numbering { const Graph *g; Value *by; bool typed; /* and by type */ Buf *order; VEC(Value *) map; VEC(Buf *) raw; /* the caller's arrays */ } Numbering;
+typedef struct Numbering { const Graph *g; Value *by, *then; /* then may be NULL */ Buf *order; VEC(Value *) map; VEC(Buf *) raw; /* the caller's arrays */ } Numbering;
 
 /* A value with axes `axis` and `axis + 1` as one, over the same memory (merge.c). */
 typedef struct View { Value *of; int axis; Value *view; } View;
@@ -162,7 +162,7 @@ bool fuse_reads_outside(Lower *l, const Family *f, const Value *v);
 void walk_plan(FusePlan *p);                               /* walk.c */
 bool walk_command(Lower *l, const Command *c);             /* it names sums */
 void walk_lower(Lower *l, Family *f);
-Value *numbered_by(Lower *l, const Graph *g);              /* number.c: the map by which edges of g are to be numbered, or NULL */
+Value *numbered_by(Lower *l, const Graph *g, Value **then);      /* number.c: the map by which edges of g are to be numbered, or NULL; then: the next one, or NULL */
 bool fuse_need(Lower *l, Family *f);                       /* lowers what the members read; leaves out those that something else computes then */
 void fuse_finish(Build *b, Family *f);
 void fuse_done(Lower *l, const Family *f);

@@ -1,4 +1,5 @@
-/* number.c - edges are numbered anew when a graph is bound: by the map along which most sums walk, then by type.
+/* number.c - edges are numbered anew when a graph is bound: by the map along which most sums walk, then by type; or, where they walk along pairs of a type
+ * and a node only, by type, then by node.
  *
  *     a[e] = exp(s[e] - m[dst(e)]);   y[v] = sum(e: dst(e) = v) a[e]            edges of one v lie side by side in s, a, dst
  *
@@ -8,7 +9,7 @@
 #include "lower/lower.h"
 #include <string.h>
 
-typedef struct Numbers { const Program *p; const Graph *g; bool ok; int uses[2]; } Numbers;       /* uses: walks along dst, src */
+typedef struct Numbers { const Program *p; const Graph *g; bool ok; int uses[4]; } Numbers;       /* uses: walks along dst, src, pairs (type, dst), (type, src) */
 static const X *plain(const X *e) {
     while (e->k == X_CAST && dtype_is_int(e->dt)) e = e->u.cast.arg;
     return e;
@@ -29,7 +30,11 @@ static bool see_number(X *e, void *data) {
             X *map;
             if (!reduce_fibre(e, k, NULL, &map, NULL)) continue;
             const X *m = plain(map);
-            if (m->k == X_READ) n->uses[0] += m->u.read.v == n->g->dst, n->uses[1] += m->u.read.v == n->g->src;
+            if (m->k != X_READ) continue;
+            n->uses[0] += m->u.read.v == n->g->dst, n->uses[1] += m->u.read.v == n->g->src;
+            const Node *u = m->u.read.v->node;
+            if (u->kind != N_DERIVE || u->u.derive.kind != DV_UNIQUE || u->u.derive.n != 2 || m->u.read.v != u->result[2] || u->u.derive.key[0] != n->g->etype) continue;
+            n->uses[2] += u->u.derive.key[1] == n->g->dst, n->uses[3] += u->u.derive.key[1] == n->g->src;
         }
     }
     if (e->k != X_READ) return n->ok;
@@ -65,11 +70,13 @@ static bool see_node(Numbers *n, Node *node) {
     node_each_expr(node, see_expr, n);
     return n->ok;
 }
-Value *numbered_by(Lower *l, const Graph *g) {
+Value *numbered_by(Lower *l, const Graph *g, Value **then) {
     Numbers n = { .p = l->p, .g = g, .ok = g->given && l->machine };
     for (int k = 0; k < l->p->node.n && n.ok; k++) n.ok = see_node(&n, l->p->node.at[k]);
     for (int k = 0; k < l->p->output.n && n.ok; k++) n.ok = !has_axis(l->p->output.at[k].value, g->edges) && l->p->output.at[k].value->target != g->edges;
-    if (!n.ok || n.uses[0] + n.uses[1] == 0) return NULL;
+    if (!n.ok || n.uses[0] + n.uses[1] + n.uses[2] + n.uses[3] == 0) return NULL;
+    if (n.uses[0] + n.uses[1] == 0) { *then = n.uses[2] >= n.uses[3] ? g->dst : g->src; return g->etype; }
+    *then = value_is_used(l, g->etype) ? g->etype : NULL;
     return n.uses[0] >= n.uses[1] ? g->dst : g->src;
 }
 /* The caller's array of a map */
@@ -95,7 +102,8 @@ static Buf *bind_buf(Lower *l, const char *name, Dtype dt, Ext *count, Loc loc) 
 static Numbering *numbering_of(Lower *l, const Graph *g) {
     for (int k = 0; k < l->numbering.n; k++) if (l->numbering.at[k]->g == g) return l->numbering.at[k];
     Numbering *n = NEW(l->a, Numbering);
-    *n = (Numbering){ .g = g, .by = numbered_by(l, g) };
+    *n = (Numbering){ .g = g };
+    n->by = numbered_by(l, g, &n->then);
     vec_add(l->a, l->numbering, n);
     if (!n->by) return n;
     Arena *a = l->a;
@@ -104,10 +112,9 @@ static Numbering *numbering_of(Lower *l, const Graph *g) {
     *rows = (Rows){ .n = 1, .map = { n->by }, .made_in = &l->u->bind, .count = edges };
     rows->start = bind_buf(l, arena_printf(a, "start_%s", n->by->name), DT_I64, ext_op(a, EXT_ADD, groups, ext_const(a, 1)), n->by->loc);
     n->order = bind_buf(l, arena_printf(a, "order_%s", n->by->name), DT_I32, edges, n->by->loc);
-    bool types = n->typed = value_is_used(l, g->etype);
-    LH *h = host_call(l, RT_FIBRE, n->by->loc, 3, (Ext *[]){ edges, ext_const(a, types ? 2 : 1), groups });
+    LH *h = host_call(l, RT_FIBRE, n->by->loc, 3, (Ext *[]){ edges, ext_const(a, n->then ? 2 : 1), groups });
     vec_add(a, h->buf, given_map(l, n, n->by));
-    if (types) vec_add(a, h->buf, given_map(l, n, g->etype));
+    if (n->then) vec_add(a, h->buf, given_map(l, n, n->then));
     vec_add(a, h->buf, rows->start);
     vec_add(a, h->buf, n->order);
     vec_add(a, l->rows, rows);

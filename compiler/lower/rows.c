@@ -56,7 +56,7 @@ static bool rises(Lower *l, const Value *map) {
     if (n->kind != N_DERIVE || n->u.derive.kind != DV_UNIQUE || map != n->result[n->u.derive.n]) return false;
     for (int k = 0; k < l->numbering.n; k++) {
         const Numbering *by = l->numbering.at[k];
-        if (by->by == n->u.derive.key[0]) return n->u.derive.n == 1 || (by->typed && n->u.derive.n == 2 && n->u.derive.key[1] == by->g->etype);
+        if (by->by == n->u.derive.key[0]) return n->u.derive.n == 1 || (n->u.derive.n == 2 && n->u.derive.key[1] == by->then);
     }
     return n->u.derive.n == 1 && rises(l, n->u.derive.key[0]);       /* pieces of combinations */
 }

@@ -176,7 +176,8 @@ void walk_plan(FusePlan *p) {
     Lower *l = p->l;
     bool only = schedule_only(l->p);
     Value **by = NEWN(l->a, Value *, l->p->graph.n + 1);
-    for (int g = 0; l->machine && g < l->p->graph.n; g++) by[g] = numbered_by(l, l->p->graph.at[g]);
+    Value *then = NULL;
+    for (int g = 0; l->machine && g < l->p->graph.n; g++) by[g] = numbered_by(l, l->p->graph.at[g], &then);
     for (int k = 0; k < l->p->node.n; k++) {
         Node *n = l->p->node.at[k];
         if (n->kind != N_COMPUTE) continue;
