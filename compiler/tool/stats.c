@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SMALL = 4096 };                     /* edges */
+enum { SMALL = 4096 /* edges */, LONG = 32 /* a fibre is told from this part of all edges on */ };
 
 /* A name as it was said before is replaced. */
 static void add_about(Program *p, const char *name, double count) {
@@ -68,52 +68,48 @@ bool stats_read(Options *o, Program *p) {
 }
 
 /* ---- a graph ------------------------------------------------------------------------------------------------------ */
-/* How many pairs (a[k], b[k]) there are: k in the order of a, then each b is stamped with the last a that it was met with. O(n + na + nb) */
-static int64_t pairs(int64_t n, const int32_t *a, int64_t na, const int32_t *b, int64_t nb) {
-    int64_t *start = calloc((size_t)na + 2, sizeof *start), found = -1;
-    int32_t *order = malloc(sizeof *order * (size_t)(n + 1)), *stamp = calloc((size_t)nb + 1, sizeof *stamp);
-    if (start && order && stamp) {
-        for (int64_t k = 0; k < n; k++) start[a[k] + 2]++;
-        for (int64_t k = 2; k < na + 2; k++) start[k] += start[k - 1];
-        for (int64_t k = 0; k < n; k++) order[start[a[k] + 1]++] = (int32_t)k;
-        found = 0;
-        for (int64_t k = 0; k < n; k++) { int32_t e = order[k]; if (stamp[b[e]] != a[e] + 1) found++, stamp[b[e]] = a[e] + 1; }
-    }
-    free(start), free(order), free(stamp);
-    return found;
+/* The places k in the order of a[k], those of one value from start[a] on; both the caller's to free, NULL without memory. O(n + na) */
+static int32_t *by_key(int64_t n, const int32_t *a, int64_t na, int64_t **start) {
+    int32_t *order = malloc(sizeof *order * (size_t)(n + 1));
+    int64_t *at = *start = calloc((size_t)na + 2, sizeof *at);
+    if (!order || !at) return order;
+    for (int64_t k = 0; k < n; k++) at[a[k] + 2]++;
+    for (int64_t k = 2; k < na + 2; k++) at[k] += at[k - 1];
+    for (int64_t k = 0; k < n; k++) order[at[a[k] + 1]++] = (int32_t)k;
+    return order;
 }
-/* The most elements that one value of a map has, or that one combination of two has (b may be NULL); -1: no memory */
-static int64_t longest(int64_t n, const int32_t *a, int64_t na, const int32_t *b, int64_t nb) {
-    int64_t *start = calloc((size_t)na + 2, sizeof *start), most = -1;
-    int32_t *order = malloc(sizeof *order * (size_t)(n + 1)), *met = calloc((size_t)nb + 1, sizeof *met);
-    if (start && order && met) {
-        for (int64_t k = 0; k < n; k++) start[a[k] + 2]++;
-        for (int64_t k = 2; k < na + 2; k++) start[k] += start[k - 1];
-        for (int64_t k = 0; k < n; k++) order[start[a[k] + 1]++] = (int32_t)k;
-        most = 0;
+/* How many pairs (a[k], b[k]) there are, and the most elements that one value of b, and one pair, has; -1: no memory. O(n + na + nb) */
+typedef struct PairCounts { int64_t count, longest_b, longest; } PairCounts;
+static PairCounts pairs(int64_t n, const int32_t *a, int64_t na, const int32_t *b, int64_t nb) {
+    int64_t *start, *met = calloc((size_t)nb + 1, sizeof *met), *all = calloc((size_t)nb + 1, sizeof *all);
+    int32_t *order = by_key(n, a, na, &start);
+    PairCounts p = { -1, -1, -1 };
+    if (order && start && met && all) {
+        p = (PairCounts){ 0, 0, 0 };
         for (int64_t v = 0; v < na; v++) {
-            int64_t from = start[v], to = start[v + 1];
-            if (!b && to - from > most) most = to - from;
-            for (int64_t k = from; b && k < to; k++) if (++met[b[order[k]]] > most) most = met[b[order[k]]];
-            for (int64_t k = from; b && k < to; k++) met[b[order[k]]] = 0;
+            for (int64_t k = start[v]; k < start[v + 1]; k++) {
+                int64_t w = b[order[k]];
+                p.count += !met[w];
+                if (++met[w] > p.longest) p.longest = met[w];
+                if (++all[w] > p.longest_b) p.longest_b = all[w];
+            }
+            for (int64_t k = start[v]; k < start[v + 1]; k++) met[b[order[k]]] = 0;
         }
     }
-    free(start), free(order), free(met);
-    return most;
+    free(start), free(order), free(met), free(all);
+    return p;
 }
 static void learn_graph(Program *p, const Graph *g, const pgn_graph_view *v) {
     const struct { const Value *a, *b; const int32_t *at, *bt; int64_t na, nb; } pair[] = {
         { g->etype, g->src, v->etype, v->src, v->etypes, v->src_nodes }, { g->etype, g->dst, v->etype, v->dst, v->etypes, v->dst_nodes },
         { g->src, g->dst, v->src, v->dst, v->src_nodes, v->dst_nodes } };
     for (int k = 0; k < 3; k++) {
-        int64_t n = pairs(v->edges, pair[k].at, pair[k].na, pair[k].bt, pair[k].nb);
-        if (n >= 0) add_about(p, arena_printf(p->arena, "unique(%s, %s)", pair[k].a->name, pair[k].b->name), (double)n);
-    }
-    for (int k = 0; k < 2; k++) {                             /* where one node has much of all edges: passes may cut its fibre */
-        int64_t n = longest(v->edges, pair[k].bt, pair[k].nb, NULL, 0);
-        if (n * 32 < v->edges) continue;
-        add_about(p, arena_printf(p->arena, "longest(%s)", pair[k].b->name), (double)n);
-        if ((n = longest(v->edges, pair[k].bt, pair[k].nb, pair[k].at, pair[k].na)) >= 0) add_about(p, arena_printf(p->arena, "longest(%s, %s)", pair[k].a->name, pair[k].b->name), (double)n);
+        PairCounts n = pairs(v->edges, pair[k].at, pair[k].na, pair[k].bt, pair[k].nb);
+        const char *a = pair[k].a->name, *b = pair[k].b->name;
+        if (n.count >= 0) add_about(p, arena_printf(p->arena, "unique(%s, %s)", a, b), (double)n.count);
+        if (k == 2 || n.longest_b * LONG < v->edges || n.count < 1) continue;
+        add_about(p, arena_printf(p->arena, "longest(%s)", b), (double)n.longest_b);      /* one node has much of all edges: passes may cut its fibre */
+        add_about(p, arena_printf(p->arena, "longest(%s, %s)", a, b), (double)n.longest);
     }
 }
 static void learn(Program *p, const RunData *d) {
