@@ -334,11 +334,17 @@ static X *reduce_like(Program *p, X *e, ReduceOp op, X *extra, X *body, X *other
     X *r = x_reduce(p->arena, op, e->u.reduce.n, e->u.reduce.idx, m, cond, body, other, body->dt == DT_F16 || body->dt == DT_BF16 ? DT_F32 : body->dt);
     return x_substitute(p, r, 0, NULL, NULL);          /* bound indices of its own */
 }
+/* All that holds where the body of f's reduction is looked at, from outside. */
+static X *holds_in(Arena *a, const Frame *f) {
+    if (!f) return NULL;
+    X *all = dx_and(a, holds_in(a, f->up), f->around);
+    for (int k = 0; k < f->n_cond; k++) all = dx_and(a, all, f->cond[k]);
+    return all;
+}
 static X *plain(Back *b, X *x, X *guard) { /* not computed anew for each element of a body */
     if (b->in_recur || !has_reduce(x)) return x;
     Node *made;
-    for (const Frame *f = b->frame; f; f = f->up) for (int k = 0; k < f->n_cond; k++) guard = dx_and(b->a, guard, f->cond[k]);
-    X *r = as_value(b->d->p, x, guard, &made);
+    X *r = as_value(b->d->p, x, dx_and(b->a, holds_in(b->a, b->frame), guard), &made);
     return r ? r : x;
 }
 static void back_reduce(Back *b, X *e, Cot c) {
@@ -346,7 +352,7 @@ static void back_reduce(Back *b, X *e, Cot c) {
     Arena *a = b->a;
     X *body = e->u.reduce.body, *x = plain(b, c.x, c.guard), *guard = c.guard ? plain(b, c.guard, NULL) : NULL, *r = value_of(b, e);
     Frame *f = NEW(a, Frame);
-    *f = (Frame){ b->frame, e->u.reduce.n, e->u.reduce.idx, e->u.reduce.n_cond, e->u.reduce.cond };
+    *f = (Frame){ b->frame, e->u.reduce.n, e->u.reduce.idx, e->u.reduce.n_cond, e->u.reduce.cond, guard };
     switch (e->u.reduce.op) {
     case R_SUM: break;
     case R_PROD: {                         /* the product of the others */

@@ -83,7 +83,7 @@ static void compute_terms(Diff *d, Node *n, const Value *wanted, Terms *out) {
     Value *w = n->result[0], *bar = dx_flows(w->dt) ? diff_value(d, w) : NULL;
     if (!bar) return;
     Frame *f = NEW(d->p->arena, Frame);
-    *f = (Frame){ NULL, w->rank, n->u.compute.idx, 0, NULL };
+    *f = (Frame){ NULL, w->rank, n->u.compute.idx, 0, NULL, NULL };
     back(d, n->u.compute.expr, diff_read(d->p, bar, n->u.compute.idx), f, wanted, diff_read(d->p, w, n->u.compute.idx), false, out);
 }
 X *diff_external(Diff *d, Value *v, Index **u) {

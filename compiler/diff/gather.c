@@ -9,12 +9,15 @@
 #include <string.h>
 
 typedef struct Equation { X *a, *b; Space *space; bool done, late; /* space: that both are positions of, when a is a subscript; late: it is one */ } Equation;
+/* A condition of a reduction: c, or that equation; around: what holds where the reduction stands, which need not be asked for. */
+typedef struct Step { X *c; int eq; bool around; } Step;
 typedef struct Gather {
     Program *p; Arena *a;
     VEC(Index *) sum;                      /* still summed over */
     VEC(Equation) eq;
-    VEC(X *) range, cond;                  /* in the order in which they make each other's reads possible: that what has been solved for is a */
-    X *guard;                              /* position (the last first), the conditions of reductions, the guard, */
+    VEC(X *) range;                        /* in the order in which they make each other's reads possible: that what has been solved for is a */
+    VEC(Step) step;                        /* position (the last first), the conditions of reductions, */
+    X *guard;                              /* the guard, */
     VEC(X *) late;                         /* what the subscripts must be */
     X *x;
 } Gather;
@@ -46,7 +49,7 @@ static void replace(Gather *g, int place, X *to) {
     to = whole(g, to);
     for (int k = 0; k < g->eq.n; k++) if (!g->eq.at[k].done) g->eq.at[k].a = put_in(g, g->eq.at[k].a, i, to), g->eq.at[k].b = put_in(g, g->eq.at[k].b, i, to);
     for (int k = 0; k < g->range.n; k++) g->range.at[k] = put_in(g, g->range.at[k], i, to);
-    for (int k = 0; k < g->cond.n; k++) g->cond.at[k] = put_in(g, g->cond.at[k], i, to);
+    for (int k = 0; k < g->step.n; k++) g->step.at[k].c = put_in(g, g->step.at[k].c, i, to);
     for (int k = 0; k < g->late.n; k++) g->late.at[k] = put_in(g, g->late.at[k], i, to);
     g->guard = put_in(g, g->guard, i, to);
     g->x = put_in(g, g->x, i, to);
@@ -224,44 +227,36 @@ static X *tidy(X *e, void *data) {
     return changed ? x_read(g->a, e->u.read.v, at, e->u.read.bnd, e->u.read.other) : e;
 }
 /* The conditions of the sum and those that need none of its indices. One is tested as soon as its indices are known; where its own reads
- * may be out of range it has in it what makes them possible: comparisons of numbers that stand before it, and the guard. */
+ * may be out of range it has in it what makes them possible: what stands before it. */
 typedef struct Tests { X **cond; int n; X *outer, *before; } Tests;
-static bool sees_any_read(X *e, void *data) { if (e->k == X_READ || e->k == X_REDUCE) *(bool *)data = true; return !*(bool *)data; }
 static void add_test(Gather *g, Tests *t, X *c) {
-    bool reads = false, safe = x_in_range(c);
-    x_walk(c, sees_any_read, &reads);
-    if (!safe && t->before) c = dx_and(g->a, t->before, c);
-    if (!uses_sum(g, c)) { t->outer = dx_and(g->a, t->outer, c); return; }
-    t->cond[t->n++] = c;
-    if (!reads) t->before = dx_and(g->a, t->before, c);
+    X *whole = x_in_range(c) ? c : dx_and(g->a, t->before, c);
+    if (!uses_sum(g, whole)) { t->outer = dx_and(g->a, t->outer, whole); return; }
+    t->cond[t->n++] = whole;
+    t->before = dx_and(g->a, t->before, c);
 }
-/* What follows from a condition and may be looked at anywhere, NULL: nothing. */
-static X *safe_part(Arena *a, X *c) {
-    if (x_in_range(c)) return c;
-    if (c->k == X_IF && c->u.if_.other->k == X_INT && !c->u.if_.other->u.i) return safe_part(a, c->u.if_.cond);
-    if (c->k != X_OP || c->u.op.op != OP_AND) return NULL;
-    X *p = safe_part(a, c->u.op.arg[0]), *q = safe_part(a, c->u.op.arg[1]);
-    return p && q ? dx_and(a, p, q) : p ? p : q;
+static X *equal(Gather *g, const Equation *e) {
+    X *s = strip(e->a), *r = strip(e->b);
+    if (s->dt == r->dt) return x_op(g->a, OP_EQ, s, r);
+    if (s->dt == DT_I32) return x_op(g->a, OP_EQ, s, x_cast(g->a, r, DT_I32));
+    return r->dt == DT_I32 ? x_op(g->a, OP_EQ, x_cast(g->a, s, DT_I32), r) : op(g, OP_EQ, s, r);
 }
 static X *finish(Gather *g) {
     for (bool again = true; again;) {
         again = false;
         for (int k = 0; k < g->eq.n; k++) if (!g->eq.at[k].done && solve(g, &g->eq.at[k])) again = true;
     }
-    for (int k = 0; k < g->eq.n; k++) {
-        Equation *e = &g->eq.at[k];
-        if (e->done) continue;
-        X *s = strip(e->a), *r = strip(e->b);
-        X *c = s->dt == r->dt ? x_op(g->a, OP_EQ, s, r) : s->dt == DT_I32 ? x_op(g->a, OP_EQ, s, x_cast(g->a, r, DT_I32)) : r->dt == DT_I32 ? x_op(g->a, OP_EQ, x_cast(g->a, s, DT_I32), r) : op(g, OP_EQ, s, r);
-        if (e->late) vec_add(g->a, g->late, c); else vec_add(g->a, g->cond, c);
-    }
-    Tests t = { .cond = NEWN(g->a, X *, g->range.n + g->cond.n + g->late.n + 1) };
+    for (int k = 0; k < g->eq.n; k++) if (!g->eq.at[k].done && g->eq.at[k].late) vec_add(g->a, g->late, equal(g, &g->eq.at[k]));
+    Tests t = { .cond = NEWN(g->a, X *, g->range.n + g->step.n + g->late.n + 1) };
     X *body = g->x, *zero = dx_number(g->a, 0, body->dt);
     for (int k = g->range.n - 1; k >= 0; k--) add_test(g, &t, g->range.at[k]);
     bool inner = g->guard && uses_sum(g, g->guard);
-    X *first = inner ? safe_part(g->a, g->guard) : NULL;
-    if (first) t.before = dx_and(g->a, t.before, first);
-    for (int k = 0; k < g->cond.n; k++) add_test(g, &t, g->cond.at[k]);
+    for (int k = 0; k < g->step.n; k++) {
+        const Step *s = &g->step.at[k];
+        if (s->around) t.before = dx_and(g->a, t.before, s->c);
+        else if (s->c) add_test(g, &t, s->c);
+        else if (!g->eq.at[s->eq].done) add_test(g, &t, equal(g, &g->eq.at[s->eq]));
+    }
     if (inner) t.before = dx_and(g->a, t.before, g->guard), body = x_if(g->a, g->guard, body, zero);
     else if (g->guard) t.outer = dx_and(g->a, t.outer, g->guard);
     for (int k = 0; k < g->late.n; k++) add_test(g, &t, g->late.at[k]);
@@ -275,7 +270,6 @@ static void begin(Gather *g, Program *p, const Term *t) {
     *g = (Gather){ .p = p, .a = p->arena };
     VEC(Index *) from = { 0 };
     VEC(X *) to = { 0 };
-    int n_cond = 0;
     for (const Frame *f = t->frame; f; f = f->up)
         for (int k = 0; k < f->n; k++) {
             Index *i = program_index(p, f->idx[k]->name, f->idx[k]->space);
@@ -285,13 +279,16 @@ static void begin(Gather *g, Program *p, const Term *t) {
         }
     VEC(const Frame *) frame = { 0 };
     for (const Frame *f = t->frame; f; f = f->up) vec_add(g->a, frame, f);
-    for (int j = frame.n - 1; j >= 0; j--)                   /* from outside, as each makes the reads of the next possible */
-        for (int k = 0; k < frame.at[j]->n_cond; k++, n_cond++) {
-            const Frame *f = frame.at[j];
+    for (int j = frame.n - 1; j >= 0; j--) {                 /* from outside, as each makes the reads of the next possible */
+        const Frame *f = frame.at[j];
+        if (f->around) vec_add(g->a, g->step, (Step){ x_substitute(p, f->around, from.n, from.at, to.at), -1, true });
+        for (int k = 0; k < f->n_cond; k++) {
             X *c = x_substitute(p, f->cond[k], from.n, from.at, to.at);
-            if (c->k == X_OP && c->u.op.op == OP_EQ && dtype_is_int(c->u.op.arg[0]->dt)) vec_add(g->a, g->eq, (Equation){ c->u.op.arg[0], c->u.op.arg[1], NULL, false, false });
-            else vec_add(g->a, g->cond, c);
+            bool eq = c->k == X_OP && c->u.op.op == OP_EQ && dtype_is_int(c->u.op.arg[0]->dt);
+            vec_add(g->a, g->step, (Step){ eq ? NULL : c, eq ? g->eq.n : -1, false });
+            if (eq) vec_add(g->a, g->eq, (Equation){ c->u.op.arg[0], c->u.op.arg[1], NULL, false, false });
         }
+    }
     g->guard = t->guard ? x_substitute(p, t->guard, from.n, from.at, to.at) : NULL;
     g->x = x_substitute(p, t->x, from.n, from.at, to.at);
     X *r = x_substitute(p, t->read, from.n, from.at, to.at);

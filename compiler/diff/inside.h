@@ -18,8 +18,9 @@ struct Diff {
     bool failed;                           /* a diagnosis was given */
 };
 
-/* The reductions around a place in an expression, and the indices of the equation itself at the bottom. */
-typedef struct Frame { const struct Frame *up; int n; Index **idx; int n_cond; X **cond; } Frame;
+/* The reductions around a place in an expression, and the indices of the equation itself at the bottom. around: what holds where the reduction
+ * stands, which may be what its conditions are readable by; NULL: nothing. */
+typedef struct Frame { const struct Frame *up; int n; Index **idx; int n_cond; X **cond, *around; } Frame;
 /* A read of the wanted value and its cotangent there, which counts only where the guard holds (NULL: everywhere). */
 typedef struct Term { X *read, *guard, *x; const Frame *frame; } Term;
 typedef VEC(Term) Terms;

@@ -94,7 +94,7 @@ static X *select_back(Diff *d, Node *n, Index **u) {
     X *at[8] = { NULL };
     for (int k = 0; k < in->rank; k++) w[k] = program_index(p, "w", bar->axis[k]), at[k] = x_index(a, w[k]);
     at[n->u.select.axis] = x_cast(a, diff_read(p, n->result[0], w), DT_I64);
-    *f = (Frame){ NULL, in->rank, w, 0, NULL };
+    *f = (Frame){ NULL, in->rank, w, 0, NULL, NULL };
     Term t = { x_read(a, in, at, NULL, NULL), NULL, diff_read(p, bar, w), f };
     return gather(p, &t, u);
 }

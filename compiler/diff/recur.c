@@ -44,8 +44,24 @@ static X *from_outside(Diff *d, Node *n, X *e) {
 }
 static Frame *frame_of(Diff *d, const Member *m) {
     Frame *f = NEW(d->p->arena, Frame);
-    *f = (Frame){ NULL, m->value->rank, m->idx, 0, NULL };
+    *f = (Frame){ NULL, m->value->rank, m->idx, 0, NULL, NULL };
     return f;
+}
+/* The reductions around a place likewise: their conditions may read members, too. The same copy for the same frame. */
+typedef struct Frames { VEC(const Frame *) from, to; } Frames;
+static const Frame *frame_from_outside(Diff *d, Node *n, Frames *seen, const Frame *f) {
+    Arena *a = d->p->arena;
+    if (!f || !f->up) return f;            /* the equation itself */
+    for (int k = 0; k < seen->from.n; k++) if (seen->from.at[k] == f) return seen->to.at[k];
+    Frame *r = NEW(a, Frame);
+    *r = *f;
+    r->up = frame_from_outside(d, n, seen, f->up);
+    r->around = from_outside(d, n, f->around);
+    r->cond = NEWN(a, X *, f->n_cond + 1);
+    for (int k = 0; k < f->n_cond; k++) r->cond[k] = from_outside(d, n, f->cond[k]);
+    vec_add(a, seen->from, f);
+    vec_add(a, seen->to, r);
+    return r;
 }
 /* The terms of `wanted` in the equations of the members, with their adjoints bar as cotangents. */
 static void member_terms(Diff *d, Node *n, Value **bar, const Value *wanted, Terms *out) {
@@ -53,10 +69,12 @@ static void member_terms(Diff *d, Node *n, Value **bar, const Value *wanted, Ter
         Member *m = &n->u.recur.member.at[k];
         if (!bar[k]) continue;
         Terms t = { 0 };
+        Frames seen = { 0 };
         back(d, m->expr, diff_read(d->p, bar[k], m->idx), frame_of(d, m), wanted, diff_read(d->p, m->value, m->idx), true, &t);
         for (int j = 0; j < t.n; j++) {
             t.at[j].x = from_outside(d, n, t.at[j].x);
             t.at[j].guard = from_outside(d, n, t.at[j].guard);
+            t.at[j].frame = frame_from_outside(d, n, &seen, t.at[j].frame);
             vec_add(d->p->arena, *out, t.at[j]);
         }
     }
@@ -150,7 +168,7 @@ void recur_terms(Diff *d, Node *n, const Value *wanted, Terms *out) {
             X *x = gathered(d, &t, at);
             if (!x) continue;
             Frame *f = NEW(a, Frame);
-            *f = (Frame){ NULL, rank, idx, 0, NULL };
+            *f = (Frame){ NULL, rank, idx, 0, NULL, NULL };
             /* a value of its own, so that the way back through `before` doesn't sum it anew for each element */
             Index **own = NEWN(a, Index *, rank + 1);
             X **to = NEWN(a, X *, rank + 1);
