@@ -27,10 +27,11 @@ static bool collect_free(X *e, void *data) {
 static bool sees_partial(X *e, void *data) {
     if (e->k != X_OP) return true;
     ScalarOp op = e->u.op.op;
-    *(bool *)data |= scalar_info[op].defined != EVERYWHERE || op == OP_CBRT || op == OP_ATAN2;        /* numbers at 0, but with no slope there */
+    *(bool *)data |= scalar_info[op].defined != EVERYWHERE || op == OP_CBRT || op == OP_ATAN2         /* numbers at 0, but with no slope there */
+                     || op == OP_EXP || op == OP_EXP2 || op == OP_EXPM1 || op == OP_SINH || op == OP_COSH;
     return !*(bool *)data;
 }
-/* Whether e may be no number for some arguments, or have a derivative that is none: 0 times that is not 0. */
+/* Whether e may be infinite or no number for usual arguments, or have a derivative that is: 0 times that is not 0. */
 static bool is_partial(X *e) {
     bool found = false;
     x_walk(e, sees_partial, &found);
@@ -72,7 +73,7 @@ static X *outline_operand(X *e, void *data) { OutlineStep *s = data; return outl
 static X *outline_body(Outline *o, X *e) {
     X *around = o->guard;
     for (int k = 0; k < e->u.reduce.n_cond; k++) o->guard = dx_and(o->p->arena, o->guard, e->u.reduce.cond[k]);
-    X *body = outlined(o, e->u.reduce.body, true);
+    X *body = outlined(o, e->u.reduce.body, e->u.reduce.op == R_SUM);
     o->guard = around;
     X *other = e->u.reduce.other ? outlined(o, e->u.reduce.other, true) : NULL;
     if (body == e->u.reduce.body && other == e->u.reduce.other) return e;

@@ -54,6 +54,18 @@ $scan --json --bench=1 >all; $scan --json --bench=1 --memory-limit=1M >less
 all=$(bytes all) less=$(bytes less)
 [ "$less" -le 1048576 ] && [ "$all" -gt 2000000 ] && echo "ok the states of a recurrence too" || echo "not ok a recurrence takes $less bytes of $all"
 passes "which gives the same numbers" $scan --memory-limit=1M --verify
+# what stands under a logsumexp is there once per edge, not for each edge and node
+cat >edges.pgn <<'END'
+model edges(g: graph, d: dim) {
+  index e: g.edges, v: g.nodes, i: d
+  input x[g.edges, d], w[d]
+  y[v] = logsumexp(e: dst(e) = v) sum(i) x[e, i] * w[i]
+  L = sum(v) (if y[v] > -10000 then y[v] * y[v] else 0)
+  output dx = grad(L wrt x)
+}
+END
+"$PIGEONC" run edges.pgn -D d=2 --graph g=random:2000,3000,1,1 --in *=random:1 --json --bench=1 >all
+[ "$(bytes all)" -le 200000 ] && echo "ok a derivative of logsumexp along edges takes memory by edges" || echo "not ok it takes $(bytes all) bytes"
 set +f
 # sizes that are known only when a plan is made
 cat >main.c <<'END'
