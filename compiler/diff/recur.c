@@ -26,11 +26,7 @@ static X *outside(X *e, void *data) {
     bnd[t] = m->before.n || own ? BND_ELSE : BND_ZERO;
     for (int k = m->before.n - 1; k >= 0; k--) {
         Before *b = &m->before.at[k];
-        Index **from = NEWN(a, Index *, rank + 1);
-        X **to = NEWN(a, X *, rank + 1);
-        int n = 0;
-        for (int j = 0; j < rank; j++) if (j != t) from[n] = b->idx[j], to[n++] = x_cast(a, e->u.read.idx[j], DT_I64);
-        X *value = x_substitute(o->p, b->expr, n, from, to);
+        X *value = x_before_first(o->p, e->u.read.v, t, b, e->u.read.idx, e->u.read.bnd, e->u.read.other);
         X *last = x_op(a, OP_SUB, x_ext(a, e->u.read.v->axis[t]->extent), x_int(a, 1 + b->offset, DT_I64));
         X *place = o->n->u.recur.reverse ? last : x_int(a, b->offset, DT_I64);
         beyond = x_if(a, x_op(a, OP_EQ, x_cast(a, e->u.read.idx[t], DT_I64), place), value, beyond);

@@ -14,6 +14,29 @@ static int64_t from_real(double x, Dtype t) {
 
 /* ---- reads --------------------------------------------------------------------------------------------------- */
 typedef enum Where { INSIDE, NOTHING, OTHER } Where;
+/* *i as the rule of its axis has it; wrong: it is outside and has none. */
+static Where by_rule(const Subscript *s, int64_t *i, const Op **other, bool *wrong) {
+    int64_t n = s->extent, period = 2 * (n - 1);
+    if (*i >= 0 && *i < n) return INSIDE;
+    switch (s->bnd) {
+    case BND_NONE: *i = 0, *wrong = true; return INSIDE;
+    case BND_ZERO: return NOTHING;
+    case BND_ELSE: *other = s->other; return s->other ? OTHER : NOTHING;
+    case BND_PERIODIC: case BND_REPLICATE: case BND_REFLECT: break;
+    }
+    if (n < 1) return NOTHING;
+    if (s->bnd == BND_REPLICATE) { *i = *i < 0 ? 0 : n - 1; return INSIDE; }
+    if (s->bnd == BND_REFLECT && !period) { *i = 0; return INSIDE; }
+    int64_t m = s->bnd == BND_PERIODIC ? n : period;
+    *i %= m;
+    if (*i < 0) *i += m;
+    if (*i >= n) *i = period - *i;
+    return INSIDE;
+}
+static Where out_of_range(Interp *I, const Read *r, int k, int64_t i) {
+    fail(I, D_INTERNAL, r->loc, "`%s` is read at position %" PRId64 " of dimension %d, which has 0..%" PRId64, r->v->name, i, k + 1, r->sub[k].extent - 1);
+    return NOTHING;
+}
 /* Where a read lands: a flat position, zero, or another expression. */
 static Where locate(Interp *I, const Read *r, int64_t *at, const Op **other) {
     int64_t sub[8], flat = 0, wrong_at = 0;
@@ -24,47 +47,36 @@ static Where locate(Interp *I, const Read *r, int64_t *at, const Op **other) {
         sub[k] = i;
         if (i >= 0 && i < n) { flat += i * s->stride; continue; }
         if (r->member && k == r->member->m->time_axis && (I->group->reverse ? i >= n : i < 0)) {
-            /* before the first element: the given one of that distance, with the other subscripts for its indices */
+            /* before the first element: the given one of that distance, with the other subscripts, by their rules, for its indices */
             int64_t offset = I->group->reverse ? n - 1 - i : i;
             for (int j = 0; j < r->member->n_before; j++) {
                 if (r->member->before[j].offset != offset) continue;
-                int64_t rest[8];
+                int64_t rest[8], raw;
                 Index **idx = r->member->m->before.at[j].idx;
                 for (int q = 0; q < r->rank; q++) {
                     if (q == k) continue;
                     rest[q] = q < k ? sub[q] : r->sub[q].index >= 0 ? I->ix[r->sub[q].index] : eval_int(I, r->sub[q].e);
-                    if (rest[q] < 0 || rest[q] >= r->sub[q].extent) goto plain;
+                    bool bad = false;
+                    raw = rest[q];
+                    Where w = by_rule(&r->sub[q], &rest[q], other, &bad);
+                    if (w != INSIDE) return w;
+                    if (bad && wrong < 0) wrong = q, wrong_at = raw;
                 }
+                if (wrong >= 0) return out_of_range(I, r, wrong, wrong_at);
                 for (int q = 0; q < r->rank; q++) if (q != k) I->ix[idx[q]->id] = rest[q];
                 *other = r->member->before[j].op;
                 return OTHER;
             }
             if (s->bnd != BND_ELSE) return NOTHING;
         }
-    plain:
-        switch (s->bnd) {
-        case BND_NONE: if (wrong < 0) wrong = k, wrong_at = i; i = 0; break;
-        case BND_ZERO: return NOTHING;
-        case BND_ELSE: *other = s->other; return s->other ? OTHER : NOTHING;
-        case BND_PERIODIC: if (n < 1) return NOTHING; i %= n; if (i < 0) i += n; break;
-        case BND_REPLICATE: if (n < 1) return NOTHING; i = i < 0 ? 0 : n - 1; break;
-        case BND_REFLECT: {
-            if (n < 1) return NOTHING;
-            int64_t period = 2 * (n - 1);
-            if (!period) { i = 0; break; }
-            i %= period;
-            if (i < 0) i += period;
-            if (i >= n) i = period - i;
-            break;
-        }
-        }
+        bool bad = false;
+        Where w = by_rule(s, &i, other, &bad);
+        if (w != INSIDE) return w;
+        if (bad && wrong < 0) wrong = k, wrong_at = sub[k];
         sub[k] = i;
         flat += i * s->stride;
     }
-    if (wrong >= 0) {
-        fail(I, D_INTERNAL, r->loc, "`%s` is read at position %" PRId64 " of dimension %d, which has 0..%" PRId64, r->v->name, wrong_at, wrong + 1, r->sub[wrong].extent - 1);
-        return NOTHING;
-    }
+    if (wrong >= 0) return out_of_range(I, r, wrong, wrong_at);
     *at = flat;
     return INSIDE;
 }

@@ -208,6 +208,9 @@ X *x_if(Arena *a, X *c, X *t, X *e);
 X *x_reduce(Arena *a, ReduceOp op, int n, Index **idx, int n_cond, X **cond, X *body, X *other, Dtype acc);
 /* A copy with indices replaced: from[k] by to[k]; bound indices are renewed (fresh ids from p). */
 X *x_substitute(Program *p, X *e, int n, Index **from, X **to);
+/* What b gives to a read of v at idx, before the first element of axis t: the other subscripts are where their rules put them, and
+ * where one of those says what lies beyond, that counts. */
+X *x_before_first(Program *p, const Value *v, int t, const Before *b, X **idx, const Boundary *bnd, X **other);
 bool x_uses_index(const X *e, const Index *i);
 bool x_reads(X *e, const Value *v);                        /* v is read in it */
 bool x_equal(const X *a, const X *b);                      /* same up to names of bound indices */

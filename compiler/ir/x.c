@@ -149,6 +149,31 @@ X *x_substitute(Program *p, X *e, int n, Index **from, X **to) {
     Subst s = { p, n, from, to };
     return subst(e, &s);
 }
+X *x_before_first(Program *p, const Value *v, int t, const Before *b, X **idx, const Boundary *bnd, X **other) {
+    Arena *a = p->arena;
+    Index *from[8];
+    X *to[8], *inside[8] = { NULL }, *zero = x_int(a, 0, DT_I64), *one = x_int(a, 1, DT_I64);
+    int n = 0;
+    for (int k = 0; k < v->rank; k++) {
+        if (k == t) continue;
+        X *i = x_cast(a, idx[k], DT_I64), *size = x_ext(a, v->axis[k]->extent), *last = x_op(a, OP_SUB, size, one), *period = x_op(a, OP_MUL, x_int(a, 2, DT_I64), last);
+        switch (bnd[k]) {
+        case BND_NONE: break;
+        case BND_ZERO: case BND_ELSE: inside[k] = x_op(a, OP_AND, x_op(a, OP_GE, i, zero), x_op(a, OP_LT, i, size)); break;
+        case BND_PERIODIC: i = x_op(a, OP_MOD, i, size); break;
+        case BND_REPLICATE: i = x_op(a, OP_MIN, x_op(a, OP_MAX, i, zero), last); break;
+        case BND_REFLECT:
+            i = x_op(a, OP_MOD, i, x_op(a, OP_MAX, period, one));
+            i = x_if(a, x_op(a, OP_LT, i, size), i, x_op(a, OP_SUB, period, i));
+            break;
+        }
+        from[n] = b->idx[k], to[n++] = i;
+    }
+    X *r = x_substitute(p, b->expr, n, from, to);
+    X *nothing = dtype_is_complex(v->dt) ? x_complex(a, 0, 0, v->dt) : dtype_is_float(v->dt) ? x_real(a, 0, v->dt) : x_int(a, 0, v->dt);
+    for (int k = v->rank - 1; k >= 0; k--) if (inside[k]) r = x_if(a, inside[k], r, bnd[k] == BND_ELSE ? other[k] : nothing);
+    return r;
+}
 
 void x_walk(X *e, bool (*f)(X *, void *), void *d) {
     if (!f(e, d)) return;

@@ -150,13 +150,9 @@ static X *before_first(Build *b, X *x, Boundary *rule) {
               : dtype_is_complex(v->dt) ? x_complex(a, 0, 0, v->dt) : x_real(a, 0, v->dt);
         for (int j = m->given->before.n - 1; j >= 0; j--) {
             Before *f = &m->given->before.at[j];
-            Index *from[8];
-            X *to[8];
-            int c = 0;
-            for (int q = 0; q < v->rank; q++) if (q != t) from[c] = f->idx[q], to[c++] = idx[q];
             X *where = x_int(a, g->reverse ? -f->offset : f->offset, DT_I64);
             if (first) where = x_op(a, OP_ADD, first, where);
-            val = x_if(a, x_op(a, OP_EQ, x_cast(a, idx[t], DT_I64), where), x_substitute(b->l->p, f->expr, c, from, to), val);
+            val = x_if(a, x_op(a, OP_EQ, x_cast(a, idx[t], DT_I64), where), x_before_first(b->l->p, v, t, f, idx, x->u.read.bnd, x->u.read.other), val);
         }
         *rule = BND_ELSE;
     }

@@ -135,11 +135,7 @@ X *read_tensor(Env *e, Value *v, Expr *at, Subscript *sub, int n, const char *na
         if (m->before.n && bnd[t] == BND_ZERO && sub[t].edge == EDGE_DEFAULT) {
             X *val = NULL, *last = v->node->u.recur.reverse ? x_ext(s->a, ext_op(s->a, EXT_SUB, v->axis[t]->extent, ext_const(s->a, 1))) : NULL;
             for (int b = 0; b < m->before.n; b++) {
-                Index *from[8];
-                X *to[8];
-                int c = 0;
-                for (int k = 0; k < n; k++) if (k != t) from[c] = m->before.at[b].idx[k], to[c++] = idx[k];
-                X *at_b = x_substitute(s->p, m->before.at[b].expr, c, from, to);
+                X *at_b = x_before_first(s->p, v, t, &m->before.at[b], idx, bnd, other);
                 X *where = x_int(s->a, last ? -m->before.at[b].offset : m->before.at[b].offset, DT_I64);
                 if (last) where = x_op(s->a, OP_ADD, last, where);
                 if (!val) val = v->dt == DT_BOOL || dtype_is_int(v->dt) ? x_int(s->a, 0, v->dt) : dtype_is_complex(v->dt) ? x_complex(s->a, 0, 0, v->dt) : x_real(s->a, 0, v->dt);
