@@ -205,6 +205,16 @@ static X *whole_in_pieces(Outline *o, X *e) {
     }
     return r;
 }
+/* Only where it takes no more than the equation itself. */
+void term_share(Program *p, Term *t) {
+    int ways = t->frame->up ? 1 : term_ways(t);
+    if (ways == 1 || ways * (size_of(t->x) + (t->guard ? size_of(t->guard) : 0)) <= LARGE) return;
+    Node *made;
+    X *r = as_value(p, t->guard ? x_if(p->arena, t->guard, t->x, dx_number(p->arena, 0, t->x->dt)) : t->x, NULL, &made);
+    if (!r) return;
+    t->x = r;
+    if (x_in_range(t->read)) t->guard = NULL;              /* it is 0 there */
+}
 void outline(Program *p, Node *n) {
     if (n->kind != N_COMPUTE || !dx_flows(n->result[0]->dt)) return;
     Outline o = { .p = p };

@@ -102,6 +102,7 @@ X *diff_external(Diff *d, Value *v, Index **u) {
         else all = dx_add(d->p->arena, all, node_contribution(d, n, v, u));
         terms_merge(d->p->arena, &t);
         for (int j = 0; j < t.n && !d->failed; j++) {
+            term_share(d->p, &t.at[j]);
             X *x = gather(d->p, &t.at[j], u);
             if (!x) diff_refuse(d, v->loc, arena_printf(d->p->arena, "the derivative of `%s` sums over more than 16 indices", v->name));
             else all = dx_add(d->p->arena, all, x);

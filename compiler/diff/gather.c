@@ -353,15 +353,21 @@ static void hit(Gather *g, Equation *e, Boundary b, int way, X *u) {
     e->done = true;
     return;
 }
+static int ways_along(const X *read, int k) {
+    Boundary b = read->u.read.bnd[k];
+    const X *s = strip(read->u.read.idx[k]);
+    bool inside = s->k == X_INDEX && is_position(s, read->u.read.v->axis[k]);
+    return inside ? 1 : b == BND_REFLECT ? 5 : b == BND_REPLICATE ? 3 : 1;
+}
+int term_ways(const Term *t) {
+    int n = 1;
+    for (int k = 0; k < t->read->u.read.v->rank; k++) n *= ways_along(t->read, k);
+    return n;
+}
 X *gather_at(Program *p, const Term *t, X **at) {
     X *all = NULL;
     int rank = t->read->u.read.v->rank, ways[8] = { 0 }, way[8] = { 0 };
-    for (int k = 0; k < rank; k++) {
-        Boundary b = t->read->u.read.bnd[k];
-        const X *s = strip(t->read->u.read.idx[k]);
-        bool inside = s->k == X_INDEX && is_position(s, t->read->u.read.v->axis[k]);
-        ways[k] = inside ? 1 : b == BND_REFLECT ? 5 : b == BND_REPLICATE ? 3 : 1;
-    }
+    for (int k = 0; k < rank; k++) ways[k] = ways_along(t->read, k);
     for (;;) {
         Gather g;
         begin(&g, p, t);

@@ -45,6 +45,10 @@ int iterate_carry(Program *p, Node *n, const char *name, Value *init);     /* it
 
 /* gather.c: terms that read the same element become one */
 void terms_merge(Arena *a, Terms *t);
+/* In how many ways its read may hit an element, by the rules of its axes' edges */
+int term_ways(const Term *t);
+/* back.c: what a term gives, where the many ways would repeat it, becomes a value */
+void term_share(Program *p, Term *t);
 /* What a term adds to element u[0], u[1], .. of the value that it reads; NULL: nothing */
 X *gather(Program *p, const Term *t, Index **u);
 /* The same with some subscripts of u given: at[k] in place of u[k]. */

@@ -66,6 +66,17 @@ model edges(g: graph, d: dim) {
 END
 "$PIGEONC" run edges.pgn -D d=2 --graph g=random:2000,3000,1,1 --in *=random:1 --json --bench=1 >all
 [ "$(bytes all)" -le 200000 ] && echo "ok a derivative of logsumexp along edges takes memory by edges" || echo "not ok it takes $(bytes all) bytes"
+# nor is what comes back beyond edges there once for each way, which derivatives of derivatives multiply
+cat >ways.pgn <<'END'
+model ways(a: dim, n: dim) {
+  index c: a
+  input x[n, n], w[a], u[n, n]
+  y[c] = tan(tanh((abs(x[2 * c zero, c + 1 replicate]) + 0.5) ** x[c + 0 reflect, c - 1 reflect]))
+  d = vjp(y, w wrt x)
+  output dd = vjp(d, u wrt x)
+}
+END
+[ "$("$PIGEONC" ir ways.pgn | wc -c)" -le 1000000 ] && echo "ok second derivatives beyond edges are short" || echo "not ok they are long"
 set +f
 # sizes that are known only when a plan is made
 cat >main.c <<'END'
