@@ -213,7 +213,7 @@ class Exprs:
         if k == "bit":
             return self.to(self.bin(r.choice("&|^"), a, b), dt)
         if k == "shift":
-            return self.bin(r.choice(["<<", ">>"]), a, self.int_lit(r.randrange(0, 7)) if r.random() < 0.7 else self.bin("&", self.int_(dt, env, 0, W), self.int_lit(7)))
+            return self.to(self.bin(r.choice(["<<", ">>"]), a, self.int_lit(r.randrange(0, 7)) if r.random() < 0.7 else self.bin("&", self.int_(dt, env, 0, W), self.int_lit(7))), dt)
         if k == "minmax":
             return self.to(self.call(r.choice(["min", "max"]), [a, b], self.unify(a, b), max(a.mag, b.mag)), dt)
         if k == "if":
