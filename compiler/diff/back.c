@@ -37,14 +37,70 @@ static bool is_partial(X *e) {
     x_walk(e, sees_partial, &found);
     return found;
 }
-/* e as a value over the indices that it depends on, read at them; NULL when there are too many. Where it stands inside conditions that its
- * reads or arguments may depend on, it is computed where they hold only. */
-static X *as_value(Program *p, X *e, X *guard, Node **made) {
+/* What indices are by the conditions of the sums around a place: along the fibre dst(e) = v, v is dst(e). outer, inner: pairs that such a
+ * condition ties to each other, of which there are far fewer than of all their elements. */
+typedef struct Known { VEC(Index *) idx, outer, inner; VEC(X *) as; } Known;
+static void known_to(Known *k, int idx, int pairs) { k->idx.n = k->as.n = idx, k->outer.n = k->inner.n = pairs; }
+typedef struct Tie { Arena *a; Known *known; int n; Index **idx; X *other; } Tie;
+static bool tie(X *e, void *data) {
+    Tie *t = data;
+    if (e->k != X_INDEX) return true;
+    for (int j = 0; j < t->n; j++) if (t->idx[j] == e->u.index) return true;
+    for (int j = 0; j < t->n; j++) {
+        if (!x_uses_index(t->other, t->idx[j])) continue;
+        vec_add(t->a, t->known->outer, e->u.index);
+        vec_add(t->a, t->known->inner, t->idx[j]);
+    }
+    return true;
+}
+static X *bare(X *e) { while (e->k == X_CAST && dtype_is_int(e->dt) && dtype_is_int(e->u.cast.arg->dt)) e = e->u.cast.arg; return e; }
+static void know(Arena *a, Known *known, int n, Index **idx, int n_cond, X **cond) {
+    for (int k = 0; k < n_cond; k++) for (int side = 0; side < 2; side++) {
+        if (cond[k]->k != X_OP || cond[k]->u.op.op != OP_EQ) break;
+        X *i = bare(cond[k]->u.op.arg[side]), *m = bare(cond[k]->u.op.arg[1 - side]);
+        Tie t = { a, known, n, idx, m };
+        x_walk(i, tie, &t);
+        if (i->k != X_INDEX || m->space != i->u.index->space || !x_in_range(m) || x_uses_index(m, i->u.index)) continue;
+        bool outer = true, moves = false;
+        for (int j = 0; j < n; j++) outer &= idx[j] != i->u.index, moves |= x_uses_index(m, idx[j]);
+        if (!outer || !moves) continue;
+        vec_add(a, known->idx, i->u.index);
+        vec_add(a, known->as, m);
+    }
+}
+typedef struct Within { X *e; bool all; } Within;
+static bool see_within(X *e, void *data) {
+    Within *w = data;
+    if (e->k == X_INDEX) w->all &= x_uses_index(w->e, e->u.index);
+    return w->all;
+}
+/* The conditions in c that the known indices don't meet by themselves; NULL: all do. */
+static X *unmet(Arena *a, X *c) {
+    if (c->k == X_OP && c->u.op.op == OP_AND) return dx_and(a, unmet(a, c->u.op.arg[0]), unmet(a, c->u.op.arg[1]));
+    if (c->k == X_IF && c->u.if_.other->k == X_INT && !c->u.if_.other->u.i) return dx_and(a, unmet(a, c->u.if_.cond), unmet(a, c->u.if_.then));
+    bool met = c->k == X_OP && c->u.op.op == OP_EQ && dtype_is_int(c->u.op.arg[0]->dt) && x_equal(bare(c->u.op.arg[0]), bare(c->u.op.arg[1]));
+    return met && x_in_range(c) ? NULL : c;
+}
+/* e as a value over the indices that it depends on, read at them; NULL when these are too many. Where it stands inside conditions that its
+ * reads or arguments may depend on, it is computed where they hold only; an index that the others determine is none that it depends on. */
+static X *as_value(Program *p, X *e, X *guard, const Known *known, Node **made) {
     Free f = { .a = p->arena };
-    if (guard && (!x_in_range(e) || is_partial(e))) e = x_if(p->arena, guard, e, dx_number(p->arena, 0, e->dt));
+    bool guarded = guard && (!x_in_range(e) || is_partial(e));
+    if (guarded) e = x_if(p->arena, guard, e, dx_number(p->arena, 0, e->dt));
+    for (int k = known ? known->idx.n - 1 : -1; k >= 0; k--) {
+        Within w = { e, x_uses_index(e, known->idx.at[k]) };
+        X *to = x_cast(p->arena, known->as.at[k], DT_I64);
+        if (w.all) x_walk(to, see_within, &w);
+        if (w.all) e = tidy_subscripts(p->arena, x_substitute(p, e, 1, &known->idx.at[k], &to));
+    }
+    if (guarded) {
+        X *c = unmet(p->arena, e->u.if_.cond);
+        e = c ? x_if(p->arena, c, e->u.if_.then, e->u.if_.other) : e->u.if_.then;
+    }
     x_walk(e, collect_bound, &f);
     x_walk(e, collect_free, &f);
     if (f.found.n > 8) return NULL;
+    for (int k = 0; known && k < known->outer.n; k++) if (x_uses_index(e, known->outer.at[k]) && x_uses_index(e, known->inner.at[k])) return NULL;
     Index **idx = NEWN(p->arena, Index *, f.found.n + 1);
     X **to = NEWN(p->arena, X *, f.found.n + 1);
     for (int k = 0; k < f.found.n; k++) idx[k] = program_index(p, f.found.at[k]->name, f.found.at[k]->space), to[k] = x_index(p->arena, idx[k]);
@@ -66,15 +122,19 @@ typedef struct Outline {
     VEC(Node *) made;
     VEC(X *) from, to, where;              /* where: the conditions that it is computed under; NULL: everywhere */
     X *guard;                              /* around the place at hand */
+    Known known;
 } Outline;
 static X *outlined(Outline *o, X *e, bool linear);
 typedef struct OutlineStep { Outline *o; bool linear; } OutlineStep;
 static X *outline_operand(X *e, void *data) { OutlineStep *s = data; return outlined(s->o, e, s->linear); }
 static X *outline_body(Outline *o, X *e) {
     X *around = o->guard;
+    int known = o->known.idx.n, pairs = o->known.outer.n;
+    know(o->p->arena, &o->known, e->u.reduce.n, e->u.reduce.idx, e->u.reduce.n_cond, e->u.reduce.cond);
     for (int k = 0; k < e->u.reduce.n_cond; k++) o->guard = dx_and(o->p->arena, o->guard, e->u.reduce.cond[k]);
     X *body = outlined(o, e->u.reduce.body, e->u.reduce.op == R_SUM);
     o->guard = around;
+    known_to(&o->known, known, pairs);
     X *other = e->u.reduce.other ? outlined(o, e->u.reduce.other, true) : NULL;
     if (body == e->u.reduce.body && other == e->u.reduce.other) return e;
     X *r = NEW(o->p->arena, X);
@@ -92,7 +152,7 @@ static X *outlined(Outline *o, X *e, bool linear) {
         X *where = o->guard && (!x_in_range(e) || is_partial(e)) ? o->guard : NULL;
         for (int k = 0; k < o->from.n; k++) if (x_equal(e, o->from.at[k]) && (!o->where.at[k] || (where && x_equal(where, o->where.at[k])))) return o->to.at[k];
         Node *made;
-        X *r = as_value(o->p, e, where, &made);
+        X *r = as_value(o->p, e, where, &o->known, &made);
         if (!r) return outline_body(o, e);
         vec_add(a, o->where, where);
         vec_add(a, o->made, made);
@@ -143,7 +203,7 @@ static X *piece(Outline *o, X *e, int size, int *left) {
     for (int k = 0; k < o->from.n && !r; k++) if (x_equal(e, o->from.at[k]) && (!o->where.at[k] || (where && x_equal(where, o->where.at[k])))) r = o->to.at[k];
     if (!r) {
         Node *made;
-        if (!(r = as_value(o->p, e, where, &made))) return e;
+        if (!(r = as_value(o->p, e, where, &o->known, &made))) return e;
         vec_add(o->p->arena, o->made, made);
         vec_add(o->p->arena, o->where, where);
         vec_add(o->p->arena, o->from, e);
@@ -175,9 +235,12 @@ static X *in_pieces(Outline *o, X *e, int *size) {
     case X_REDUCE: {
         X *around = o->guard;
         if (size_of(e->u.reduce.body) > LARGE && dx_flows(e->dt)) {
+            int known = o->known.idx.n, pairs = o->known.outer.n;
+            know(a, &o->known, e->u.reduce.n, e->u.reduce.idx, e->u.reduce.n_cond, e->u.reduce.cond);
             for (int k = 0; k < e->u.reduce.n_cond; k++) o->guard = dx_and(a, o->guard, e->u.reduce.cond[k]);
             r->u.reduce.body = in_pieces(o, e->u.reduce.body, &m);
             o->guard = around;
+            known_to(&o->known, known, pairs);
             e = r;
         }
         int all = size_of(e);
@@ -210,7 +273,7 @@ void term_share(Program *p, Term *t) {
     int ways = t->frame->up ? 1 : term_ways(t);
     if (ways == 1 || ways * (size_of(t->x) + (t->guard ? size_of(t->guard) : 0)) <= LARGE) return;
     Node *made;
-    X *r = as_value(p, t->guard ? x_if(p->arena, t->guard, t->x, dx_number(p->arena, 0, t->x->dt)) : t->x, NULL, &made);
+    X *r = as_value(p, t->guard ? x_if(p->arena, t->guard, t->x, dx_number(p->arena, 0, t->x->dt)) : t->x, NULL, NULL, &made);
     if (!r) return;
     t->x = r;
     if (x_in_range(t->read)) t->guard = NULL;              /* it is 0 there */
@@ -352,10 +415,17 @@ static X *holds_in(Arena *a, const Frame *f) {
     for (int k = 0; k < f->n_cond; k++) all = dx_and(a, all, f->cond[k]);
     return all;
 }
+static void know_in(Arena *a, const Frame *f, Known *known) {
+    if (!f) return;
+    know_in(a, f->up, known);
+    know(a, known, f->n, f->idx, f->n_cond, f->cond);
+}
 static X *plain(Back *b, X *x, X *guard) { /* not computed anew for each element of a body */
     if (b->in_recur || !has_reduce(x)) return x;
     Node *made;
-    X *r = as_value(b->d->p, x, dx_and(b->a, holds_in(b->a, b->frame), guard), &made);
+    Known known = { 0 };
+    know_in(b->a, b->frame, &known);
+    X *r = as_value(b->d->p, x, dx_and(b->a, holds_in(b->a, b->frame), guard), &known, &made);
     return r ? r : x;
 }
 static void back_reduce(Back *b, X *e, Cot c) {

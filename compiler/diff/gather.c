@@ -216,7 +216,6 @@ static bool solve(Gather *g, Equation *e) {
 }
 /* Subscripts are integers of any width. */
 static X *tidy(X *e, void *data) {
-    Gather *g = data;
     if (e->k != X_READ) return e;
     X *at[8] = { NULL };
     bool changed = false;
@@ -224,8 +223,9 @@ static X *tidy(X *e, void *data) {
         at[k] = strip(e->u.read.idx[k]);
         changed |= at[k] != e->u.read.idx[k];
     }
-    return changed ? x_read(g->a, e->u.read.v, at, e->u.read.bnd, e->u.read.other) : e;
+    return changed ? x_read(data, e->u.read.v, at, e->u.read.bnd, e->u.read.other) : e;
 }
+X *tidy_subscripts(Arena *a, X *e) { return x_map(a, e, tidy, a); }
 /* The conditions of the sum and those that need none of its indices. One is tested as soon as its indices are known; where its own reads
  * may be out of range it has in it what makes them possible: what stands before it. */
 typedef struct Tests { X **cond; int n; X *outer, *before; } Tests;
@@ -262,7 +262,7 @@ static X *finish(Gather *g) {
     for (int k = 0; k < g->late.n; k++) add_test(g, &t, g->late.at[k]);
     if (g->sum.n > 16) return NULL;
     if (g->sum.n) body = x_reduce(g->a, R_SUM, g->sum.n, g->sum.at, t.n, t.cond, body, NULL, body->dt == DT_F16 || body->dt == DT_BF16 ? DT_F32 : body->dt);
-    return x_map(g->a, t.outer ? x_if(g->a, t.outer, body, zero) : body, tidy, g);
+    return tidy_subscripts(g->a, t.outer ? x_if(g->a, t.outer, body, zero) : body);
 }
 
 /* One way in which subscripts hit the element: those beyond an edge come back into the grid by its rule. */

@@ -45,6 +45,7 @@ int iterate_carry(Program *p, Node *n, const char *name, Value *init);     /* it
 
 /* gather.c: terms that read the same element become one */
 void terms_merge(Arena *a, Terms *t);
+X *tidy_subscripts(Arena *a, X *e);        /* the subscripts in e without casts */
 /* In how many ways its read may hit an element, by the rules of its axes' edges */
 int term_ways(const Term *t);
 /* back.c: what a term gives, where the many ways would repeat it, becomes a value */

@@ -66,6 +66,17 @@ model edges(g: graph, d: dim) {
 END
 "$PIGEONC" run edges.pgn -D d=2 --graph g=random:2000,3000,1,1 --in *=random:1 --json --bench=1 >all
 [ "$(bytes all)" -le 200000 ] && echo "ok a derivative of logsumexp along edges takes memory by edges" || echo "not ok it takes $(bytes all) bytes"
+cat >attention.pgn <<'END'
+model attention(g: graph, d: dim) {
+  index e: g.edges, v: g.nodes, i: d
+  input q[g.nodes, d], k[g.nodes, d]
+  y[v] = sum(e: dst(e) = v) exp(sum(i) q[v, i] * k[src(e), i])
+  L = sum(v) y[v] * y[v]
+  output dq = grad(L wrt q)
+}
+END
+"$PIGEONC" run attention.pgn -D d=2 --graph g=random:2000,3000,1,1 --in *=random:1 --json --bench=1 >all
+[ "$(bytes all)" -le 200000 ] && echo "ok so does one of products of nodes along edges" || echo "not ok it takes $(bytes all) bytes"
 # nor is what comes back beyond edges there once for each way, which derivatives of derivatives multiply
 cat >ways.pgn <<'END'
 model ways(a: dim, n: dim) {
