@@ -16,7 +16,7 @@ typedef struct Gather {
     VEC(Index *) sum;                      /* still summed over */
     VEC(Equation) eq;
     VEC(X *) range;                        /* in the order in which they make each other's reads possible: that what has been solved for is a */
-    VEC(Step) step;                        /* position (the last first), the conditions of reductions, */
+    VEC(Step) step;                        /* position (two for each), the conditions of reductions, */
     X *guard;                              /* the guard, */
     VEC(X *) late;                         /* what the subscripts must be */
     X *x;
@@ -241,6 +241,37 @@ static X *equal(Gather *g, const Equation *e) {
     if (s->dt == DT_I32) return x_op(g->a, OP_EQ, s, x_cast(g->a, r, DT_I32));
     return r->dt == DT_I32 ? x_op(g->a, OP_EQ, x_cast(g->a, s, DT_I32), r) : op(g, OP_EQ, s, r);
 }
+/* Whether c reads only where the ranges that are done say that there is an element, or where there is one anyway. */
+typedef struct Ready { Gather *g; const bool *done; bool ok; } Ready;
+static bool see_ready(X *e, void *data) {
+    Ready *r = data;
+    for (int k = 0; e->k == X_READ && !x_in_range(e) && k < e->u.read.v->rank; k++) {
+        X *s = strip(e->u.read.idx[k]);
+        bool ok = e->u.read.bnd[k] != BND_NONE || s->k == X_INDEX || s->k == X_INT || s->k == X_READ;
+        for (int j = 0; j < r->g->range.n / 2 && !ok; j++) ok = r->done[j] && x_equal(strip(r->g->range.at[2 * j]->u.op.arg[0]), s);
+        r->ok &= ok;
+    }
+    return r->ok;
+}
+/* What has been solved for may read what was solved for before it, and that what is solved for later: the last first, but each when it can be read. */
+static void add_ranges(Gather *g, Tests *t) {
+    int n = g->range.n / 2;
+    bool *done = NEWN(g->a, bool, n + 1);
+    for (int left = n; left > 0; left--) {
+        int next = -1, last = -1;
+        for (int k = n - 1; k >= 0 && next < 0; k--) {
+            if (done[k]) continue;
+            if (last < 0) last = k;
+            Ready r = { g, done, true };
+            x_walk(g->range.at[2 * k], see_ready, &r);
+            if (r.ok) next = k;
+        }
+        if (next < 0) next = last;
+        done[next] = true;
+        add_test(g, t, g->range.at[2 * next + 1]);
+        add_test(g, t, g->range.at[2 * next]);
+    }
+}
 static X *finish(Gather *g) {
     for (bool again = true; again;) {
         again = false;
@@ -249,7 +280,7 @@ static X *finish(Gather *g) {
     for (int k = 0; k < g->eq.n; k++) if (!g->eq.at[k].done && g->eq.at[k].late) vec_add(g->a, g->late, equal(g, &g->eq.at[k]));
     Tests t = { .cond = NEWN(g->a, X *, g->range.n + g->step.n + g->late.n + 1) };
     X *body = g->x, *zero = dx_number(g->a, 0, body->dt);
-    for (int k = g->range.n - 1; k >= 0; k--) add_test(g, &t, g->range.at[k]);
+    add_ranges(g, &t);
     bool inner = g->guard && uses_sum(g, g->guard);
     for (int k = 0; k < g->step.n; k++) {
         const Step *s = &g->step.at[k];
