@@ -81,14 +81,15 @@ static void find_shift(Expr *x, Shift *f) {
     Def *d = of && of->kind == B_DEF ? of->def : NULL;
     if (d && d->scope == f->c && d->group == f->group) {
         bool moved = false;
-        for (int j = 0; j < x->sub.n; j++) {
-            int sign;
-            const char *n = shifted(x->sub.at[j].e, &sign);
-            Bind *b = n ? scope_find(f->c, n) : NULL;
-            if (!b || b->kind != B_INDEX || (f->name ? n != f->name : b->space->kind == SP_GRID)) continue;
-            moved = true;
-            if (!f->name) f->name = n, f->sign = sign, f->axis = j, f->loc = x->loc;
-        }
+        for (int any = 0; any < 2 && !moved; any++)          /* along a sequence, if along one, whatever other subscripts do */
+            for (int j = 0; j < x->sub.n; j++) {
+                int sign;
+                const char *n = shifted(x->sub.at[j].e, &sign);
+                Bind *b = n ? scope_find(f->c, n) : NULL;
+                if (!b || b->kind != B_INDEX || (f->name ? n != f->name : b->space->kind == SP_GRID || (!any && b->space->kind != SP_SEQ))) continue;
+                moved = true;
+                if (!f->name) f->name = n, f->sign = sign, f->axis = j, f->loc = x->loc;
+            }
         for (int k = 0; k < f->n_dep; k++) moved |= f->dep[k] == d;
         if (!moved && f->n_dep < MAX_MEMBERS) f->dep[f->n_dep++] = d;
     }

@@ -20,8 +20,12 @@ class Order(Scope):
         rev = r.random() < 0.25
         step = "+" if rev else "-"
         def prev(name, n=1, rule=""):                         # noqa: E306
-            e = E(name + "[" + ", ".join(n2 if n2 != t else "%s %s %d%s" % (t, step, n, rule) for n2, _ in env) + "]", self.real, mag=1, ex=None)
-            return e
+            moved = r.choice(axes) if axes and r.random() < 0.2 else None          # along another axis, too: by its rule, also before the first step
+            def at_axis(n2, s):                              # noqa: E306
+                if n2 == t:
+                    return "%s %s %d%s" % (t, step, n, rule)
+                return "%s %s %d %s" % (n2, r.choice("+-"), r.choice([1, 1, 3]), r.choice(["periodic", "reflect", "replicate", "zero"])) if s is moved else n2
+            return E(name + "[" + ", ".join(at_axis(n2, s) for n2, s in env) + "]", self.real, mag=1, ex=None)
         here = lambda name: E(name + "[" + ", ".join(n for n, _ in env) + "]", self.real, mag=1, ex=None)   # noqa: E731
         name = self.new("s")
         x = self.body(env, 2, most=1)
