@@ -183,7 +183,7 @@ static Pair lower_read(Build *b, X *x) {
     for (int k = 0; k < v->rank; k++) {
         LX *n = lx_size(a, v->axis[k]->extent);
         bnd[k] = x->u.read.bnd[k], other[k] = x->u.read.other[k];
-        if (bnd[k] != BND_NONE && pl->time == k && is_member(b, v)) {
+        if ((bnd[k] == BND_ZERO || bnd[k] == BND_ELSE) && pl->time == k && is_member(b, v)) {      /* other rules lead to elements that are there */
             X *val = before_first(b, x, &bnd[k]);
             if (val) other[k] = val;
         }
