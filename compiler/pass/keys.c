@@ -62,19 +62,15 @@ static Value *way_back(const X *key, const X *from) {
         if (key->u.read.v == n->u.derive.key[k] && x_equal(plain_position(key->u.read.idx[0]), plain_position(from->u.read.idx[0]))) return n->result[k];
     return NULL;
 }
-static bool contains(const X *e, const X *part) {
-    if (!is_map_read(e)) return false;
-    for (int k = 0; k < e->u.read.v->rank; k++) {
-        const X *i = plain_position(e->u.read.idx[k]);
-        if (x_equal(i, part) || contains(i, part)) return true;
-    }
-    return false;
-}
 static const X *only_subscript(const X *e) { return e->k == X_READ && e->u.read.v->rank == 1 ? plain_position(e->u.read.idx[0]) : NULL; }
-bool key_depends_on(const X *key, const X *on) {
-    if (x_equal(key, on) || way_back(key, on)) return true;
-    const X *in = only_subscript(key);                     /* ntype(src(e)) of src(e), and of pair(e) */
-    return contains(key, on) || (in && in->k == X_READ && key_depends_on(in, on));
+bool key_follows(const X *key, int n, X *const *on) {
+    for (int k = 0; k < n; k++) if (x_equal(key, on[k]) || way_back(key, on[k])) return true;
+    bool all = is_map_read(key);                           /* ntype(src(e)) of src(e), and of pair(e); f(e, src(e)) not of src(e) alone */
+    for (int k = 0; all && k < key->u.read.v->rank; k++) {
+        const X *i = plain_position(key->u.read.idx[k]);
+        all = is_map_read(i) && key_follows(i, n, on);
+    }
+    return all;
 }
 static void add_to_group(Program *p, Keys *r, X *key) {
     Index *base[MOST_KEYS];
@@ -119,8 +115,13 @@ Keys keys_of(Program *p, X *e) {
         for (int j = 0; j < n && j < MOST_KEYS; j++) bare |= among(w.bare.at, w.bare.n, base[j]);
         if (bare) make_bare(&w, k), k = -1;
     }
-    for (int k = 0; k < w.key.n; k++) for (int j = 0; j < w.key.n; j++)
-        if (j != k && key_depends_on(w.key.at[k], w.key.at[j])) { drop(&w, k--); break; }
+    for (int k = 0; k < w.key.n; k++) {
+        X *key = w.key.at[k];
+        w.key.at[k] = w.key.at[w.key.n - 1];               /* the others */
+        bool follows = key_follows(key, w.key.n - 1, w.key.at);
+        w.key.at[k] = key;
+        if (follows) drop(&w, k--);
+    }
     for (int k = 0; k < w.key.n; k++) bases(w.key.at[k], base, &all);
     if (w.key.n > MOST_KEYS || all > MOST_KEYS) while (w.key.n) make_bare(&w, 0);
     for (int k = 0; k < w.key.n; k++) add_to_group(p, &r, w.key.at[k]);
@@ -131,7 +132,7 @@ typedef struct Cover { const Index *i; int n; X *const *key; bool ok; } Cover;
 static bool covered(X *e, void *data) {
     Cover *c = data;
     if (e->k == X_INDEX && e->u.index == c->i) c->ok = false;
-    if (is_key(e)) for (int k = 0; k < c->n; k++) if (key_depends_on(e, c->key[k])) return false;
+    if (is_key(e) && key_follows(e, c->n, c->key)) return false;
     return c->ok;
 }
 bool keys_cover(X *e, const Index *i, int n, X *const *key) {
@@ -153,14 +154,17 @@ bool keys_determine(int n, X *const *key, const Index *i) {
 
 /* ---- replacing --------------------------------------------------------------------------------------------- */
 typedef struct Replace { Program *p; int n; X *const *what, *const *with; } Replace;
+/* The whole before its parts: a key may have another one in it, as f(e, g(e)) has g(e). */
 static X *replace(X *e, void *data) {
     Replace *r = data;
     for (int k = 0; k < r->n; k++) if (x_equal(e, r->what[k])) return x_cast(r->p->arena, r->with[k], e->dt);
-    return x_plain(r->p->arena, e);
+    X *made = x_plain(r->p->arena, x_map_operands(r->p->arena, e, replace, r));
+    for (int k = 0; k < r->n; k++) if (x_equal(made, r->what[k])) return x_cast(r->p->arena, r->with[k], made->dt);
+    return made;
 }
 X *x_replace(Program *p, X *e, int n, X *const *what, X *const *with) {
     Replace r = { p, n, what, with };
-    return n ? x_map(p->arena, e, replace, &r) : e;
+    return n ? replace(e, &r) : e;
 }
 
 /* ---- spaces ------------------------------------------------------------------------------------------------ */

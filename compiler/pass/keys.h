@@ -16,7 +16,7 @@ enum { MOST_KEYS = 8, MOST_AXES = 8 };
 typedef struct Group { int n_base, n; Index *base[MOST_KEYS]; X *key[MOST_KEYS]; } Group;
 typedef struct Keys { VEC(Group) group; VEC(Index *) bare; } Keys;
 Keys keys_of(Program *p, X *e);
-bool key_depends_on(const X *key, const X *on);             /* key is a function of on: it contains it, or is the way back from a pair */
+bool key_follows(const X *key, int n, X *const *on);       /* key is a function of those: made of them, or the way back from a pair */
 bool keys_cover(X *e, const Index *i, int n, X *const *key);       /* e depends on i through these keys only */
 bool keys_determine(int n, X *const *key, const Index *i);  /* all ways back from i, a row of combinations: one group per row */
 bool key_is_structural(const X *key);                       /* may be known when structure is bound */

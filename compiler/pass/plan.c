@@ -22,8 +22,8 @@ void planner_knows(Planner *pl, int n, Index *const *idx, X *expr, X *read, int 
 
 /* ---- ways to group ------------------------------------------------------------------------------------------ */
 static bool add_key(Way *w, X *key) {
-    for (int k = 0; k < w->n; k++) if (key_depends_on(key, w->key[k])) return true;
-    for (int k = 0; k < w->n; k++) if (key_depends_on(w->key[k], key)) w->key[k--] = w->key[--w->n];
+    if (key_follows(key, w->n, w->key)) return true;
+    for (int k = 0; k < w->n; k++) if (key_follows(w->key[k], 1, &key)) w->key[k--] = w->key[--w->n];
     if (w->n == MOST_KEYS) return false;
     w->key[w->n++] = key;
     return true;
@@ -104,8 +104,7 @@ static Split split(Planner *pl, const Term *t, const Index *b, const Way *w) {
     }
     for (int k = 0; k < t->n_cond; k++) {
         X *key = w->n ? keyed(pl->p, t->cond[k], b) : NULL;
-        bool grouped = false;
-        for (int j = 0; key && j < w->n; j++) grouped |= key_depends_on(key, w->key[j]);
+        bool grouped = key && key_follows(key, w->n, w->key);
         s.inner_cond[k] = x_uses_index(t->cond[k], b) && !grouped;
     }
     return s;
