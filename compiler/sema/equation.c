@@ -24,6 +24,14 @@ Value *define(Sema *s, Def *d) {
     return v;
 }
 
+/* However it is laid out. */
+static bool same_text(const char *p, const char *q) {
+    for (;; p++, q++) {
+        while (*p == ' ') p++;
+        while (*q == ' ') q++;
+        if (*p != *q || !*p) return *p == *q;
+    }
+}
 /* map cell[q]: Q -> X = clamp(...) */
 static Value *define_map(Sema *s, Def *d) {
     Decl *m = d->decl;
@@ -45,7 +53,7 @@ static Value *define_map(Sema *s, Def *d) {
     bool mod = false;                                        /* round the target; by another number it is arithmetic */
     if (v->kind == E_BINARY && v->op == B_MOD) {
         const char *by = expr_text(s->cx, v->arg.at[1]), *to = expr_text(s->cx, m->to);
-        mod = !strcmp(by, to) || !strcmp(by, arena_printf(a, "size(%s)", to));
+        mod = same_text(by, to) || same_text(by, arena_printf(a, "size(%s)", to));
     }
     X *x = type_expr(&e, mod ? v->arg.at[0] : v);
     if (!x) return NULL;
