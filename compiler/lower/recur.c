@@ -112,6 +112,22 @@ static void mark_full(Value *v, void *data) {
     MarkFull *m = data;
     if (is_result(m->node, v)) m->full[v->id] = true;
 }
+/* Whether something that n reads, at any distance, is being lowered already, as what shares a kernel with the reader at hand: that would wait for
+ * itself. */
+typedef struct Waits { Lower *l; const Node *but; bool *seen, any; } Waits;
+static void see_wait(Value *v, void *data) {
+    Waits *w = data;
+    Node *n = v->node;
+    if (w->any || n == w->but || w->seen[n->id] || w->l->state[n->id] == 2) return;
+    w->seen[n->id] = true;
+    w->any = w->l->state[n->id] == 1;
+    if (!w->any) node_each_use(n, see_wait, w);
+}
+static bool waits(Readers *s, const Node *n) {
+    Waits w = { s->l, s->node, NEWN(s->l->a, bool, s->l->p->n_node + 1), false };
+    node_each_use(n, see_wait, &w);
+    return w.any;
+}
 static void reader(Readers *s, Node *n) {
     Lower *l = s->l;
     Reach r = { .l = l, .node = s->node, .reverse = s->node->u.recur.reverse, .dep = s->dep, .ok = n->kind == N_COMPUTE && l->state[n->id] != 2 && !l->pulled_into[n->id] };
@@ -125,7 +141,7 @@ static void reader(Readers *s, Node *n) {
             Reach step = r;
             step.time = n->u.compute.idx[k];
             x_walk(n->u.compute.expr, reach, &step);
-            if (!step.ok || n->u.compute.check_range || asked_to_store(l, v)) continue;
+            if (!step.ok || n->u.compute.check_range || asked_to_store(l, v) || waits(s, n)) continue;
             if (step.far > s->far) s->far = step.far;
             vec_add(l->a, s->pulled, n);
             return;
