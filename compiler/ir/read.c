@@ -343,7 +343,7 @@ static bool read_body(IrReader *r, const Sexp *s, Node *n) {
         if (!keys || (word == DV_JOIN) != (keys2 != NULL)) { read_error(r, s, "(keys ..), and (keys2 ..) of a join, is expected here"); return false; }
         if (!read_values(r, keys, "keys", n->u.derive.key, 8, &n->u.derive.n) || (keys2 && !read_values(r, keys2, "keys", n->u.derive.key2, 8, &m))) return false;
         if (keys2 && m != n->u.derive.n) { read_error(r, keys2, "a join has as many keys on both sides"); return false; }
-        if (cut && (cut->item.n != 2 || !integer(r, cut->item.at[1], &n->u.derive.cut) || n->u.derive.cut < 1 || word != DV_UNIQUE)) { read_error(r, cut, "(cut N) of unique, with N from 1 on, is expected here"); return false; }
+        if (cut && (cut->item.n != 2 || !integer(r, cut->item.at[1], &n->u.derive.cut) || n->u.derive.cut < 1 || n->u.derive.cut > 1 << 30 || word != DV_UNIQUE)) { read_error(r, cut, "(cut N) of unique, with N from 1 to 2^30, is expected here"); return false; }
         return read_results(r, s, 4 + (keys2 != NULL) + (cut != NULL), -1, n) >= 0;
     }
     }

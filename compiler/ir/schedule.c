@@ -128,11 +128,16 @@ static bool is_among(const char *name, const char *const *list, int n) {
     for (int k = 0; k < n; k++) if (!strcmp(list[k], name)) return true;
     return false;
 }
+static size_t made_ending(const char *name, size_t n) {              /* linear and hoist, cut */
+    static const char *const ending[] = { ".t", ".pieces" };
+    for (int k = 0; k < 2; k++) { size_t m = strlen(ending[k]); if (n > m && !strncmp(name + n - m, ending[k], m)) return m; }
+    return 0;
+}
 /* "s.t~2", which passes have named, comes from "s" */
 static const char *source_name(const Known *k, const char *name) {
-    size_t n = strcspn(name, "~");
+    size_t n = strcspn(name, "~"), end;
     const char *of = intern_n(k->p->cx, name, n), *first = of;
-    while (!is_among(of, k->value.at, k->value.n) && n > 2 && name[n - 2] == '.' && name[n - 1] == 't') of = intern_n(k->p->cx, name, n -= 2);
+    while (!is_among(of, k->value.at, k->value.n) && (end = made_ending(name, n))) of = intern_n(k->p->cx, name, n -= end);
     return is_among(of, k->value.at, k->value.n) ? of : first;
 }
 static bool check_name(Known *k, const Command *c, const char *name) {
@@ -332,7 +337,7 @@ bool schedule_finish(const Program *p, bool lowered) {
             case V_TILE: schedule_refuse(p, c, "`%s` has no sums whose rows share what they read", name); break;
             case V_SCATTER: schedule_refuse(p, c, "`%s` is no fibre sum of contractions", name); break;
             case V_VECTOR: schedule_refuse(p, c, "the kernel of `%s` has no lanes of its own: it has tiles, whose lanes `tile` says, or is computed in another kernel or one by one", name); break;
-            case V_SPLIT: schedule_refuse(p, c, "neither a fibre of `%s` can be cut, as it has no sum or extremum over one, nor its last axis, as it has sums, is known to be short, or is computed in another kernel", name); break;
+            case V_SPLIT: schedule_refuse(p, c, "nothing of `%s` can be cut: no sum or extremum (no place of one, and with no other condition) goes along a fibre, reads in range by itself and has plain dims for its other axes; and the last axis has sums around it, is known to be short, or is computed in another kernel", name); break;
             case V_UNROLL: schedule_refuse(p, c, "the kernel of `%s` has no loops besides those over lanes, or it is computed in another kernel", name); break;
             case V_PARALLEL: schedule_refuse(p, c, "`%s` has no kernel of its own", name); break;
             case V_PREFETCH: schedule_refuse(p, c, "`%s` reads no rows through maps of its first axis in a sum", name); break;

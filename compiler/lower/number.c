@@ -31,9 +31,11 @@ static bool see_number(X *e, void *data) {
             if (!reduce_fibre(e, k, NULL, &map, NULL)) continue;
             const X *m = plain(map);
             if (m->k != X_READ) continue;
-            n->uses[0] += m->u.read.v == n->g->dst, n->uses[1] += m->u.read.v == n->g->src;
-            const Node *u = m->u.read.v->node;
-            if (u->kind != N_DERIVE || u->u.derive.kind != DV_UNIQUE || u->u.derive.n != 2 || m->u.read.v != u->result[2] || u->u.derive.key[0] != n->g->etype) continue;
+            const Value *of = m->u.read.v;
+            while (of->node->kind == N_DERIVE && of->node->u.derive.cut && of == of->node->result[1]) of = of->node->u.derive.key[0];      /* pieces of its fibres */
+            n->uses[0] += of == n->g->dst, n->uses[1] += of == n->g->src;
+            const Node *u = of->node;
+            if (u->kind != N_DERIVE || u->u.derive.kind != DV_UNIQUE || u->u.derive.n != 2 || of != u->result[2] || u->u.derive.key[0] != n->g->etype) continue;
             n->uses[2] += u->u.derive.key[1] == n->g->dst, n->uses[3] += u->u.derive.key[1] == n->g->src;
         }
     }

@@ -71,7 +71,7 @@ static X *cut(X *e, void *data) {
     Index *q, *free[MOST_AXES];
     X *value;
     Value *of;
-    if (e->k != X_REDUCE || e->u.reduce.n != 1 || e->dt != e->u.reduce.acc || !may_be_cut(e)) return e;
+    if (e->k != X_REDUCE || e->dt != e->u.reduce.acc || !may_be_cut(e) || !x_in_range(e)) return e;      /* it is computed outside of what it stands in */
     int tied = fibre_of(e, &q, &of, &value);
     if (tied < 0) return e;
     double share = size_space(&c->sizes, q->space) / told(p, "machine.cores", CORES), most = longest(c, of);
@@ -81,10 +81,7 @@ static X *cut(X *e, void *data) {
     int n = x_free_indices(e, free, MOST_AXES), rank = 1;
     Index *v = position_index(value), *axis[MOST_AXES];
     X *to[MOST_AXES], *at[MOST_AXES];
-    for (int k = 0; k < n; k++) {                                    /* t's axes beside the pieces: plain dims of the equation, none of reductions around */
-        bool own = false;
-        for (int j = 0; j < c->node->result[0]->rank; j++) own |= c->node->u.compute.idx[j] == free[k];
-        if (!own) return e;
+    for (int k = 0; k < n; k++) {                                    /* t's axes beside the pieces: plain dims, of the equation or of reductions around */
         bool used = x_uses_index(e->u.reduce.body, free[k]);
         for (int j = 0; j < e->u.reduce.n_cond; j++) used |= j != tied && x_uses_index(e->u.reduce.cond[j], free[k]);
         if (free[k] == v || !used) continue;
@@ -101,7 +98,7 @@ static X *cut(X *e, void *data) {
     X **cond = NEWN(a, X *, e->u.reduce.n_cond), *body = v ? x_at(p, e->u.reduce.body, 1, &v, &back) : e->u.reduce.body;
     for (int k = 0; k < e->u.reduce.n_cond; k++) cond[k] = k == tied ? x_op(a, OP_EQ, piece_of, x_cast(a, own, DT_I32)) : v ? x_at(p, e->u.reduce.cond[k], 1, &v, &back) : e->u.reduce.cond[k];
     X *other = e->u.reduce.other ? any_number(a, e->dt) : NULL;      /* a piece is never empty */
-    X *part = x_reduce(a, e->u.reduce.op, 1, &q, e->u.reduce.n_cond, cond, body, other, e->u.reduce.acc);
+    X *part = x_reduce(a, e->u.reduce.op, e->u.reduce.n, e->u.reduce.idx, e->u.reduce.n_cond, cond, body, other, e->u.reduce.acc);
     Value *t = program_equation(p, arena_printf(a, "%s.pieces", c->label), rank, axis, x_substitute(p, part, rank - 1, free, to), c->node->loc);
     at[0] = x_index(a, row);
     X *there = x_op(a, OP_EQ, x_cast(a, x_read(a, pieces->result[0], at, NULL, NULL), value->dt), value);

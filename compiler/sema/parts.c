@@ -22,6 +22,7 @@ static bool names_space(Env *e, Expr *x) {
         if (dot) b = scope_find(e->scope, intern_n(e->s->cx, x->name.s, (size_t)(dot - x->name.s)));
         return b && (dot ? b->kind == B_GRAPH : b->kind == B_SPACE);
     }
+    case E_RANGE: return x->parens;
     case E_TUPLE:
         for (int k = 0; k < x->arg.n; k++) if (!names_space(e, x->arg.at[k])) return false;
         return x->arg.n > 0;
@@ -97,6 +98,7 @@ bool parts_find(Sema *s, Scope *c, const char *name, Stmt **eq, int n_eq, int sk
     *r = (Parts){ .name = name, .eq = eq, .n_eq = n_eq, .rank = rank, .skip = skip, .plain = n_eq == 1 };
     if (rank > 8) { diag_error(s->cx, D_WRONG_RANK, first->loc, "`%s` has more than 8 dimensions", name); return false; }
     if (n_eq > MAX_PARTS) { diag_error(s->cx, D_UNSUPPORTED, first->loc, "`%s` has more than %d equations", name, MAX_PARTS); return false; }
+    bool behind[8] = { false };                                      /* the axis is known as one of several parts, not from an index over one */
     r->part = NEWN(s->a, Part, n_eq * rank + 1);
     r->axis = NEWN(s->a, Space *, rank + 1);
     for (int q = 0; q < n_eq; q++) {
@@ -112,7 +114,7 @@ bool parts_find(Sema *s, Scope *c, const char *name, Stmt **eq, int n_eq, int sk
             if (!whole) return false;
             for (int j = 0; j < p->n_lead; j++) if (!(all[j] = space_of(&e, p->lead[j]))) return false;
             if (p->n_lead) all[p->n_lead] = whole, whole = space_sum(s, all, p->n_lead + 1);
-            if (!r->axis[k] || (p->n_lead && (r->axis[k]->kind != SP_SUM || r->axis[k]->n_part < whole->n_part))) r->axis[k] = whole;
+            if (!r->axis[k] || (p->n_lead && (!behind[k] || r->axis[k]->n_part < whole->n_part))) r->axis[k] = whole, behind[k] = p->n_lead > 0;
         }
     }
     return true;

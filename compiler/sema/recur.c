@@ -162,13 +162,19 @@ static bool before_elements(Sema *s, Scope *c, Def *m, Member *w, bool reverse) 
                 diag_error(s->cx, D_BAD_RECURRENCE, lo->sub.at[j].loc, "the recurrence does not go along dimension %d of `%s`", j + 1, m->name);
                 return false;
             }
+            const char *of = at ? lo->sub.at[w->time_axis].e->arg.at[0]->name.s : NULL;
+            Bind *along = of ? scope_find(c, intern_n(s->cx, of, (size_t)(strrchr(of, '.') - of))) : NULL;
+            if (at && (!along || along->kind != B_SPACE || along->space != w->value->axis[w->time_axis])) {
+                diag_error(s->cx, D_BAD_RECURRENCE, lo->sub.at[w->time_axis].loc, "`%s` goes along `%s`, not along the space of `%s`", m->name, w->value->axis[w->time_axis]->name, of);
+                return false;
+            }
             if (at && last != reverse) { diag_error(s->cx, D_BAD_RECURRENCE, lo->loc, "this recurrence runs from the %s", last ? "first element" : "last element"); return false; }
             if (!at || (n && at != off)) continue;
             off = at, eq[n++] = m->eq.at[o], done[o] = true;
         }
         if (!n) continue;
         Parts r;
-        if (!parts_find(s, c, m->name, eq, n, w->time_axis, &r)) return false;
+        if (!parts_find(s, c, arena_printf(s->a, "%s` before the first element of `%s", m->name, w->value->axis[w->time_axis]->name), eq, n, w->time_axis, &r)) return false;
         Before b = { .offset = reverse ? -off : off, .idx = NEWN(s->a, Index *, r.rank + 1) };
         Env e = env_of(s, c);
         for (int j = 0; j < r.rank; j++) {
@@ -183,6 +189,11 @@ static bool before_elements(Sema *s, Scope *c, Def *m, Member *w, bool reverse) 
         vec_add(s->a, w->before, b);
     }
     return true;
+}
+/* The equation that names the type; NULL: none does. */
+static Stmt *typed_by(const Parts *r) {
+    for (int q = 0; q < r->n_eq; q++) if (r->eq[q]->dtype) return r->eq[q];
+    return NULL;
 }
 bool recur_elaborate(Sema *s, Def *d) {
     Scope *c = d->scope;
@@ -254,7 +265,8 @@ bool recur_elaborate(Sema *s, Def *d) {
         }
         if (w.time_axis < 0) { diag_note(diag_error(s->cx, D_BAD_RECURRENCE, l->loc, "`%s` is part of a recurrence along `%s` but has no such subscript", m->name, f.name), f.loc, "the recurrence is here"); goto failed; }
         if (r->axis[w.time_axis] != tb->space) { diag_error(s->cx, D_BAD_RECURRENCE, l->sub.at[w.time_axis].loc, "`%s` can't have parts along `%s`, the way of its recurrence", m->name, tb->space->name); goto failed; }
-        Dtype dt = main.at[0]->dtype ? dtype_from_name(main.at[0]->dtype) : s->real;
+        const char *type = typed_by(r) ? typed_by(r)->dtype : NULL;
+        Dtype dt = type ? dtype_from_name(type) : s->real;
         const char *name = dotted(s, c, m->name);
         m->value = w.value = program_value(s->p, node, name, dt, r->rank, r->axis);
         w.value->loc = m->loc;
@@ -271,13 +283,14 @@ retype:
         s->recur = node;
         X *x = parts_join(s, c, &parts[k], w->idx);
         s->recur = outer;
-        if (x && !parts[k].eq[0]->dtype && x->dt != w->value->dt && (x->dt == DT_BOOL || dtype_is_complex(x->dt)) && tries++ < 2 * n) {
+        Stmt *typed = typed_by(&parts[k]);
+        if (x && !typed && x->dt != w->value->dt && (x->dt == DT_BOOL || dtype_is_complex(x->dt)) && tries++ < 2 * n) {
             w->value->dt = x->dt;                                /* its readers see the type only now */
             goto retype;
         }
         Places places = { s, node, false };
         if (x) x_walk(x, check_place, &places);
-        if (places.bad || !x || !(w->expr = coerce(&plain, as_number(&plain, x), w->value->dt, parts[k].eq[0]->loc))) goto failed;
+        if (places.bad || !x || !(w->expr = coerce(&plain, as_number(&plain, x), w->value->dt, (typed ? typed : parts[k].eq[0])->loc))) goto failed;
         if (!before_elements(s, c, m, w, node->u.recur.reverse)) goto failed;
         member[k]->state = 2;
     }

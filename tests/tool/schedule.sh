@@ -75,10 +75,11 @@ model long(g: graph, d: dim) {
   output l[v] = logsumexp(e: dst(e) = v) c[e] * h[src(e), 0]
   output n[v] = count(e: dst(e) = v and c[e] > h[v, 0])
   output k[v] = any(e: src(e) = v) (c[e] > 2)
+  output q[v] = sum(e: dst(e) = v) sum(i) h[src(e), i] * h[dst(e), i]
 }
 PGN
 for n in 1 7 64; do
-    printf 'schedule long { split y %d; split m %d; split l %d; split n %d; split k %d }\n' $n $n $n $n $n >c.pgs
+    printf 'schedule long { split y %d; split m %d; split l %d; split n %d; split k %d; split q %d }\n' $n $n $n $n $n $n >c.pgs
     for g in random:40,3000,3,1 random:40,0,1,1 random:3,1,1,1; do
         passes "fibres in pieces of $n, $g: agrees with the reference" "$PIGEONC" run long.pgn -D d=5 --graph g=$g --in *=random:1 --schedule c.pgs --executor=interp,cpu,c,cuda-shim --verify
     done
@@ -88,6 +89,8 @@ passes "the same bits by any number of threads" sh -c 'cmp t1.npz t2.npz && cmp 
 "$PIGEONC" explain long.pgn -D d=5 --schedule c.pgs -o s.pgs
 "$PIGEONC" long.pgn -D d=5 --schedule c.pgs -o c.o; "$PIGEONC" long.pgn -D d=5 --schedule s.pgs -o s.o
 passes "explain prints them" cmp c.o s.o
+printf 'schedule long { split y 7; vector y.pieces 16 }\n' >c.pgs
+passes "and names what is computed in pieces" "$PIGEONC" run long.pgn -D d=16 --graph g=random:40,3000,3,1 --in *=random:1 --schedule c.pgs --verify
 python3 -c 'print("\n".join("%d %d 0" % (k % 97, 5 if k % 3 else k % 89) for k in range(40000)))' >star.edges
 "$PIGEONC" stats long.pgn -D d=5 --graph g=star.edges -o star.txt
 passes "stats tells the longest fibre where it is long" grep -q '^longest(g.dst) 26[0-9]*$' star.txt
