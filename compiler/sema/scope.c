@@ -165,6 +165,11 @@ Ext *extent_of(Env *e, Expr *x) {
     Space *s = space_of(e, x);
     return s ? s->extent : NULL;
 }
+/* A number: n + 1 is a size, no axis of two parts. */
+static bool is_size(Env *e, const Expr *x) {
+    Bind *b = x->kind == E_NAME ? scope_find(e->scope, x->name.s) : NULL;
+    return x->kind == E_INT || (b && b->kind == B_CONST);
+}
 Space *space_of(Env *e, Expr *x) {
     Sema *s = e->s;
     if (x->kind == E_NAME) {
@@ -208,9 +213,13 @@ Space *space_of(Env *e, Expr *x) {
         r->lo = l;
         return r;
     }
-    if (x->kind == E_BINARY && x->op == B_ADD && x->arg.at[0]->kind != E_INT && x->arg.at[1]->kind != E_INT) {
+    if (x->kind == E_BINARY && x->op == B_ADD && !is_size(e, x->arg.at[0]) && !is_size(e, x->arg.at[1])) {
         Space *l = space_of(e, x->arg.at[0]), *r = space_of(e, x->arg.at[1]), *part[8];
         if (!l || !r) return NULL;
+        if (l->kind == SP_MODES || r->kind == SP_MODES) {
+            diag_help(diag_error(s->cx, D_NOT_A_SPACE, x->loc, "frequencies are no part of a sum axis"), "give them an axis of their own");
+            return NULL;
+        }
         int n = 0;
         if (l->kind == SP_SUM && !x->arg.at[0]->parens) for (; n < l->n_part; n++) part[n] = l->part[n]; else part[n++] = l;
         if (n >= 8) { diag_error(s->cx, D_NOT_A_SPACE, x->loc, "a sum axis has at most eight parts"); return NULL; }
