@@ -164,7 +164,7 @@ double size_unique(Sizes *s, const Space *domain, int n, X *const *key) {
 Estimate estimate_add(Estimate a, Estimate b) { return (Estimate){ a.flops + b.flops, a.bytes + b.bytes }; }
 /* The machine that the program is for: what (about "machine.l2" ..) lines say of it, else one that is usual. */
 typedef struct Rates { double l1, l2, l3, flops_per_byte, far; } Rates;
-static double told(const Program *p, const char *name, double otherwise) { const About *a = about(p, name); return a && a->count > 0 ? a->count : otherwise; }
+double told(const Program *p, const char *name, double otherwise) { const About *a = about(p, name); return a && a->count > 0 ? a->count : otherwise; }
 static Rates rates_of(const Program *p) {
     double gemm = told(p, "machine.gemm", 0), copy = told(p, "machine.copy", 0), gather = told(p, "machine.gather", 0);
     Rates m = { told(p, "machine.l1", 32e3), told(p, "machine.l2", 1e6), told(p, "machine.l3", 32e6), 8, 1 };

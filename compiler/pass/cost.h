@@ -8,6 +8,7 @@
 #include "ir/ir.h"
 
 typedef struct Sizes { Program *p; VEC(double) sym; } Sizes;       /* by symbol id; < 0: not asked for yet */
+double told(const Program *p, const char *name, double otherwise);      /* what (about NAME ..) says */
 double size_ext(Sizes *s, const Ext *e);
 double size_space(Sizes *s, const Space *of);
 /* The number of rows of unique(keys) over a domain, whether that space exists or not. */

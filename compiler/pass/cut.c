@@ -28,10 +28,6 @@ static const X *plain(const X *e) {
     while (e->k == X_CAST) e = e->u.cast.arg;
     return e;
 }
-static double told(const Program *p, const char *name, double otherwise) {
-    for (int k = 0; k < p->about.n; k++) if (!strcmp(p->about.at[k].name, name)) return p->about.at[k].count;
-    return otherwise;
-}
 /* The longest fibre of map f over its domain, as lines say; 0: nothing is known. */
 static double longest(Cutting *c, const Value *f) {
     const char *of = f->name;

@@ -54,6 +54,10 @@ $scan --json --bench=1 >all; $scan --json --bench=1 --memory-limit=1M >less
 all=$(bytes all) less=$(bytes less)
 [ "$less" -le 1048576 ] && [ "$all" -gt 2000000 ] && echo "ok the states of a recurrence too" || echo "not ok a recurrence takes $less bytes of $all"
 passes "which gives the same numbers" $scan --memory-limit=1M --verify
+by_edges() {
+    "$PIGEONC" run "$2" -D d=2 --graph g=random:2000,3000,1,1 --in *=random:1 --json --bench=1 >all
+    [ "$(bytes all)" -le 200000 ] && echo "ok $1" || echo "not ok $1: it takes $(bytes all) bytes"
+}
 # what stands under a logsumexp is there once per edge, not for each edge and node
 cat >edges.pgn <<'END'
 model edges(g: graph, d: dim) {
@@ -64,8 +68,7 @@ model edges(g: graph, d: dim) {
   output dx = grad(L wrt x)
 }
 END
-"$PIGEONC" run edges.pgn -D d=2 --graph g=random:2000,3000,1,1 --in *=random:1 --json --bench=1 >all
-[ "$(bytes all)" -le 200000 ] && echo "ok a derivative of logsumexp along edges takes memory by edges" || echo "not ok it takes $(bytes all) bytes"
+by_edges "a derivative of logsumexp along edges takes memory by edges" edges.pgn
 cat >attention.pgn <<'END'
 model attention(g: graph, d: dim) {
   index e: g.edges, v: g.nodes, i: d
@@ -75,8 +78,7 @@ model attention(g: graph, d: dim) {
   output dq = grad(L wrt q)
 }
 END
-"$PIGEONC" run attention.pgn -D d=2 --graph g=random:2000,3000,1,1 --in *=random:1 --json --bench=1 >all
-[ "$(bytes all)" -le 200000 ] && echo "ok so does one of products of nodes along edges" || echo "not ok it takes $(bytes all) bytes"
+by_edges "so does one of products of nodes along edges" attention.pgn
 # nor is what comes back beyond edges there once for each way, which derivatives of derivatives multiply
 cat >ways.pgn <<'END'
 model ways(a: dim, n: dim) {
