@@ -212,13 +212,14 @@ static void compute_staged(Build *b, const TilePlan *p, Value *v, LX *first, LX 
     }
     level_pop_for(b, row, I64(0), count, LOOP_SERIAL);
 }
-void tile_open(Build *b, TilePlan *p, LX *first, LX *end, Buf *items) {
+void tile_open(Build *b, TilePlan *p, LX *first, LX *end, Buf *items, bool guarded) {
     Tile *t = &p->tile;
     LX *count = let(b, lop(b, OP_SUB, end, first), "count"), *last = let(b, lop(b, OP_SUB, count, I64(1)), "last");
     for (int k = 0; k < p->n_staged; k++) compute_staged(b, p, p->staged[k], first, count, items);
     for (int k = 0; k < t->rows; k++) {
-        t->slot[k] = k ? let(b, lop(b, OP_MIN, last, I64(k)), "slot") : I64(0);
-        t->at[k] = item_at(b, items, let(b, lop(b, OP_ADD, first, t->slot[k]), t->index->name), t->index->name);
+        LX *row = k ? let(b, lop(b, OP_MIN, last, I64(k)), "slot") : I64(0);
+        t->slot[k] = guarded ? I64(k) : row;
+        t->at[k] = item_at(b, items, let(b, lop(b, OP_ADD, first, row), t->index->name), t->index->name);
     }
     level_bind(b->level, b->l->a, t->index, t->at[0]);
     b->tile = t;
@@ -345,7 +346,7 @@ bool tile_lower(TilePlan *p, int axis) {
     }
     if (some) level_push(b, LV_IF);
     tile_prefetch(b, p, end, lx_size(a, extent), items);     /* tiles follow one another */
-    tile_open(b, p, first, end, items);
+    tile_open(b, p, first, end, items, false);
     Var *j = var_new(b, p->lane->name, DT_I64, false);
     if (p->lane_axis >= 0) {
         level_push(b, LV_LANE);

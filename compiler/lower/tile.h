@@ -25,8 +25,8 @@ bool tile_size(TilePlan *p, const Space *rows);             /* rows and width; f
 void tile_stage(TilePlan *p);                               /* finds equations that only this one reads, row by row, and takes them in */
 bool tile_need(TilePlan *p);                                /* lowers what the tile reads */
 /* A tile: rows first..end-1 (at most tile.rows) of items (NULL: the positions themselves); the staged values of its rows are computed.
- * Rows beyond the end repeat the last one. */
-void tile_open(Build *b, TilePlan *p, LX *first, LX *end, Buf *items);
+ * Rows beyond the end repeat the last one; guarded: they are not kept, so their staged values are whatever is there, at places that are known. */
+void tile_open(Build *b, TilePlan *p, LX *first, LX *end, Buf *items, bool guarded);
 void tile_prefetch(Build *b, TilePlan *p, LX *first, LX *n, Buf *items);      /* asks for the rows that a later tile reads through maps */
 Buf *tile_list(Lower *l, const char *name, Ext *n, int rows, int n_keys, Buf *const *key, Ext *groups, Ext *extent0, Buf *items, Buf **first, bool bind, Loc loc);
 /* tile.c, push.c: NULL when it doesn't pay, else the plan; then the kernel */

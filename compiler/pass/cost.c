@@ -185,8 +185,13 @@ const char *estimate_text(Arena *a, Estimate e) {
 }
 /* The part of a byte's time that reading it again takes, when so many bytes were read in between: caches of three sizes */
 static double again(const Rates *m, double bytes) { return bytes <= m->l1 ? 0 : bytes <= m->l2 ? 0.05 : bytes <= m->l3 ? 0.3 : m->far; }
+/* The same for a row of a table that is read anywhere: what a cache has of it */
+static double somewhere(const Rates *m, double bytes) {
+    double l1 = fmin(1, m->l1 / bytes), l2 = fmin(1, m->l2 / bytes), l3 = fmin(1, m->l3 / bytes);
+    return 0.05 * fmax(0, l2 - l1) + 0.3 * fmax(0, l3 - l2) + m->far * (1 - l3);
+}
 static double table(const Rates *m, double times, double count, double width) {
-    return fmin(times, count) * width + fmax(0, times - count) * width * again(m, count * width);
+    return fmin(times, count) * width + (times > count ? (times - count) * width * somewhere(m, count * width) : 0);
 }
 Estimate estimate_read(const Program *p, double times, double count, Dtype dt) {
     Rates m = rates_of(p);
