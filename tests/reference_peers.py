@@ -36,8 +36,21 @@ def family(f):
     return f
 
 
+# Numbers that f32 has too, so that both sides compute from the same ones: what is drawn, and the parameters of a layer when it runs
+def single(t):
+    return t.float().double()
+
+
 def rand(*shape):
-    return torch.randn(*shape)
+    return single(torch.randn(*shape))
+
+
+def round_parameters(layer, inputs):
+    for p in layer.parameters():
+        p.data.copy_(single(p.data))
+
+
+torch.nn.modules.module.register_module_forward_pre_hook(round_parameters)
 
 
 def ints(high, *shape):
