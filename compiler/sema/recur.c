@@ -17,6 +17,18 @@ static bool reads(const Expr *x, const char *name) {
     for (int k = 0; k < x->bind.n && !r; k++) r = reads(x->bind.at[k].cond, name);
     return r;
 }
+/* Where x has name[.., time, ..] */
+static Expr *read_at(Expr *x, const char *name, const char *time) {
+    if (!x) return NULL;
+    if (x->kind == E_SUBSCRIPT && x->arg.at[0]->kind == E_NAME && x->arg.at[0]->name.s == name)
+        for (int k = 0; k < x->sub.n; k++) if (x->sub.at[k].e->kind == E_NAME && x->sub.at[k].e->name.s == time) return x;
+    Expr *r = read_at(x->other, name, time);
+    for (int k = 0; k < x->arg.n && !r; k++) r = read_at(x->arg.at[k], name, time);
+    for (int k = 0; k < x->call.n && !r; k++) r = read_at(x->call.at[k].value, name, time);
+    for (int k = 0; k < x->sub.n && !r; k++) r = read_at(x->sub.at[k].e, name, time);
+    for (int k = 0; k < x->bind.n && !r; k++) r = read_at(x->bind.at[k].cond, name, time);
+    return r;
+}
 /* The way round, as a person follows it: a -> b -> a, with each equation that takes a step of it. */
 static void cycle_error(Sema *s, Def **member, int n, bool one_step, const char *time) {
     Def *way[65], *d = member[0];
@@ -29,6 +41,21 @@ static void cycle_error(Sema *s, Def **member, int n, bool one_step, const char 
         }
         d = next ? next : d;                                         /* only itself */
         for (int k = 0; k < m; k++) if (way[k] == d) from = k, again = true;
+    }
+    if (one_step && m - from == 1) {                                 /* of a tensor in parts it is another part, not the element itself */
+        Def *w = way[from];
+        int parts = 0;
+        Expr *at = NULL;
+        for (int q = 0; q < w->eq.n; q++) {
+            Expr *here = w->eq.at[q]->rhs.n ? read_at(w->eq.at[q]->rhs.at[0], w->name, time) : NULL;
+            parts += read_at(w->eq.at[q]->lhs.at[0], w->name, time) != NULL;
+            if (!at) at = here;
+        }
+        if (parts > 1 && at) {
+            diag_help(diag_error(s->cx, D_CYCLE, at->loc, "within one step of `%s`: `%s` reads `%s`, but all parts of `%s` are computed together", time, w->name, expr_text(s->cx, at), w->name),
+                      "give that part an equation under a name of its own, read that name here, and define the part by it");
+            return;
+        }
     }
     const char *text = "";
     for (int k = from; k < m; k++) text = arena_printf(s->a, "%s`%s` -> ", text, way[k]->name);
@@ -141,6 +168,14 @@ static bool no_order(Sema *s, Scope *c, Def **member, int n) {
     }
     return false;
 }
+/* Whether `part` is the first parts of a sum axis, not all of them. */
+static bool first_parts(const Space *axis, const Space *part) {
+    if (axis->kind != SP_SUM || part == axis) return false;
+    if (part == axis->part[0]) return true;
+    bool same = part->kind == SP_SUM && part->n_part < axis->n_part;
+    for (int k = 0; same && k < part->n_part; k++) same = part->part[k] == axis->part[k];
+    return same;
+}
 /* What stands before the first element: the equations for T.first-1, those for T.first-2, ... */
 static bool before_elements(Sema *s, Scope *c, Def *m, Member *w, bool reverse) {
     Stmt **eq = NEWN(s->a, Stmt *, m->eq.n + 1);
@@ -175,17 +210,19 @@ static bool before_elements(Sema *s, Scope *c, Def *m, Member *w, bool reverse) 
         if (!n) continue;
         Parts r;
         if (!parts_find(s, c, arena_printf(s->a, "%s` before the first element of `%s", m->name, w->value->axis[w->time_axis]->name), eq, n, w->time_axis, &r)) return false;
+        r.want = w->value->dt;
         Before b = { .offset = reverse ? -off : off, .idx = NEWN(s->a, Index *, r.rank + 1) };
         Env e = env_of(s, c);
         for (int j = 0; j < r.rank; j++) {
             if (j == w->time_axis) continue;
             Expr *u = eq[0]->lhs.at[0]->sub.at[j].e;
+            if (first_parts(w->value->axis[j], r.axis[j])) r.axis[j] = w->value->axis[j], r.plain = false;      /* the others are missing, as parts_join says */
             if (r.axis[j] != w->value->axis[j]) { diag_error(s->cx, D_SPACE_MISMATCH, u->loc, "`%s` stands for dimension %d of `%s`, which is `%s`", expr_text(s->cx, u), j + 1, m->name, w->value->axis[j]->name); return false; }
             b.idx[j] = r.plain ? left_index(&e, u, m->name) : program_index(s->p, arena_printf(s->a, "z%d", j), r.axis[j]);
             if (!b.idx[j]) return false;
         }
         X *x = parts_join(s, c, &r, b.idx);
-        if (!x || !(b.expr = coerce(&e, as_number(&e, x), w->value->dt, eq[0]->loc))) return false;
+        if (!x || !(b.expr = coerce(&e, as_number(&e, x), w->value->dt, r.at))) return false;
         vec_add(s->a, w->before, b);
     }
     return true;
@@ -290,7 +327,7 @@ retype:
         }
         Places places = { s, node, false };
         if (x) x_walk(x, check_place, &places);
-        if (places.bad || !x || !(w->expr = coerce(&plain, as_number(&plain, x), w->value->dt, (typed ? typed : parts[k].eq[0])->loc))) goto failed;
+        if (places.bad || !x || !(w->expr = coerce(&plain, as_number(&plain, x), w->value->dt, typed ? typed->loc : parts[k].at))) goto failed;
         if (!before_elements(s, c, m, w, node->u.recur.reverse)) goto failed;
         member[k]->state = 2;
     }

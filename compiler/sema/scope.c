@@ -103,7 +103,8 @@ static Space *composed(Sema *s, SpaceKind k, Space **part, int n, const char *se
     const char *name = k == SP_PRODUCT ? "(" : "";
     Ext *x = NULL;
     for (int j = 0; j < n; j++) {
-        name = arena_printf(s->a, "%s%s%s", name, j ? sep : "", part[j]->name);
+        bool nested = k == SP_SUM && part[j]->kind == SP_SUM;
+        name = arena_printf(s->a, nested ? "%s%s(%s)" : "%s%s%s", name, j ? sep : "", part[j]->name);
         x = x ? ext_op(s->a, op, x, part[j]->extent) : part[j]->extent;
     }
     return shared_space(s, k, k == SP_PRODUCT ? arena_printf(s->a, "%s)", name) : name, x, part, n);
@@ -199,7 +200,8 @@ Space *space_of(Env *e, Expr *x) {
     }
     if (x->kind == E_TUPLE) {
         Space *part[8];
-        for (int k = 0; k < x->arg.n; k++) if (k >= 8 || !(part[k] = space_of(e, x->arg.at[k]))) return NULL;
+        if (x->arg.n > 8) { diag_error(s->cx, D_NOT_A_SPACE, x->arg.at[8]->loc, "a product has at most 8 spaces"); return NULL; }
+        for (int k = 0; k < x->arg.n; k++) if (!(part[k] = space_of(e, x->arg.at[k]))) return NULL;
         return space_product(s, part, x->arg.n);
     }
     if (x->kind == E_RANGE) {
@@ -222,7 +224,7 @@ Space *space_of(Env *e, Expr *x) {
         }
         int n = 0;
         if (l->kind == SP_SUM && !x->arg.at[0]->parens) for (; n < l->n_part; n++) part[n] = l->part[n]; else part[n++] = l;
-        if (n >= 8) { diag_error(s->cx, D_NOT_A_SPACE, x->loc, "a sum axis has at most eight parts"); return NULL; }
+        if (n >= 8) { diag_error(s->cx, D_NOT_A_SPACE, x->arg.at[1]->loc, "a sum axis has at most 8 parts: `%s` would be one more", r->name); return NULL; }
         part[n++] = r;
         return space_sum(s, part, n);
     }

@@ -150,10 +150,12 @@ typedef struct Parts {               /* the equations that define one tensor tog
     bool plain;                      /* one equation, whose subscripts are indices */
     Part *part;                      /* of equation q, dimension k: part[q * rank + k] */
     Space **axis;
+    Dtype want; Loc at;              /* the type that every part is to have (NONE: the widest of them); the right side that the type is from */
 } Parts;
 bool parts_find(Sema *s, Scope *c, const char *name, Stmt **eq, int n_eq, int skip, Parts *r);      /* false after a diagnostic */
-X *parts_join(Sema *s, Scope *c, const Parts *r, Index **idx);      /* the value at idx, from all equations; NULL after a diagnostic */
+X *parts_join(Sema *s, Scope *c, Parts *r, Index **idx);      /* the value at idx, from all equations; NULL after a diagnostic */
 Index *left_index(Env *e, Expr *u, const char *tensor);
+bool is_scaled_place(Env *e, Space *axis, Expr *x);
 int leading_spaces(Env *e, Expr *x, Expr *lead[8], Expr **leaf);
 /* order.c */
 void check_sizes(Sema *s);                                           /* sizes.c: of all spaces; once, when they are there */

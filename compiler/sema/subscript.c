@@ -32,6 +32,7 @@ static X *position(Env *e, Space *axis, Expr *x, const Subscript *u, int k, cons
     *bnd = BND_NONE;
     Expr *lead[8], *leaf;
     int n_lead = leading_spaces(e, x, lead, &leaf);
+    if (n_lead < 0) return NULL;
     if ((n_lead || x->kind == E_TUPLE) && u && u->edge != EDGE_DEFAULT) {
         diag_help(diag_error(s->cx, D_BAD_BOUNDARY, x->loc, "`%s` is never beyond the edge of dimension %d of `%s`", expr_text(s->cx, x), k + 1, tensor), "leave the rule out");
         return NULL;
@@ -49,7 +50,7 @@ static X *position(Env *e, Space *axis, Expr *x, const Subscript *u, int k, cons
         if (fits) {
             X *o, *q = position(e, axis->part[n_lead], leaf, NULL, k, n_lead ? arena_printf(a, "%s + ..` of `%s", axis->part[n_lead - 1]->name, tensor) : tensor, bnd, &o);
             if (!q) return NULL;
-            if (*bnd != BND_NONE) { diag_error(s->cx, D_BAD_BOUNDARY, leaf->loc, "a read beyond the edge of `%s` can't stand behind other parts", axis->part[n_lead]->name); return NULL; }
+            if (*bnd != BND_NONE) { diag_help(diag_error(s->cx, D_BAD_BOUNDARY, leaf->loc, "a read beyond the edge of `%s` can't stand behind other parts", axis->part[n_lead]->name), "give the part a tensor over `%s` alone, and subscript that", axis->part[n_lead]->name); return NULL; }
             return ext_is_const(off, &none) && !none ? q : x_op(a, OP_ADD, x_ext(a, off), x_cast(a, q, DT_I64));
         }
     }
@@ -98,18 +99,21 @@ static X *position(Env *e, Space *axis, Expr *x, const Subscript *u, int k, cons
         if (!m) return NULL;
         if (!ext_equal(m, axis->extent)) { diag_error(s->cx, D_BAD_BOUNDARY, u->other->loc, "dimension %d of `%s` is `%s`: the remainder is taken by its size", k + 1, tensor, axis->name); return NULL; }
     }
+    if (!u && is_scaled_place(e, axis, x)) return q;                 /* never beyond the edge, so it may stand behind other parts and in a pair */
     *bnd = edge != EDGE_DEFAULT ? rule(edge) : axis->kind == SP_GRID ? axis->boundary : axis->kind == SP_SEQ ? BND_ZERO : BND_NONE;
     if (edge == EDGE_ELSE) {
         *other = as_number(e, type_expr(e, u->other));
         return *other ? q : NULL;
     }
     if (*bnd == BND_NONE && !u) {
-        diag_help(diag_error(s->cx, D_BAD_BOUNDARY, x->loc, "index arithmetic inside a pair has no boundary rule"), "give a tensor over `%s` an equation of its own, and subscript that", axis->name);
+        diag_help(diag_error(s->cx, D_BAD_BOUNDARY, x->loc, "index arithmetic inside a pair or behind other parts has no boundary rule"), "give a tensor over `%s` an equation of its own, and subscript that", axis->name);
         return NULL;
     }
     if (*bnd == BND_NONE) {
-        diag_help(diag_error(s->cx, D_BAD_BOUNDARY, x->loc, "what lies beyond the edge of `%s`, dimension %d of `%s`, is not said", axis->name, k + 1, tensor),
-                  "write %s[(%s) mod %s], or [%s else 0]", tensor, expr_text(s->cx, x), axis->name, expr_text(s->cx, x));
+        const char *at = expr_text(s->cx, x);
+        Diag *d = diag_error(s->cx, D_BAD_BOUNDARY, x->loc, "what lies beyond the edge of `%s`, dimension %d of `%s`, is not said", axis->name, k + 1, tensor);
+        if (axis->n_part && axis->kind != SP_PRODUCT) diag_help(d, "write %s[%s else 0]", tensor, at);      /* `mod` takes no size as n + m */
+        else diag_help(d, "write %s[(%s) mod %s], or [%s else 0]", tensor, at, axis->name, at);
         return NULL;
     }
     return q;
