@@ -181,6 +181,11 @@ static bool contradicts(Verb a, Verb b) {
     return false;
 }
 static bool all_targets(const Command *a, const Command *b) { return !a->target || !b->target || !strcmp(a->target, b->target); }
+/* Both give the one number that there is; for one kind of target after all kinds is an exception, no second word. */
+static bool decide_twice(const Command *a, const Command *b) {
+    bool number = a->verb == V_TILE || a->verb == V_PREFETCH || a->verb == V_VECTOR || a->verb == V_SPLIT || a->verb == V_UNROLL || a->verb == V_PARALLEL;
+    return number && a->verb == b->verb && (a->target == b->target || (a->target && b->target && !strcmp(a->target, b->target)));
+}
 static bool check_against(Program *p, int at) {
     const Command *c = p->schedule.at[at];
     for (int k = 0; k < at; k++) {
@@ -188,6 +193,12 @@ static bool check_against(Program *p, int at) {
         for (int j = 0; j < c->name.n; j++) if (*c->name.at[j] != '*' && is_among(c->name.at[j], o->name.at, o->name.n) && contradicts(c->verb, o->verb) && !(c->in.n || o->in.n) && all_targets(c, o)) {
             Diag *d = diag_error(p->cx, D_SCHEDULE_REFUSED, c->loc, "`%s %s` contradicts `%s %s`", verb_row[c->verb].name, c->name.at[j], verb_row[o->verb].name, c->name.at[j]);
             diag_note(d, o->loc, "the other command");
+            diag_help(d, "remove one of the two");
+            return false;
+        }
+        for (int j = 0; j < c->name.n && decide_twice(c, o); j++) if (is_among(c->name.at[j], o->name.at, o->name.n)) {
+            Diag *d = diag_error(p->cx, D_SCHEDULE_REFUSED, c->loc, "`%s %s` stands here for the second time", verb_row[c->verb].name, c->name.at[j]);
+            diag_note(d, o->loc, "the first one");
             diag_help(d, "remove one of the two");
             return false;
         }
