@@ -30,7 +30,7 @@ typedef struct OutputFile { EmitKind kind; const char *path; const void *data; s
 typedef VEC(OutputFile) Outputs;
 
 /* ---- making bytes -------------------------------------------------------------------------------------------------------- */
-static bool read_back(Context *cx, const char *path, OutputFile *out) {
+static bool read_back(Context *cx, const char *by, const char *path, OutputFile *out) {
     FILE *f = fopen(path, "rb");
     char *data = NULL;
     long n = f && !fseek(f, 0, SEEK_END) ? ftell(f) : -1;
@@ -40,7 +40,7 @@ static bool read_back(Context *cx, const char *path, OutputFile *out) {
         if (fread(data, 1, (size_t)n, f) != (size_t)n) n = -1;
     }
     if (f) fclose(f);
-    if (n < 0) diag_error(cx, D_TOOL_FAILED, NO_LOC, "`%s` can't be read", path);
+    if (n < 0) diag_error(cx, D_TOOL_FAILED, NO_LOC, "`%s` ended without an error, but `%s`, which it was to write, can't be read", by, path);
     out->data = data, out->n = n < 0 ? 0 : (size_t)n;
     return n >= 0;
 }
@@ -121,7 +121,7 @@ static bool through_nvcc(Build *b, OutputFile *out) {
     Words argv = { 0 };
     for (size_t k = 0; k < sizeof words / sizeof *words; k++) vec_add(cx->arena, argv, words[k]);
     if (b->o->debug) vec_add(cx->arena, argv, "-lineinfo");
-    bool ok = write_file(cx, scratch_file(cx, &s, "model.cu"), w.at, w.n, false) && tool_run(cx, nvcc, &argv, &s) && read_back(cx, result, out);
+    bool ok = write_file(cx, scratch_file(cx, &s, "model.cu"), w.at, w.n, false) && tool_run(cx, nvcc, &argv, &s) && read_back(cx, nvcc, result, out);
     scratch_end(&s);
     return ok;
 }

@@ -38,9 +38,9 @@ static void nvcc_words(Options *o, Words *w) {
     for (size_t k = 0; k < sizeof words / sizeof *words; k++) vec_add(a, *w, words[k]);
     if (o->debug) vec_add(a, *w, "-lineinfo");
 }
-static bool load(Options *o, const char *path, const char *symbol, Artifact *a) {
-    if (!(a->handle = dlopen(path, RTLD_NOW | RTLD_LOCAL))) diag_error(o->cx, D_INTERNAL, NO_LOC, "the compiled model can't be loaded: %s", dlerror());
-    else if (!(a->model = dlsym(a->handle, symbol))) diag_error(o->cx, D_INTERNAL, NO_LOC, "the compiled model has no record: %s", dlerror());
+static bool load(Options *o, const char *by, const char *path, const char *symbol, Artifact *a) {
+    if (!(a->handle = dlopen(path, RTLD_NOW | RTLD_LOCAL))) diag_error(o->cx, D_TOOL_FAILED, NO_LOC, "`%s` ended without an error, but what it made can't be loaded: %s", by, dlerror());
+    else if (!(a->model = dlsym(a->handle, symbol))) diag_error(o->cx, D_TOOL_FAILED, NO_LOC, "`%s` ended without an error, but left out the model's record: %s", by, dlerror());
     return a->model != NULL;
 }
 static bool from_text(Options *o, Unit *u, bool cuda, bool gpu, Artifact *a) {
@@ -56,7 +56,7 @@ static bool from_text(Options *o, Unit *u, bool cuda, bool gpu, Artifact *a) {
     if (gpu) nvcc_words(o, &words); else cc_words(o, cuda, &words);
     const char *library = scratch_file(cx, &s, "model.so");
     bool ok = write_file(cx, scratch_file(cx, &s, gpu ? "model.cu" : "model.c"), w.at, w.n, false) && tool_run(cx, program, &words, &s) &&
-              load(o, library, arena_printf(cx->arena, "%s_model", u->name), a);
+              load(o, program, library, arena_printf(cx->arena, "%s_model", u->name), a);
     scratch_end(&s);
     a->how = gpu ? "on a GPU" : cuda ? "on a CPU that plays the GPU" : program;
     return ok;

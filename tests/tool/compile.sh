@@ -59,4 +59,5 @@ fails "a model twice" 2 "named twice" "$PIGEONC" m.pgn --model first,first --emi
 fails "an unknown kind" 2 'did you mean `cuda`' "$PIGEONC" m.pgn --emit=cudo
 fails "an unknown target" 2 "--print=targets" "$PIGEONC" m.pgn --target=cpu:z80
 fails "an unknown pass to print after" 2 'did you mean `simplify`' "$PIGEONC" m.pgn --print-after=simplfy --emit=c
+NVCC=true fails "a CUDA compiler that writes nothing" 1 "\`true\` ended without an error" "$PIGEONC" m.pgn --emit=ptx
 NVCC=/nowhere/nvcc fails "no CUDA compiler" 3 "nvidia-cuda-toolkit" "$PIGEONC" m.pgn --emit=ptx

@@ -34,6 +34,7 @@ assert q["runs"] == 3 and all(k["launches"] == 3 and k["ms"] >= 0 for k in q["ke
 fails "kernels of C text are not timed" 1 "[usage]" "$PIGEONC" $r --executor=c --profile
 CC=/nowhere/cc fails "no C compiler" 3 "[tool-missing]" "$PIGEONC" $r --executor=c
 CC=false fails "a C compiler that refuses" 1 "[tool-failed]" "$PIGEONC" $r --executor=c
+CC=true fails "a C compiler that writes nothing" 1 "\`true\` ended without an error" "$PIGEONC" $r --executor=c
 TMPDIR=/nowhere fails "no temporary folder" 1 "[write-failed]" "$PIGEONC" $r --executor=c
 mkdir tmp; TMPDIR=$PWD/tmp "$PIGEONC" $r --executor=c >/dev/null; CC=false TMPDIR=$PWD/tmp "$PIGEONC" $r --executor=c 2>/dev/null
 is "temporary files go away" "$(ls tmp)" ""
