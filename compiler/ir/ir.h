@@ -283,6 +283,7 @@ bool compute_is_pointwise(const Node *n);
 bool compute_is_contraction(const Node *n);                          /* sum of a product of reads */
 /* `of` but for one slice of its first axis:  if i = at then x else of[i, ..]. */
 bool compute_updates_slice(const Node *n, const Value *of, X **at, X **x);
+bool x_has_reduce(X *x);
 bool x_in_range(X *x);                                               /* all its reads are in range whatever `if`s and conditions it stands in */
 /* Reads of `v` in a node's expressions (members, iterate bodies included). */
 bool node_reads(const Node *n, const Value *v);

@@ -1,6 +1,16 @@
 /* query.c - what a node is, asked of its expression: fibres, pointwise, contraction, who reads what. */
 #include "ir/ir.h"
 
+static bool find_reduce(X *e, void *data) {
+    bool *found = data;
+    if (e->k == X_REDUCE) *found = true;
+    return !*found;
+}
+bool x_has_reduce(X *e) {
+    bool found = false;
+    x_walk(e, find_reduce, &found);
+    return found;
+}
 static bool uses_any(const X *e, const X *reduce) {
     for (int k = 0; k < reduce->u.reduce.n; k++) if (x_uses_index(e, reduce->u.reduce.idx[k])) return true;
     return false;

@@ -315,12 +315,13 @@ bool schedule_unfused(const Program *p, const char *name) { return (schedule_fin
 bool schedule_keeps(const Program *p, const char *name) {
     return schedule_find(p, V_STORE, name) || schedule_fuses(p, name) || to_do(p, V_COMPACT, name) || to_do(p, V_FULL, name);
 }
-static bool has_value(Node *const *node, int n, const char *name, const char *const *label) {
+static const Node *node_of(Node *const *node, int n, const char *name, const char *const *label) {
     for (int k = 0; k < n; k++) {
-        for (int j = 0; j < node[k]->n_result; j++) if (!strcmp(label[node[k]->result[j]->id], name)) return true;
-        if (node[k]->kind == N_ITERATE && has_value(node[k]->u.iterate.body.at, node[k]->u.iterate.body.n, name, label)) return true;
+        for (int j = 0; j < node[k]->n_result; j++) if (!strcmp(label[node[k]->result[j]->id], name)) return node[k];
+        const Node *in = node[k]->kind == N_ITERATE ? node_of(node[k]->u.iterate.body.at, node[k]->u.iterate.body.n, name, label) : NULL;
+        if (in) return in;
     }
-    return false;
+    return NULL;
 }
 static bool is_lowering(Verb v) { return v == V_TILE || v == V_SCATTER || v == V_GATHER || v == V_PREFETCH || v == V_VECTOR || v == V_SPLIT || v == V_UNROLL || v == V_PARALLEL; }
 bool schedule_finish(const Program *p, bool lowered) {
@@ -332,11 +333,13 @@ bool schedule_finish(const Program *p, bool lowered) {
         for (int j = 0; j < c->name.n && !c->refused; j++) {
             if (c->done[j] || *c->name.at[j] == '*' || (c->verb == V_FUSE && j == c->name.n - 1)) continue;
             const char *name = c->name.at[j];
-            if (!has_value(p->node.at, p->node.n, name, label)) {
+            const Node *of = node_of(p->node.at, p->node.n, name, label);
+            if (!of) {
                 if (c->verb != V_FUSE && c->verb != V_TOGETHER && c->verb != V_RECOMPUTE)
                     schedule_refuse(p, c, "no equation `%s` is left where that is decided: an equal or a simpler one has taken its place, or what reads it has taken it in", name);
                 continue;
             }
+            if (c->verb == V_FUSE && !lowered && of->kind == N_COMPUTE && x_has_reduce(of->u.compute.expr)) continue;      /* into tiles, which processors have */
             switch (c->verb) {
             case V_STORE: case V_GATHER: case V_ONLY: case V_COUNT: break;
             case V_COMPACT: case V_FULL: schedule_refuse(p, c, "`%s` has no such rows at the levels and with the passes that are run", name); break;

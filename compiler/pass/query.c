@@ -13,16 +13,6 @@ Index *position_index(const X *e) {
     return e->k == X_INDEX ? e->u.index : NULL;
 }
 bool x_is_cheap(const X *e) { return e->k == X_OP ? scalar_info[e->u.op.op].cost == 1 : e->k != X_REDUCE; }
-static bool find_reduce(X *e, void *data) {
-    bool *found = data;
-    if (e->k == X_REDUCE) *found = true;
-    return !*found;
-}
-bool x_has_reduce(X *e) {
-    bool found = false;
-    x_walk(e, find_reduce, &found);
-    return found;
-}
 bool x_uses_any(const X *e, Index *const *idx, int n) {
     for (int k = 0; k < n; k++) if (x_uses_index(e, idx[k])) return true;
     return false;

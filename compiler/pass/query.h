@@ -5,7 +5,6 @@
 
 Index *position_index(const X *e);            /* the index that e is, casts between integers aside, or NULL */
 bool x_is_cheap(const X *e);                  /* an operation of one or two cycles: no division, no function */
-bool x_has_reduce(X *e);
 bool x_is_zero(const X *e);                   /* the number 0 itself */
 /* Whether e reads, outside of what binds them, any of these indices. */
 bool x_uses_any(const X *e, Index *const *idx, int n);

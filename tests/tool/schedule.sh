@@ -97,6 +97,12 @@ passes "stats tells the longest fibre where it is long" grep -q '^longest(g.dst)
 passes "and of no other" sh -c '! grep -q "longest(g.src)" star.txt'
 "$PIGEONC" ir long.pgn -D d=5 --graph-stats star.txt --run=default >star.ir
 is "then it is cut" "$(grep -c 'derive unique "pieces(g.dst, 4096)"' star.ir) $(grep -c 'keys g.src' star.ir)" "1 0"
+std=$ROOT/lib/std/graph.pgn; dims="--model edge_conditioned -D in=3 -D out=5 -D k=3"
+"$PIGEONC" explain $std $dims --graph-stats star.txt -o c.pgs
+passes "sums are computed in the tiles of what reads them" grep -q '^  fuse m, y' c.pgs
+for x in "--emit=c" "--emit=cuda" "--emit=intra" "--target=cpu --emit=intra"; do
+    passes "or stay as they are, where there are no tiles: $x" "$PIGEONC" $std $dims --schedule c.pgs $x -o fused.out
+done
 echo 'machine.cores 1' >>star.txt
 is "but not for one core" "$("$PIGEONC" ir long.pgn -D d=5 --graph-stats star.txt --run=default | grep -c pieces)" 0
 echo 'only' >c.pgs
