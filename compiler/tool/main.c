@@ -1,6 +1,7 @@
 /* main.c - pigeonc: options, one command, diagnostics, exit code. */
 #include "tool/tool.h"
 #include <signal.h>
+#include <sys/resource.h>
 
 static int run_command(Options *o) {
     switch (o->command) {
@@ -30,7 +31,17 @@ static bool write_failed(const Context *cx) {
     for (int k = 0; k < cx->diag.n; k++) if (cx->diag.at[k]->id == D_WRITE_FAILED) return true;
     return false;
 }
+/* Expressions are walked recursively, and derivatives of derivatives are sums of thousands of terms. Linux lets the first stack grow as far as the limit
+ * says at that time, and keeps 128 MB free below it. */
+static void deepen_stack(void) {
+    enum { DEEP = 100 << 20 };
+    struct rlimit r;
+    if (getrlimit(RLIMIT_STACK, &r) || r.rlim_cur == RLIM_INFINITY || r.rlim_cur >= DEEP) return;
+    r.rlim_cur = r.rlim_max == RLIM_INFINITY || r.rlim_max >= DEEP ? DEEP : r.rlim_max;
+    setrlimit(RLIMIT_STACK, &r);
+}
 int main(int argc, char **argv) {
+    deepen_stack();
     signal(SIGXFSZ, SIG_IGN);              /* a file beyond the limit is a failed write */
     Context *cx = context_new();
     Options o;

@@ -25,3 +25,4 @@ if timeout 120 "$PIGEONC" check chain.pgn 2>err.txt; then echo "ok a chain of 20
 gives "2000 layers" 2000 layers.pgn
 gives "500 constants" 500 constants.pgn
 gives "5000 tensors" 0 wide.pgn
+( ulimit -S -s 400; gives "a sum of 900 terms where the stack is small" 0 wide.pgn )
