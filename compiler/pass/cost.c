@@ -184,11 +184,11 @@ const char *estimate_text(Arena *a, Estimate e) {
     return arena_printf(a, "%.3g %sflop, %.3g %sB", e.flops / row[f].unit, row[f].prefix, e.bytes / row[b].unit, row[b].prefix);
 }
 /* The part of a byte's time that reading it again takes, when so many bytes were read in between: caches of three sizes */
-static double again(const Rates *m, double bytes) { return bytes <= m->l1 ? 0 : bytes <= m->l2 ? 0.05 : bytes <= m->l3 ? 0.3 : m->far; }
+static double again(const Rates *m, double bytes) { return bytes <= m->l1 ? 0 : bytes <= m->l2 ? 0.1 : bytes <= m->l3 ? 0.3 : m->far; }
 /* The same for a row of a table that is read anywhere: what a cache has of it */
 static double somewhere(const Rates *m, double bytes) {
     double l1 = fmin(1, m->l1 / bytes), l2 = fmin(1, m->l2 / bytes), l3 = fmin(1, m->l3 / bytes);
-    return 0.05 * fmax(0, l2 - l1) + 0.3 * fmax(0, l3 - l2) + m->far * (1 - l3);
+    return 0.1 * fmax(0, l2 - l1) + 0.3 * fmax(0, l3 - l2) + m->far * (1 - l3);
 }
 static double table(const Rates *m, double times, double count, double width) {
     return fmin(times, count) * width + (times > count ? (times - count) * width * somewhere(m, count * width) : 0);
@@ -269,19 +269,21 @@ static Set read(Walk *w, const X *e) {
     int dims = 0;
     /* the matrix of the type of a row, many rows per type, used along the last axis of the result: done type by type (lower/tile.c, push.c) */
     const Index *last = w->n_result > 1 ? w->loop.at[w->n_result - 1].i : NULL;
-    bool typed = false, ordered = false, lanes = false;         /* where it stands last or not: turn.c */
+    bool typed = false, ordered = false, lanes = false, chosen = false;         /* where it stands last or not: turn.c */
     for (int k = 0; k < v->rank && last; k++) lanes |= position_index(e->u.read.idx[k]) == last;
     for (int k = 0; k < v->rank; k++) {
         Set sub = walk(w, e->u.read.idx[k]);
         if (e->u.read.other[k]) sub |= walk(w, e->u.read.other[k]);
         count *= size_space(w->s, v->axis[k]);
         ordered |= follows_edges(w, e->u.read.idx[k]);
+        chosen |= sub && !position_index(e->u.read.idx[k]) && e->u.read.idx[k]->space;
         if (position_index(e->u.read.idx[k])) dims++;
         else if (lanes && e->u.read.idx[k]->space && sub && !(sub & ~w->rows) && 16 * size_space(w->s, v->axis[k]) <= times(w, sub)) typed = true;
         else dims++;
         set |= sub;
     }
     if (seen(w, e)) return set;
+    if (lanes && chosen && !typed && dims >= 3) w->sum.flops += 2 * times(w, open_loops(w));       /* a matrix for each term: a step loads its vector, no other row uses it */
     double width = (double)dtype_bytes(v->dt);
     w->sum.bytes += ordered || (typed && dims >= 2) ? fmin(times(w, set), count) * width : traffic(w, set, count, width);
     return set;
