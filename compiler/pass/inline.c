@@ -114,11 +114,20 @@ static bool names_all(const Inline *s, const Command *c, const Value *v) {
     }
     return true;
 }
+/* A command that is obeyed here stands in what explain prints: other choices follow from it. */
+static void obeyed(const Inline *s, Command *c, const Node *n) {
+    const char *name = s->label[n->result[0]->id];
+    Command *same = command_new(s->p->arena, c->verb, name);
+    for (int k = 1; k < c->name.n; k++) vec_add(s->p->arena, same->name, c->name.at[k]);
+    for (int k = 0; k < c->in.n; k++) vec_add(s->p->arena, same->in, c->in.at[k]);
+    schedule_done(c, name);
+    vec_add(s->p->arena, s->p->decision, (Decision){ .pass = "inline", .loc = n->loc, .command = same });
+}
 /* What a command asks of v: 1 to be inlined, -1 not to be, 0 nothing. */
 static int said(const Inline *s, const Node *n) {
     const char *name = s->label[n->result[0]->id];
     Command *c = schedule_find(s->p, V_RECOMPUTE, name);
-    if (c && (!c->in.n || names_all(s, c, n->result[0])) && !(s->linear && linear_source(s->p, (Node *)n))) { schedule_done(c, name); return 1; }
+    if (c && (!c->in.n || names_all(s, c, n->result[0])) && !(s->linear && linear_source(s->p, (Node *)n))) { obeyed(s, c, n); return 1; }
     if (schedule_fuses(s->p, name) && !x_has_reduce(n->u.compute.expr)) { schedule_done(schedule_find(s->p, V_FUSE, name), name); return 1; }
     return schedule_keeps(s->p, name) || schedule_unfused(s->p, name) || schedule_find(s->p, V_FUSE, name) || schedule_find(s->p, V_TILE, name) ? -1 : 0;
 }

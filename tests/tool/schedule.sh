@@ -161,6 +161,11 @@ passes "other sizes, other code" test "$(cksum <usual.intra)" != "$(cksum <other
 passes "by a schedule the same code for any sizes" cmp usual.intra replayed.intra
 echo 'g.nodes many' >bad.txt; fails "a count that is none" 1 "[bad-input-file]" "$PIGEONC" explain a.pgn --graph-stats bad.txt
 passes "a run of a graph that counts" "$PIGEONC" run a.pgn --in *=random:1 --graph g=random:300,6000,4,1 -D d=8 --verify
+# what stands where it is read makes other parts possible
+echo 'schedule rgat { recompute "%10" }' >c.pgs; "$PIGEONC" explain a.pgn --schedule c.pgs -o once.pgs
+passes "a part of what a command put there" grep -q '^  apart "%11"' once.pgs
+passes "with that command, again" "$PIGEONC" explain a.pgn --schedule once.pgs -o twice.pgs
+is "says the same" "$(grep -v '#' twice.pgs)" "$(grep -v '#' once.pgs)"
 # what doesn't fit
 echo 'schedule small { only }' >c.pgs; fails "a file for another model" 1 "[schedule-stale]" "$PIGEONC" a.pgn --schedule c.pgs
 passes "several models take theirs" "$PIGEONC" a.pgn --model '*' --schedule c.pgs -o all.o
