@@ -4,8 +4,9 @@
  *
  * Walking along each fibre would meet another W at every step.  Here the positions q are cut in groups of about equal size, each with
  * the whole fibres of some v; within a group they are taken by type in register tiles (tile.c), whose rows are added to S.  Groups share no
- * v, so they run in parallel; along one v the order is that of the types whatever the groups are, so results don't depend on them.  What S begins with
- * is computed for the rows of a group just before, if its tiles need no order of their own: then they are still in the cache. */
+ * v, so they run in parallel; along one v the order is that of the types whatever the groups are, so results don't depend on them.  The
+ * weights of the next tile are asked for when it is of another type.  What S begins with is computed for the rows of a group just before,
+ * if its tiles need no order of their own: then they are still in the cache. */
 #include "lower/tile.h"
 
 enum { MOST_GROUPS = 64, FEWEST_GROUPS = 8, ROWS_PER_TYPE = 40, MOST_WEIGHTS = 32768, LINE = 64 };
