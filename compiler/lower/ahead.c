@@ -1,10 +1,10 @@
 /* ahead.c - rows that are read through maps lie anywhere, so the machine can't foresee them: code asks for those of later items.
  *
  *     s[e] = sum(k) a[pair(e), k] * b[dst(e), k]                    16 items later
- *     z[p, j] = sum(i) h[src(p), i] * W[etype(p), i, j]             the rows h[src(p)] of the next tile */
-#include "lower/lower.h"
+ *     z[p, j] = sum(i) h[src(p), i] * W[etype(p), i, j]             the rows h[src(p)] of the next tile, and its W when it is of another type */
+#include "lower/tile.h"
 
-enum { LINE = 64, MOST_LINES = 8 };
+enum { LINE = 64, MOST_LINES = 8, FEWEST_WEIGHTS = 1024, MOST_WEIGHTS = 32768 };
 
 /* Rows that sums read through maps of the item, along their own index. */
 typedef struct Later { Lower *l; const Index *item; const X *sum; int n; X *read[4]; } Later;
@@ -76,4 +76,42 @@ void prefetch_later(Build *b, Index *item, X *expr, LX *next, const Tile *tile) 
     Block in = b->level->block;
     b->level = b->level->up;
     for (int j = 0; j < in.n; j++) vec_add(a, b->level->block, in.at[j]);
+}
+/* The weights that rows of one type share: W[etype(q), ..], of a size that a near cache has. */
+typedef struct Weights { const TilePlan *p; int n; X *read[4]; } Weights;
+static bool see_weights(X *e, void *data) {
+    Weights *w = data;
+    MapChain c;
+    const Tile *t = &w->p->tile;
+    if (e->k != X_READ || e->u.read.v->rank < 2 || w->n == 4) return true;
+    Value *v = e->u.read.v;
+    int64_t elements;
+    bool ok = map_chain(e->u.read.idx[0], t->index, &c) && same_chain(&c, &t->uniform[0]) && !w->p->l->place[v->id].staged && ext_is_const(product_of(w->p->l, v->axis, 1, v->rank), &elements);
+    for (int k = 0; ok && k < v->rank; k++) ok = e->u.read.bnd[k] == BND_NONE && (!k || !x_uses_index(e->u.read.idx[k], t->index));
+    if (ok && elements * dtype_bytes(v->dt) >= FEWEST_WEIGHTS && elements * dtype_bytes(v->dt) <= MOST_WEIGHTS) w->read[w->n++] = e;
+    return true;
+}
+void prefetch_weights(Build *b, const TilePlan *p, Buf *key, LX *first, LX *next, LX *n, Buf *items) {
+    Weights w = { .p = p };
+    Arena *a = b->l->a;
+    if (p->tile.n_uniform != 1) return;
+    x_walk(p->expr, see_weights, &w);
+    if (!w.n) return;
+    LX *here = lx_cast(a, lx_load(a, items, first, NULL), DT_I64), *there = lx_cast(a, lx_load(a, items, lop(b, OP_MIN, next, lop(b, OP_SUB, n, I64(1))), NULL), DT_I64);
+    LX *type = let(b, lx_load(a, key, there, NULL), "next_type");
+    LX *other = let(b, lop(b, OP_NE, lx_load(a, key, here, NULL), type), "other");
+    level_push(b, LV_IF);
+    for (int k = 0; k < w.n; k++) {
+        Value *v = w.read[k]->u.read.v;
+        int64_t elements;
+        ext_is_const(product_of(b->l, v->axis, 1, v->rank), &elements);
+        int step = LINE / dtype_bytes(v->dt);
+        Var *line = var_new(b, "line", DT_I64, false);
+        LX *slab = let(b, lop(b, OP_MUL, lx_cast(a, type, DT_I64), I64(elements)), "weights");
+        level_push(b, LV_SERIAL);
+        LS *s = stmt(b, LS_PREFETCH);
+        s->buf = b->l->place[v->id].buf, s->index = lop(b, OP_ADD, slab, lop(b, OP_MUL, lx_var(a, line), I64(step)));
+        level_pop_for(b, line, I64(0), I64((elements + step - 1) / step), LOOP_SERIAL);
+    }
+    level_pop_if(b, other);
 }

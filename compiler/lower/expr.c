@@ -20,7 +20,7 @@ bool map_chain(X *x, const Index *i, MapChain *c) {
     }
     return c->n && x->k == X_INDEX && x->u.index == i;
 }
-static bool same_chain(const MapChain *c, const MapChain *d) {
+bool same_chain(const MapChain *c, const MapChain *d) {
     bool same = c->n == d->n;
     for (int k = 0; k < c->n && same; k++) same = c->map[k] == d->map[k];
     return same;

@@ -173,6 +173,7 @@ bool lower_factor(Lower *l, Node *n);
 bool lower_iterate(Lower *l, Node *n);
 bool lower_derive(Lower *l, Node *n);
 bool map_chain(X *x, const Index *i, MapChain *c);           /* x is a chain of maps of i */
+bool same_chain(const MapChain *c, const MapChain *d);
 Buf *map_of(Lower *l, const MapChain *c);                  /* f(g(e)) for every e; NULL after a diagnostic */
 bool in_order(const Space *s, const Value *map);           /* the positions of s come in the order of this map's values: the first key of a space of combinations */
 Rows *rows_of(Lower *l, int n, Value *const *map);         /* built in bind when the maps are known then, else before the kernel that asks */

@@ -9,7 +9,7 @@
  * if its tiles need no order of their own: then they are still in the cache. */
 #include "lower/tile.h"
 
-enum { MOST_GROUPS = 64, FEWEST_GROUPS = 8, ROWS_PER_TYPE = 40, MOST_WEIGHTS = 32768, LINE = 64 };
+enum { MOST_GROUPS = 64, FEWEST_GROUPS = 8, ROWS_PER_TYPE = 40 };
 
 /* The condition  M(q) = v  of a sum: its map, q, and the axis of v; the sum may stand beside something else, which comes first. */
 typedef struct Push { Value *map; Index *q; int axis; const X *sum; X *rest; bool inside; /* each group begins its rows */ } Push;
@@ -186,46 +186,6 @@ static void add_rows(Build *b, TilePlan *p, const Push *push, LX *count) {
     b->row = 0;
     close_axes(b, p, push, var);
 }
-/* The weights that rows of one type share: W[etype(q), ..], of a size that a near cache has. */
-typedef struct Weights { const TilePlan *p; int n; X *read[4]; } Weights;
-static bool see_weights(X *e, void *data) {
-    Weights *w = data;
-    MapChain c;
-    const Tile *t = &w->p->tile;
-    if (e->k != X_READ || e->u.read.v->rank < 2 || w->n == 4) return true;
-    Value *v = e->u.read.v;
-    int64_t elements;
-    bool ok = map_chain(e->u.read.idx[0], t->index, &c) && c.n == t->uniform[0].n && !w->p->l->place[v->id].staged && ext_is_const(product_of(w->p->l, v->axis, 1, v->rank), &elements);
-    for (int k = 0; ok && k < c.n; k++) ok = c.map[k] == t->uniform[0].map[k];
-    for (int k = 0; ok && k < v->rank; k++) ok = e->u.read.bnd[k] == BND_NONE && (!k || !x_uses_index(e->u.read.idx[k], t->index));
-    if (ok && elements * dtype_bytes(v->dt) >= 1024 && elements * dtype_bytes(v->dt) <= MOST_WEIGHTS) w->read[w->n++] = e;
-    return true;
-}
-/* When the next tile is of another type, its weights are asked for while this one is computed. */
-static void next_weights(Build *b, TilePlan *p, const TileKeys *keys, LX *first, LX *next, LX *n, Buf *items) {
-    Weights w = { .p = p };
-    Arena *a = b->l->a;
-    if (p->tile.n_uniform != 1) return;
-    x_walk(p->expr, see_weights, &w);
-    if (!w.n) return;
-    LX *here = lx_cast(a, lx_load(a, items, first, NULL), DT_I64), *there = lx_cast(a, lx_load(a, items, lop(b, OP_MIN, next, lop(b, OP_SUB, n, I64(1))), NULL), DT_I64);
-    LX *type = let(b, lx_load(a, keys->key[1], there, NULL), "next_type");
-    LX *other = let(b, lop(b, OP_NE, lx_load(a, keys->key[1], here, NULL), type), "other");
-    level_push(b, LV_IF);
-    for (int k = 0; k < w.n; k++) {
-        Value *v = w.read[k]->u.read.v;
-        int64_t elements;
-        ext_is_const(product_of(b->l, v->axis, 1, v->rank), &elements);
-        int step = LINE / dtype_bytes(v->dt);
-        Var *line = var_new(b, "line", DT_I64, false);
-        LX *slab = let(b, lop(b, OP_MUL, lx_cast(a, type, DT_I64), I64(elements)), "weights");
-        level_push(b, LV_SERIAL);
-        LS *s = stmt(b, LS_PREFETCH);
-        s->buf = b->l->place[v->id].buf, s->index = lop(b, OP_ADD, slab, lop(b, OP_MUL, lx_var(a, line), I64(step)));
-        level_pop_for(b, line, I64(0), I64((elements + step - 1) / step), LOOP_SERIAL);
-    }
-    level_pop_if(b, other);
-}
 bool push_lower(TilePlan *p) {
     Lower *l = p->l;
     Arena *a = l->a;
@@ -260,7 +220,7 @@ bool push_lower(TilePlan *p) {
     LX *lo = let(b, lx_cast(a, lx_load(a, list, lx_var(a, t), NULL), DT_I64), "first");
     LX *hi = let(b, lx_cast(a, lx_load(a, list, lop(b, OP_ADD, lx_var(a, t), I64(1)), NULL), DT_I64), "end");
     tile_prefetch(b, p, hi, lx_size(a, count), items);
-    next_weights(b, p, &keys, lo, hi, lx_size(a, count), items);
+    prefetch_weights(b, p, keys.key[1], lo, hi, lx_size(a, count), items);
     tile_open(b, p, lo, hi, items, true);
     add_rows(b, p, &push, let(b, lop(b, OP_SUB, hi, lo), "rows"));
     b->tile = NULL;

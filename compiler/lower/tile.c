@@ -41,11 +41,7 @@ static bool see_map(X *e, void *data) {
     Maps *m = data;
     MapChain c;
     if (e->k != X_READ || !map_chain(e, m->index, &c)) return true;
-    for (int k = 0; k < m->n; k++) {
-        bool same = m->map[k].n == c.n;
-        for (int j = 0; j < c.n && same; j++) same = m->map[k].map[j] == c.map[j];
-        if (same) return true;
-    }
+    for (int k = 0; k < m->n; k++) if (same_chain(&m->map[k], &c)) return true;
     if (m->n < 8) m->map[m->n++] = c;
     return true;
 }

@@ -28,6 +28,8 @@ bool tile_need(TilePlan *p);                                /* lowers what the t
  * Rows beyond the end repeat the last one; guarded: they are not kept, so their staged values are whatever is there, at places that are known. */
 void tile_open(Build *b, TilePlan *p, LX *first, LX *end, Buf *items, bool guarded);
 void tile_prefetch(Build *b, TilePlan *p, LX *first, LX *n, Buf *items);      /* asks for the rows that a later tile reads through maps */
+/* ahead.c: when the tile that begins at `next` has another key than the one at `first`, its matrices are asked for */
+void prefetch_weights(Build *b, const TilePlan *p, Buf *key, LX *first, LX *next, LX *n, Buf *items);
 Buf *tile_list(Lower *l, const char *name, Ext *n, int rows, int n_keys, Buf *const *key, Ext *groups, Ext *extent0, Buf *items, Buf **first, bool bind, Loc loc);
 /* tile.c, push.c: NULL when it doesn't pay, else the plan; then the kernel */
 bool tile_plan(Lower *l, Node *n, TilePlan *p, int *axis);

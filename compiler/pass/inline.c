@@ -114,13 +114,23 @@ static bool names_all(const Inline *s, const Command *c, const Value *v) {
     }
     return true;
 }
+static bool same_names(const NameList *a, const NameList *b) {
+    bool same = a->n == b->n;
+    for (int k = 0; k < a->n && same; k++) same = !strcmp(a->at[k], b->at[k]);
+    return same;
+}
 /* A command that is obeyed here stands in what explain prints: other choices follow from it. */
 static void obeyed(const Inline *s, Command *c, const Node *n) {
     const char *name = s->label[n->result[0]->id];
-    Command *same = command_new(s->p->arena, c->verb, name);
-    for (int k = 1; k < c->name.n; k++) vec_add(s->p->arena, same->name, c->name.at[k]);
-    for (int k = 0; k < c->in.n; k++) vec_add(s->p->arena, same->in, c->in.at[k]);
+    bool fuse = c->verb == V_FUSE;                           /* once for all of its names: each may be read by the next */
     schedule_done(c, name);
+    for (int k = 0; k < s->p->decision.n && fuse; k++) {
+        const Command *d = s->p->decision.at[k].command;
+        if (d && d->verb == V_FUSE && same_names(&d->name, &c->name)) return;
+    }
+    Command *same = command_new(s->p->arena, c->verb, fuse ? NULL : name);
+    for (int k = 0; k < c->name.n && fuse; k++) vec_add(s->p->arena, same->name, c->name.at[k]);
+    for (int k = 0; k < c->in.n; k++) vec_add(s->p->arena, same->in, c->in.at[k]);
     vec_add(s->p->arena, s->p->decision, (Decision){ .pass = "inline", .loc = n->loc, .command = same });
 }
 /* What a command asks of v: 1 to be inlined, -1 not to be, 0 nothing. */
@@ -128,7 +138,7 @@ static int said(const Inline *s, const Node *n) {
     const char *name = s->label[n->result[0]->id];
     Command *c = schedule_find(s->p, V_RECOMPUTE, name);
     if (c && (!c->in.n || names_all(s, c, n->result[0])) && !(s->linear && linear_source(s->p, (Node *)n))) { obeyed(s, c, n); return 1; }
-    if (schedule_fuses(s->p, name) && !x_has_reduce(n->u.compute.expr)) { schedule_done(schedule_find(s->p, V_FUSE, name), name); return 1; }
+    if (schedule_fuses(s->p, name) && !x_has_reduce(n->u.compute.expr)) { obeyed(s, schedule_find(s->p, V_FUSE, name), n); return 1; }
     return schedule_keeps(s->p, name) || schedule_unfused(s->p, name) || schedule_find(s->p, V_FUSE, name) || schedule_find(s->p, V_TILE, name) ? -1 : 0;
 }
 static bool is_named_to_be_stored(const Inline *s, const Node *n) {

@@ -166,6 +166,19 @@ echo 'schedule rgat { recompute "%10" }' >c.pgs; "$PIGEONC" explain a.pgn --sche
 passes "a part of what a command put there" grep -q '^  apart "%11"' once.pgs
 passes "with that command, again" "$PIGEONC" explain a.pgn --schedule once.pgs -o twice.pgs
 is "says the same" "$(grep -v '#' twice.pgs)" "$(grep -v '#' once.pgs)"
+cat >chain.pgn <<'PGN'
+model f(n: dim, d: dim) {
+  index a: n, i: d
+  input x[n, d]
+  z[a, i] = exp(x[a, i]) * sin(x[a, i])
+  w[a, i] = z[a, i] + 1
+  output y[a] = sum(i) w[a, i] * w[a, i]
+}
+PGN
+echo 'schedule f { fuse z, w, y }' >c.pgs; "$PIGEONC" explain chain.pgn --schedule c.pgs -o once.pgs
+passes "what is fused, one into the next" grep -q '^  fuse z, w, y$' once.pgs
+passes "again" "$PIGEONC" explain chain.pgn --schedule once.pgs -o twice.pgs
+is "says the same too" "$(grep -v '#' twice.pgs)" "$(grep -v '#' once.pgs)"
 # what doesn't fit
 echo 'schedule small { only }' >c.pgs; fails "a file for another model" 1 "[schedule-stale]" "$PIGEONC" a.pgn --schedule c.pgs
 passes "several models take theirs" "$PIGEONC" a.pgn --model '*' --schedule c.pgs -o all.o
