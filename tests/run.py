@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """The test runner: the folder is the mode.  Prints what failed and, last, `N passed, N failed, N skipped`.
 
-    run.py BUILD [--only MODE,MODE] [--also BUILD:MODE,MODE ..]
+    run.py BUILD [--only MODE,MODE] [--also BUILD:MODE,MODE ..] [--once]
 
 --also runs those modes in another build (one with sanitizers) and counts them in.
+--once runs nothing when all of this passed before and no source, program or tool has changed since; it says so.
 
 check      every model of the standard library and the examples passes `pigeonc check`
 diag       `pigeonc check FILE` (or the command of a `# run:` line) prints exactly FILE.expect
@@ -38,9 +39,12 @@ Only the standard library is needed."""
 import argparse
 import concurrent.futures
 import glob
+import hashlib
+import importlib.util
 import json
 import os
 import re
+import shutil
 import struct
 import subprocess
 import sys
@@ -55,10 +59,12 @@ a = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDes
 a.add_argument("build", nargs="?", default="build", help=argparse.SUPPRESS)
 a.add_argument("--only", default="", help=argparse.SUPPRESS)
 a.add_argument("--also", action="append", default=[], help=argparse.SUPPRESS)
+a.add_argument("--once", action="store_true", help=argparse.SUPPRESS)
 ARGS = a.parse_args()
 BUILD = os.path.abspath(ARGS.build)
 PIGEONC = os.path.join(BUILD, "pigeonc")
 counts = {"passed": 0, "failed": 0, "skipped": 0}
+skipped = []
 lock = threading.Lock()
 cuda_lock = threading.Lock()
 provoked = set()
@@ -70,7 +76,8 @@ def report(kind, name, text=""):
         if kind == "failed":
             print("FAILED %s\n    %s" % (name, text.strip().replace("\n", "\n    ")[:3000]), flush=True)
         elif kind == "skipped":
-            print("skipped %s: %s" % (name, text), flush=True)
+            skipped.append("skipped %s: %s" % (name, text))
+            print(skipped[-1], flush=True)
 
 
 def run(command, **how):
@@ -541,9 +548,10 @@ def test_also(build, modes):
     m = re.match(r"(\d+) passed, (\d+) failed, (\d+) skipped$", lines[-1] if lines else "")
     if not m or (code and m.group(2) == "0"):
         return report("failed", "%s: %s" % (build, modes), "exit code %d\n%s%s" % (code, out[-1500:], error[-1500:]))
-    for line in lines[:-1]:
-        print("%s: %s" % (os.path.basename(build), line), flush=True)
     with lock:
+        for line in lines[:-1]:
+            print("%s: %s" % (os.path.basename(build), line), flush=True)
+            skipped.extend(["%s: %s" % (os.path.basename(build), line)] if line.startswith("skipped") else [])
         for kind, n in zip(("passed", "failed", "skipped"), m.groups()):
             counts[kind] += int(n)
 
@@ -560,7 +568,45 @@ def test_explain():
         report("passed" if not code and re.search(r"^Do:    \S", text, re.M) else "failed", "--explain " + slug, error + text)
 
 
+def everything():
+    """A digest of all that a run depends on: the options, the sources, what was built from them, and the tools around."""
+    digest = hashlib.blake2b()
+    packages = [m for m in ("numpy", "scipy", "torch", "torch_geometric") if importlib.util.find_spec(m)]
+    tools = [(t, shutil.which(t)) for t in ("nvcc", "cc", "gcc", "clang-19", "cmake", "pkg-config", "ptxas")]
+    options = [(k, v) for k, v in sorted(vars(ARGS).items())]
+    digest.update(repr((sys.version, packages, [(t, p, p and os.stat(p).st_mtime_ns) for t, p in tools], options, os.environ.get("PEERS_PYTHON"))).encode())
+    files = []
+    for folder, inner, names in os.walk(ROOT):
+        inner[:] = sorted(d for d in inner if not d.startswith((".", "build", "__pycache__", "autom4te")))
+        files += [os.path.join(folder, n) for n in sorted(names)]
+    for build in [BUILD] + [other.split(":")[0] for other in ARGS.also]:
+        files += [build + "/pigeonc"] + sorted(glob.glob(build + "/.libs/*.so") + glob.glob(build + "/*.so") + glob.glob(build + "/.libs/*.a") + glob.glob(build + "/tests/unit/*_test"))
+    for path in files:
+        if os.path.isfile(path):
+            with open(path, "rb") as f:
+                digest.update(path.encode() + b"\0" + hashlib.blake2b(f.read()).digest())
+    return digest.hexdigest()
+
+
+def once():
+    """Whether all of this passed before; prints what it printed."""
+    path = BUILD + "/checked.json"
+    try:
+        with open(path) as f:
+            before = json.load(f)
+    except (OSError, ValueError):
+        return False
+    if before["digest"] != everything():
+        return False
+    print("nothing has changed since all tests passed on %s; to run them again, remove %s" % (before["date"], os.path.relpath(path)))
+    print(before["text"])
+    return True
+
+
 def main():
+    if ARGS.once and once():
+        return 0
+    begun = everything() if ARGS.once else ""
     chosen = [m for m in ARGS.only.split(",") if m]
     for m in chosen:
         if not re.search(r"^%s  " % re.escape(m), __doc__, re.M):
@@ -646,8 +692,13 @@ def main():
         test_also(*other.split(":"))
     if wanted("explain"):
         test_explain()
-    print("%(passed)d passed, %(failed)d failed, %(skipped)d skipped" % counts)
-    return 1 if counts["failed"] or not counts["passed"] else 0
+    last = "%(passed)d passed, %(failed)d failed, %(skipped)d skipped" % counts
+    print(last)
+    wrong = counts["failed"] or not counts["passed"]
+    if ARGS.once and not wrong and begun == everything():
+        with open(BUILD + "/checked.json", "w") as f:
+            json.dump({"digest": begun, "date": time.strftime("%Y-%m-%d %H:%M"), "text": "\n".join(skipped + [last])}, f)
+    return 1 if wrong else 0
 
 
 if __name__ == "__main__":
