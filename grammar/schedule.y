@@ -38,7 +38,7 @@ static Command *command(ScheduleReader *r, int verb, const NameList *names, Loc 
 %token TIMES "`x`" COMPACT_ "`compact`" FULL_ "`full`" LPAREN "`(`" RPAREN "`)`" COMMA "`,`" COLON "`:`" STAR "`*`" BAD "a word that no command has"
 %token <s> NAME "a name"
 %token <n> INT "a number"
-%token <verb> STORE COMPACT FULL RECOMPUTE FUSE TOGETHER ORDER APART TILE SCATTER GATHER PREFETCH VECTOR SPLIT UNROLL PARALLEL ONLY
+%token <verb> STORE COMPACT FULL RECOMPUTE FUSE TOGETHER ORDER SIDES APART TILE SCATTER GATHER PREFETCH VECTOR SPLIT UNROLL PARALLEL ONLY
 %type <s> key for_opt
 %type <names> names keys key_list in_opt
 %type <rows> row
@@ -70,6 +70,7 @@ command: STORE names                   { $$ = command(r, V_STORE, &$2, @$); }
   | APART NAME INT early_opt at_opt    { NameList one; LIST_NEW(one, $2); $$ = command(r, V_APART, &one, @$); command_numbers($$, 1, $3, 0); $$->early = $4; memcpy(&$$->at, &$5, sizeof $5); }
   | TILE names tile_size               { $$ = command(r, V_TILE, &$2, @$); command_numbers($$, $3.n, $3.at[0], $3.at[1]); }
   | SCATTER names                      { $$ = command(r, V_SCATTER, &$2, @$); }
+  | SIDES names                        { $$ = command(r, V_SIDES, &$2, @$); }
   | GATHER names                       { $$ = command(r, V_GATHER, &$2, @$); }
   | PREFETCH names INT                 { $$ = command(r, V_PREFETCH, &$2, @$); command_numbers($$, 1, $3, 0); }
   | VECTOR names INT                   { $$ = command(r, V_VECTOR, &$2, @$); command_numbers($$, 1, $3, 0); }
@@ -149,7 +150,7 @@ static bool name_next(const ScheduleReader *r) {
 static int word(ScheduleReader *r, const char *s) {
     static const struct { const char *word; int token; } inner[] = { { "by", BY }, { "in", IN }, { "as", AS }, { "at", AT }, { "inside", INSIDE }, { "early", EARLY }, { "for", FOR },
         { "compact", COMPACT_ }, { "full", FULL_ } };
-    static const int verb[V_COUNT] = { STORE, COMPACT, FULL, RECOMPUTE, FUSE, TOGETHER, ORDER, APART, TILE, SCATTER, GATHER, PREFETCH, VECTOR, SPLIT, UNROLL, PARALLEL, ONLY };
+    static const int verb[V_COUNT] = { STORE, COMPACT, FULL, RECOMPUTE, FUSE, TOGETHER, ORDER, SIDES, APART, TILE, SCATTER, GATHER, PREFETCH, VECTOR, SPLIT, UNROLL, PARALLEL, ONLY };
     if (name_next(r)) return NAME;
     bool first = !r->last || r->last == TERM || r->last == LBRACE || r->last == RBRACE;
     if (first && !strcmp(s, "schedule")) return SCHEDULE;

@@ -59,13 +59,19 @@ static bool pass(const pgn_options *o, Pass *p, int64_t *row) {
     pgn_release(o, p->place);
     return true;
 }
-/* The items 0..n-1 in lexicographic order of the keys; NULL: no memory.  *spare (n items too) is the caller's to free. */
+static bool rises(const Key *k, int64_t n) {
+    for (int64_t i = 1; i < n; i++) if (key_at(k, (uint32_t)i) < key_at(k, (uint32_t)(i - 1))) return false;
+    return true;
+}
+/* The items 0..n-1 in lexicographic order of the keys; NULL: no memory.  *spare (n items too) is the caller's to free. Items that stand in the order
+ * of the last key, as edges numbered by it do, need no pass for that. */
 static uint32_t *order_by(const pgn_options *o, const Key *key, int n_key, int64_t n, uint32_t **spare) {
     uint32_t *x = pgn_alloc(o, (size_t)n + 1, sizeof *x), *y = pgn_alloc(o, (size_t)n + 1, sizeof *y);
     const uint32_t *from = NULL;
     bool ok = x && y;
     for (int k = n_key - 1; ok && k >= 0; k--) {
         uint32_t top = 0;
+        if (!from && rises(&key[k], n)) continue;
         for (int64_t i = 0; i < n; i++) top |= key_at(&key[k], (uint32_t)i);
         int bits = top ? 32 - __builtin_clz(top) : 0, step = bits;
         if (bits > 11 && ((int64_t)1 << bits) > 2 * n) step = 11;
@@ -81,9 +87,48 @@ static uint32_t *order_by(const pgn_options *o, const Key *key, int n_key, int64
     *spare = x;
     return y;
 }
+/* Two keys whose pairs of values are few compared to the items: a bit for each pair that occurs, and how many occur before each word of these. The
+ * result is that of rank_by; *words: how many, 0 where bits would be too many. */
+enum { BITS = 64 };
+static uint32_t ones(uint64_t x) {                          /* not every processor that this is built for has an instruction for it */
+    x -= x >> 1 & 0x5555555555555555u;
+    x = (x & 0x3333333333333333u) + (x >> 2 & 0x3333333333333333u);
+    return (uint32_t)(((x + (x >> 4)) & 0x0f0f0f0f0f0f0f0fu) * 0x0101010101010101u >> 56);
+}
+static int64_t pair_words(const Key *key, int64_t n, int64_t *width) {
+    int64_t a = 0, b = 0;
+    for (int64_t i = 0; i < n; i++) {
+        int64_t x = key_at(&key[0], (uint32_t)i), y = key_at(&key[1], (uint32_t)i);
+        a = x > a ? x : a, b = y > b ? y : b;
+    }
+    *width = b + 1;
+    return (a + 1) > n * BITS / (b + 1) ? 0 : (a + 1) * (b + 1) / BITS + 1;
+}
+static int64_t rank_pairs(const pgn_options *o, const Key *key, int64_t n, int64_t words, int64_t width, uint32_t *group, int32_t *first) {
+    uint64_t *met = pgn_alloc_zero(o, (size_t)words, sizeof *met);
+    uint32_t *before = pgn_alloc(o, (size_t)words, sizeof *before);
+    int64_t count = met && before ? 0 : -1;
+    if (!count) {
+        for (int64_t i = 0; i < n; i++) {
+            int64_t pair = key_at(&key[0], (uint32_t)i) * width + key_at(&key[1], (uint32_t)i);
+            met[pair / BITS] |= (uint64_t)1 << pair % BITS;
+        }
+        for (int64_t w = 0; w < words; w++) before[w] = (uint32_t)count, count += ones(met[w]);
+        for (int64_t i = n - 1; i >= 0; i--) {
+            int64_t pair = key_at(&key[0], (uint32_t)i) * width + key_at(&key[1], (uint32_t)i);
+            group[i] = before[pair / BITS] + ones(met[pair / BITS] & (((uint64_t)1 << pair % BITS) - 1));
+            if (first) first[group[i]] = (int32_t)i;
+        }
+    }
+    pgn_release(o, met);
+    pgn_release(o, before);
+    return count;
+}
 /* group[i]: number of the item's combination among those that occur, in lexicographic order; returns how many, -1: no memory.
  * first (may be NULL) gets the first item of each. */
 static int64_t rank_by(const pgn_options *o, const Key *key, int n_key, int64_t n, uint32_t *group, int32_t *first) {
+    int64_t width, words = n_key == 2 ? pair_words(key, n, &width) : 0;
+    if (words) return rank_pairs(o, key, n, words, width, group, first);
     uint32_t *spare, *item = order_by(o, key, n_key, n, &spare);
     if (!item) return -1;
     int64_t count = 0;
@@ -182,6 +227,38 @@ pgn_status pgn_rt_unique(pgn_env *env, const int64_t *ints, void *const *buffers
     if (ints[2] > 0 && (count = cut_by(env->options, ints[2], count, n, buffers[n_keys + 1], buffers[n_keys])) < 0) return no_memory(env, n);
     *result = count;
     return PGN_OK;
+}
+
+pgn_status pgn_rt_distinct(pgn_env *env, const int64_t *ints, void *const *buffers, int64_t *result) {
+    (void)result;
+    int64_t n = ints[0], n_a = ints[1], n_b = ints[2], *count = buffers[2];
+    pgn_status st = check_counts(env, n, n_a > n_b ? n_a : n_b, 2);
+    if (st) return st;
+    const int32_t *a = buffers[0], *b = buffers[1];
+    memset(count, 0, (size_t)n_a * sizeof *count);
+    for (int64_t i = 0; i < n; i++)
+        if (a[i] < 0 || a[i] >= n_a || b[i] < 0 || b[i] >= n_b) return pgn_error_set(env->error, PGN_E_RANGE, "a map's value at position %" PRId64 " is outside of its target", i);
+    if (!n) return PGN_OK;
+    Key key[2] = { { .a = a, .n_a = n }, { .a = b, .n_a = n } };
+    int64_t width, words = pair_words(key, n, &width);
+    if (words) {
+        uint64_t *met = pgn_alloc_zero(env->options, (size_t)words, sizeof *met);
+        if (!met) return no_memory(env, n);
+        for (int64_t i = 0; i < n; i++) {
+            int64_t at = a[i] * width + b[i];
+            count[a[i]] += ~met[at / BITS] >> at % BITS & 1;
+            met[at / BITS] |= (uint64_t)1 << at % BITS;
+        }
+        pgn_release(env->options, met);
+        return PGN_OK;
+    }
+    uint32_t *pair = pgn_alloc(env->options, (size_t)n, sizeof *pair);
+    int32_t *first = pgn_alloc(env->options, (size_t)n, sizeof *first);
+    int64_t pairs = pair && first ? rank_by(env->options, key, 2, n, pair, first) : -1;
+    for (int64_t k = 0; k < pairs; k++) count[a[first[k]]]++;
+    pgn_release(env->options, pair);
+    pgn_release(env->options, first);
+    return pairs < 0 ? no_memory(env, n) : PGN_OK;
 }
 
 /* ---- joins: combinations of both sides ranked together, then rows of the right side by rank ------------------------ */

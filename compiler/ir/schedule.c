@@ -39,7 +39,7 @@ void command_print(const Command *c, Writer *w) {
     put(w, "%s%s", verb_row[c->verb].name, c->name.n ? " " : "");
     put_words(w, &c->name);
     switch (c->verb) {
-    case V_STORE: case V_FUSE: case V_TOGETHER: case V_SCATTER: case V_GATHER: case V_ONLY: case V_COUNT: break;
+    case V_STORE: case V_FUSE: case V_TOGETHER: case V_SCATTER: case V_GATHER: case V_SIDES: case V_ONLY: case V_COUNT: break;
     case V_COMPACT: case V_FULL: put(w, " by "); put_keys(w, &c->rows.key); break;
     case V_RECOMPUTE: if (c->in.n) { put(w, " in "); put_words(w, &c->in); } break;
     case V_ORDER:
@@ -347,6 +347,7 @@ bool schedule_finish(const Program *p, bool lowered) {
             case V_FUSE: schedule_refuse(p, c, "`%s` is stored: another equation or an output needs it, or its rows are not those of `%s`", name, c->name.at[c->name.n - 1]); break;
             case V_TOGETHER: schedule_refuse(p, c, "`%s` is no equation of its own outside of loops", name); break;
             case V_ORDER: schedule_refuse(p, c, "`%s` has no such term of sums", name); break;
+            case V_SIDES: schedule_refuse(p, c, "`%s` has no sum over pairs of a type and a node that could be taken at either end", name); break;
             case V_APART: schedule_refuse(p, c, "`%s` has no such part", name); break;
             case V_TILE: schedule_refuse(p, c, "`%s` has no sums whose rows share what they read", name); break;
             case V_SCATTER: schedule_refuse(p, c, "`%s` is no fibre sum of contractions", name); break;

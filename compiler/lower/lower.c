@@ -88,6 +88,8 @@ bool need_value(Lower *l, Value *v) {
 typedef struct Need { Lower *l; bool ok; } Need;
 static bool need_read(X *e, void *data) {
     Need *n = data;
+    X *row;
+    if (n->ok && distinct_of(n->l, e, &row)) { n->ok = need_expr(n->l, row); return false; }
     if (e->k == X_READ && n->ok) n->ok = need_value(n->l, e->u.read.v);
     return n->ok;
 }
@@ -122,7 +124,7 @@ static void add_checks(Lower *l, bool derived) {
 static bool need_derived(Lower *l) {
     for (int k = 0; k < l->p->node.n; k++) {
         Node *n = l->p->node.at[k];
-        if (n->kind == N_DERIVE && !need_value(l, n->result[0])) return false;
+        if (n->kind == N_DERIVE && !only_counted(l, n) && !need_value(l, n->result[0])) return false;
     }
     return true;
 }

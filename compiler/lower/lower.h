@@ -20,6 +20,8 @@ typedef struct Family { VEC(Node *) node; int rank; Index **idx; VEC(X *) read; 
 typedef struct Rows { int n, split; Value *map[8]; /* the first `split` are the first key of two; 0: one key */ Buf *start, *items, *key; Ext *count; HostBlock *made_in; } Rows;
 /* How edges are numbered (number.c): in the order of a map, where the caller's edge order[k] stands at k; by NULL: as the caller does. */
 typedef struct Numbering { const Graph *g; Value *by, *then; /* then may be NULL */ Buf *order; VEC(Value *) map; VEC(Buf *) raw; /* the caller's arrays */ } Numbering;
+/* How many combinations each value of one of two keys occurs in (derive.c) */
+typedef struct Distinct { const Node *unique; int key; Buf *count; } Distinct;
 
 /* A value with axes `axis` and `axis + 1` as one, over the same memory (merge.c). */
 typedef struct View { Value *of; int axis; Value *view; } View;
@@ -37,6 +39,7 @@ typedef struct Lower {
     VEC(Rows *) rows;
     VEC(View) view;
     VEC(Numbering *) numbering;
+    VEC(Distinct) distinct;
     int n_value;                        /* the program's and views */
     HostBlock *host;                    /* where steps go now */
     const Machine *machine;             /* NULL: no register tiles */
@@ -175,6 +178,8 @@ bool lower_derive(Lower *l, Node *n);
 bool map_chain(X *x, const Index *i, MapChain *c);           /* x is a chain of maps of i */
 bool same_chain(const MapChain *c, const MapChain *d);
 Buf *map_of(Lower *l, const MapChain *c);                  /* f(g(e)) for every e; NULL after a diagnostic */
+Buf *distinct_of(Lower *l, const X *count, X **row);        /* derive.c: what a count of combinations with one value of a map is read from, at that value; NULL: it is none */
+bool only_counted(const Lower *l, Node *unique);            /* nothing but such counts needs the space */
 bool in_order(const Space *s, const Value *map);           /* the positions of s come in the order of this map's values: the first key of a space of combinations */
 Rows *rows_of(Lower *l, int n, Value *const *map);         /* built in bind when the maps are known then, else before the kernel that asks */
 Rows *rows_of_pairs(Lower *l, const MapChain *first, const MapChain *second);       /* by both */

@@ -3,7 +3,7 @@
  *
  *     a[e] = exp(s[e] - m[dst(e)]);   y[v] = sum(e: dst(e) = v) a[e]            edges of one v lie side by side in s, a, dst
  *
- * Which edge has which number matters to the caller only.  Where nothing of the caller's has rows over the edges but the graph's own maps, and
+ * Which edge has which number matters to the caller only.  Where nothing of the caller's has rows over the edges, or over some of them, but the graph's own maps, and
  * nothing takes an edge's number for a number, the maps are sorted once: then the fibres of the first are ranges, what is read through it stays in
  * the cache, and edges of one fibre and type follow one another.  Fibres keep their elements, in another order of their own. */
 #include "lower/lower.h"
@@ -14,18 +14,38 @@ static const X *plain(const X *e) {
     while (e->k == X_CAST && dtype_is_int(e->dt)) e = e->u.cast.arg;
     return e;
 }
-static bool has_axis(const Value *v, const Space *s) {
-    for (int k = 0; k < v->rank; k++) if (v->axis[k] == s) return true;
+/* The filter that has made a space, or NULL */
+static const Node *filter_of(const Program *p, const Space *s) {
+    for (int k = 0; k < p->node.n; k++) if (p->node.at[k]->kind == N_DERIVE && p->node.at[k]->u.derive.kind == DV_FILTER && p->node.at[k]->u.derive.space == s) return p->node.at[k];
+    return NULL;
+}
+/* Edges, or some of them in the same order */
+static bool are_edges(const Numbers *n, const Space *s) {
+    const Node *f = NULL;
+    while (s != n->g->edges && s->kind == SP_DERIVED && (f = filter_of(n->p, s)) != NULL) s = f->u.derive.key[0]->axis[0];
+    return s == n->g->edges;
+}
+static bool is_way_back(const Value *v) { return v->node->kind == N_DERIVE && v->node->u.derive.kind == DV_FILTER; }
+static bool has_edges(const Numbers *n, const Value *v) {
+    for (int k = 0; k < v->rank; k++) if (are_edges(n, v->axis[k])) return true;
     return false;
+}
+/* The map of all edges that a map of some of them is a part of: dst where it is dst(F.e(f)) */
+static const Value *of_all(const Value *map) {
+    while (map->node->kind == N_COMPUTE) {
+        const X *e = plain(map->node->u.compute.expr), *at = e->k == X_READ && e->u.read.v->rank == 1 ? plain(e->u.read.idx[0]) : NULL;
+        if (!at || at->k != X_READ || !is_way_back(at->u.read.v) || plain(at->u.read.idx[0])->k != X_INDEX) break;
+        map = e->u.read.v;
+    }
+    return map;
 }
 /* Edges may stand where they choose an edge's row, and nowhere else. */
 static bool see_number(X *e, void *data) {
     Numbers *n = data;
-    const Space *edges = n->g->edges;
-    if (e->k == X_INDEX) n->ok &= e->u.index->space != edges;
+    if (e->k == X_INDEX) n->ok &= !are_edges(n, e->u.index->space);
     if (e->k == X_REDUCE) {
         ReduceOp op = e->u.reduce.op;
-        for (int k = 0; k < e->u.reduce.n; k++) n->ok &= e->u.reduce.idx[k]->space != edges || (op != R_ARGMIN && op != R_ARGMAX);
+        for (int k = 0; k < e->u.reduce.n; k++) n->ok &= !are_edges(n, e->u.reduce.idx[k]->space) || (op != R_ARGMIN && op != R_ARGMAX);
         for (int k = 0; k < e->u.reduce.n_cond; k++) {
             X *map;
             if (!reduce_fibre(e, k, NULL, &map, NULL)) continue;
@@ -33,10 +53,11 @@ static bool see_number(X *e, void *data) {
             if (m->k != X_READ) continue;
             const Value *of = m->u.read.v;
             while (of->node->kind == N_DERIVE && of->node->u.derive.cut && of == of->node->result[1]) of = of->node->u.derive.key[0];      /* pieces of its fibres */
+            of = of_all(of);
             n->uses[0] += of == n->g->dst, n->uses[1] += of == n->g->src;
             const Node *u = of->node;
-            if (u->kind != N_DERIVE || u->u.derive.kind != DV_UNIQUE || u->u.derive.n != 2 || of != u->result[2] || u->u.derive.key[0] != n->g->etype) continue;
-            n->uses[2] += u->u.derive.key[1] == n->g->dst, n->uses[3] += u->u.derive.key[1] == n->g->src;
+            if (u->kind != N_DERIVE || u->u.derive.kind != DV_UNIQUE || u->u.derive.n != 2 || of != u->result[2] || of_all(u->u.derive.key[0]) != n->g->etype) continue;
+            n->uses[2] += of_all(u->u.derive.key[1]) == n->g->dst, n->uses[3] += of_all(u->u.derive.key[1]) == n->g->src;
         }
     }
     if (e->k != X_READ) return n->ok;
@@ -44,26 +65,29 @@ static bool see_number(X *e, void *data) {
         X *sub = e->u.read.idx[k];
         const X *at = plain(sub);
         if (e->u.read.other[k]) x_walk(e->u.read.other[k], see_number, n);
-        if (e->u.read.v->axis[k] == edges && e->u.read.bnd[k] == BND_NONE && at->k == X_INDEX && at->u.index->space == edges) continue;
-        if (e->u.read.v->axis[k] == edges) n->ok = false;
+        bool rows = are_edges(n, e->u.read.v->axis[k]);
+        if (rows && e->u.read.bnd[k] == BND_NONE && at->k == X_INDEX && are_edges(n, at->u.index->space)) continue;
+        if (rows && e->u.read.bnd[k] == BND_NONE && at->k == X_READ && is_way_back(at->u.read.v) && plain(at->u.read.idx[0])->k == X_INDEX) continue;
+        if (rows) n->ok = false;
         x_walk(sub, see_number, n);
     }
+    n->ok &= !is_way_back(e->u.read.v) || !are_edges(n, e->u.read.v->axis[0]);      /* an edge's number as a number */
     return false;
 }
 static void see_expr(X *e, void *data) { x_walk(e, see_number, data); }
 static bool see_node(Numbers *n, Node *node) {
     bool over = false;
     for (int k = 0; k < node->n_result; k++) {
-        over |= has_axis(node->result[k], n->g->edges);
-        if (node->result[k]->target == n->g->edges) return false;
+        over |= has_edges(n, node->result[k]);
+        if (node->result[k]->target && are_edges(n, node->result[k]->target) && !is_way_back(node->result[k])) return false;
     }
     switch (node->kind) {
     case N_INPUT: if (over && !node->u.input.role) return false; break;
     case N_COMPUTE: break;
     case N_DERIVE: {
         bool domain = over;
-        for (int k = 0; k < node->u.derive.n; k++) domain |= has_axis(node->u.derive.key[k], n->g->edges) || (node->u.derive.kind == DV_JOIN && has_axis(node->u.derive.key2[k], n->g->edges));
-        if (domain && node->u.derive.kind != DV_UNIQUE) return false;
+        for (int k = 0; k < node->u.derive.n; k++) domain |= has_edges(n, node->u.derive.key[k]) || (node->u.derive.kind == DV_JOIN && has_edges(n, node->u.derive.key2[k]));
+        if (domain && node->u.derive.kind == DV_JOIN) return false;
         break;
     }
     case N_ITERATE:                                          /* bodies may do anything with edges */
@@ -75,7 +99,7 @@ static bool see_node(Numbers *n, Node *node) {
 Value *numbered_by(Lower *l, const Graph *g, Value **then) {
     Numbers n = { .p = l->p, .g = g, .ok = g->given && l->machine };
     for (int k = 0; k < l->p->node.n && n.ok; k++) n.ok = see_node(&n, l->p->node.at[k]);
-    for (int k = 0; k < l->p->output.n && n.ok; k++) n.ok = !has_axis(l->p->output.at[k].value, g->edges) && l->p->output.at[k].value->target != g->edges;
+    for (int k = 0; k < l->p->output.n && n.ok; k++) n.ok = !has_edges(&n, l->p->output.at[k].value) && !(l->p->output.at[k].value->target && are_edges(&n, l->p->output.at[k].value->target));
     if (!n.ok || n.uses[0] + n.uses[1] + n.uses[2] + n.uses[3] == 0) return NULL;
     if (n.uses[0] + n.uses[1] == 0) { *then = n.uses[2] >= n.uses[3] ? g->dst : g->src; return g->etype; }
     *then = value_is_used(l, g->etype) ? g->etype : NULL;

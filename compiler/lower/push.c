@@ -12,7 +12,7 @@
 enum { MOST_GROUPS = 64, FEWEST_GROUPS = 8, ROWS_PER_TYPE = 40 };
 
 /* The condition  M(q) = v  of a sum: its map, q, and the axis of v; the sum may stand beside something else, which comes first. */
-typedef struct Push { Value *map; Index *q; int axis; const X *sum; X *rest; bool inside; /* each group begins its rows */ } Push;
+typedef struct Push { Value *map; Index *q; int axis; const X *sum; X *rest; bool inside; /* each group begins its rows */ X *walks; } Push;
 static bool match_sides(const Node *n, const X *sum, X *read, X *index, Push *p) {
     while (read->k == X_CAST) read = read->u.cast.arg;
     while (index->k == X_CAST) index = index->u.cast.arg;
@@ -49,7 +49,7 @@ static X *term(Lower *l, const Node *n, const Push *p) {
 }
 bool push_plan(Lower *l, Node *n, TilePlan *plan) {
     Value *v = n->result[0];
-    Push p;
+    Push p = { 0 };
     if (!l->machine || v->rank < 2 || dtype_is_complex(v->dt) || dtype_bytes(v->dt) < 4 || !lanes_pay(n) || in_bind(v) || !match(n, &p)) return false;
     if (asked(l, V_GATHER, v) || left_alone(l, V_SCATTER, v)) return false;
     *plan = (TilePlan){ .l = l, .n = n, .lane = n->u.compute.idx[v->rank - 1], .lane_axis = v->rank - 1, .before = p.rest };
@@ -124,6 +124,16 @@ static void begin_group(Build *b, Value *v, Buf *beginning, LX *item) {
     store(b, value_buf(b->l, v), lx_var(a, at), zero_pair(b, v->dt).re);
     level_pop_for(b, at, lo, hi, LOOP_LANE);
 }
+/* Other sums along fibres of the same rows, of single numbers: each walks along its own. What is left of the expression, or NULL */
+static X *without_walks(Lower *l, X *e, X **walks) {
+    if (e->k == X_OP && e->u.op.op == OP_ADD) {
+        X *p = without_walks(l, e->u.op.arg[0], walks), *q = without_walks(l, e->u.op.arg[1], walks);
+        return p && q ? x_op(l->a, OP_ADD, p, q) : p ? p : q;
+    }
+    if (e->k != X_REDUCE || e->u.reduce.op != R_SUM || !e->u.reduce.n_cond || e->u.reduce.n > 1 || has_reduce(e->u.reduce.body)) return e;
+    *walks = *walks ? x_op(l->a, OP_ADD, *walks, e) : e;
+    return NULL;
+}
 static bool begins_inside(Lower *l, const Node *n, const Push *push, const TilePlan *whole, TilePlan *p) {
     Node *first = NEW(l->a, Node);
     int axis;
@@ -150,6 +160,24 @@ static void close_axes(Build *b, const TilePlan *p, const Push *push, Var **var)
     Value *v = p->n->result[0];
     level_pop_for(b, var[v->rank - 1], I64(0), lx_size(a, p->lane->space->extent), LOOP_LANE)->width = p->width;
     for (int k = v->rank - 2; k >= 0; k--) if (k != push->axis) level_pop_for(b, var[k], I64(0), lx_size(a, v->axis[k]->extent), LOOP_SERIAL);
+}
+/* Rows of the group one by one, each along its fibres */
+static void walk_rows(Build *b, const Node *n, const Push *push, Buf *beginning, LX *item) {
+    Arena *a = b->l->a;
+    Value *v = n->result[0];
+    Index **idx = n->u.compute.idx;
+    TilePlan plain = { .l = b->l, .n = (Node *)n, .lane = idx[v->rank - 1] };
+    LX *lo = let(b, lx_load(a, beginning, item, NULL), "walk"), *hi = let(b, lx_load(a, beginning, lop(b, OP_ADD, item, I64(1)), NULL), "walk_end"), *sub[8];
+    Var *at = var_new(b, idx[push->axis]->name, DT_I64, false), *var[8];
+    level_push(b, LV_SERIAL);
+    level_bind(b->level, a, idx[push->axis], lx_var(a, at));
+    open_axes(b, &plain, push, var);
+    LX *x = convert(b, lower_expr(b, push->walks), push->walks->dt, v->dt).re;
+    for (int k = 0; k < v->rank; k++) sub[k] = level_find(b, idx[k]);
+    LX *flat = let(b, flat_position(b, v, sub, &b->l->place[v->id]), "to");
+    store(b, value_buf(b->l, v), flat, wrap_small(b, lop(b, OP_ADD, lx_load(a, value_buf(b->l, v), flat, NULL), x), v->dt));
+    close_axes(b, &plain, push, var);
+    level_pop_for(b, at, lo, hi, LOOP_SERIAL);
 }
 /* Tiles of what the sums are added to, over the rows that begin in the group. */
 static void begin_rows(Build *b, TilePlan *p, const Push *push, Buf *beginning, LX *item) {
@@ -190,7 +218,7 @@ bool push_lower(TilePlan *p) {
     Lower *l = p->l;
     Arena *a = l->a;
     Node *n = p->n;
-    Push push;
+    Push push = { 0 };
     match(n, &push);
     Value *map = push.map;
     Rows *rows = rows_of(l, 1, &map);
@@ -198,7 +226,10 @@ bool push_lower(TilePlan *p) {
     if (!rows || !need_value(l, map) || !tile_keys(p, &keys)) return false;
     bool bind = keys.bind;
     TilePlan before;
+    Push whole = push;
+    if (!push.axis && push.rest) push.rest = without_walks(l, push.rest, &push.walks);
     push.inside = !push.axis && (!push.rest || begins_inside(l, n, &push, p, &before));
+    if (!push.inside) push = whole;
     HostBlock *save = l->host;
     if (bind) l->host = &l->u->bind;
     Ext *count = push.q->space->extent, *blocks = how_many(a, count, keys.groups);
@@ -214,6 +245,7 @@ bool push_lower(TilePlan *p) {
     LX *item = lx_var(a, b->k->item);
     if (beginning && push.rest) begin_rows(b, &before, &push, beginning, item);
     else if (beginning) begin_group(b, n->result[0], beginning, item);
+    if (beginning && push.walks) walk_rows(b, n, &push, beginning, item);
     LX *from = let(b, lx_cast(a, lx_load(a, first, item, NULL), DT_I64), "from"), *to = let(b, lx_cast(a, lx_load(a, first, lop(b, OP_ADD, item, I64(1)), NULL), DT_I64), "to");
     Var *t = var_new(b, "tile", DT_I64, false);
     level_push(b, LV_SERIAL);

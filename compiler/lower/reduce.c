@@ -399,6 +399,9 @@ void fold_add(Fold *f) { accumulate(f); }
 Pair fold_close(Fold *f) { return result_of(f); }
 Pair lower_reduce(Build *b, X *x) {
     Arena *a = b->l->a;
+    X *at;
+    Buf *counted = distinct_of(b->l, x, &at);
+    if (counted) return (Pair){ .re = let(b, lx_load(a, counted, lower_i64(b, at), path_guard(b)), "count") };
     for (Level *v = b->level; v; v = v->up)
         for (int k = 0; k < v->memo.n; k++) if ((!v->memo.at[k].path || v->memo.at[k].path == b->path) && (v->memo.at[k].row < 0 || v->memo.at[k].row == b->row) && x_equal(v->memo.at[k].x, x)) return v->memo.at[k].value;
     X *joined = b->blocked && !lane_index(b) && b->l->machine ? one_sum(a, x) : NULL, *whole = x;

@@ -9,6 +9,8 @@
 #include <math.h>
 #include <string.h>
 
+static const double FEWER = 0.75;          /* of the pairs at one end, when each type takes the better one and nothing is known */
+
 /* ---- sizes ---------------------------------------------------------------------------------------------- */
 static const About *about(const Program *p, const char *name) {
     for (int k = 0; k < p->about.n; k++) if (!strcmp(p->about.at[k].name, name)) return &p->about.at[k];
@@ -150,7 +152,41 @@ static int atoms(const X *key, Value **map, int n, int max) {
     if (n < max) map[n++] = key->u.read.v;
     return n;
 }
+static const About *about_fewest(const Program *p, const char *type, const char *a, const char *b) {
+    const About *f = about(p, arena_printf(p->arena, "fewest(%s, %s, %s)", type, a, b));
+    return f ? f : about(p, arena_printf(p->arena, "fewest(%s, %s, %s)", type, b, a));
+}
+double size_fewest(Sizes *s, const Value *type, const Value *a, const Value *b) {
+    const About *f = about_fewest(s->p, type->name, a->name, b->name);
+    X t = { .k = X_READ, .u.read.v = (Value *)(uintptr_t)type }, x = { .k = X_READ, .u.read.v = (Value *)(uintptr_t)a }, y = { .k = X_READ, .u.read.v = (Value *)(uintptr_t)b };
+    return f ? f->count : FEWER * fmin(size_unique(s, type->axis[0], 2, (X *[]){ &t, &x }), size_unique(s, type->axis[0], 2, (X *[]){ &t, &y }));
+}
+/* The map of all edges that a key of some of them is a part of: dst of dst(F.e(f)), written so or a map computed so */
+static const Value *map_of_all(const X *key) {
+    const Value *v = key->u.read.v;
+    const X *e = v->node->kind == N_COMPUTE ? v->node->u.compute.expr : key;
+    if (e->k != X_READ || !e->u.read.idx || e->u.read.v->rank != 1) return NULL;
+    const X *at = e->u.read.idx[0];
+    while (at->k == X_CAST) at = at->u.cast.arg;
+    return at->k == X_READ && at->u.read.v->node->kind == N_DERIVE && at->u.read.v->node->u.derive.kind == DV_FILTER ? e->u.read.v : NULL;
+}
+/* The pairs of one of the two sides that sides.c takes edges apart into, by its own keys; -1: it is no such space. */
+static double size_side(Sizes *s, const Space *domain, int n, X *const *key) {
+    if (n != 2 || strncmp(domain->name, "side(", 5)) return -1;
+    const Value *m[2] = { map_of_all(key[0]), map_of_all(key[1]) };
+    for (int k = 0; k < 2 && m[0] && m[1]; k++) {
+        const char *own = arena_printf(s->p->arena, "side(%s, %s, ", m[k]->name, m[1 - k]->name);
+        if (strncmp(domain->name, own, strlen(own))) continue;
+        for (int g = 0; g < s->p->node.n; g++) for (int j = 0; j < s->p->node.at[g]->n_result; j++) {       /* the map of the other end */
+            const Value *v = s->p->node.at[g]->result[j];
+            if (v->target && v->axis[0] == m[k]->axis[0] && !strcmp(domain->name + strlen(own), arena_printf(s->p->arena, "%s)", v->name))) return size_fewest(s, m[k], m[1 - k], v) / 2;
+        }
+    }
+    return -1;
+}
 double size_unique(Sizes *s, const Space *domain, int n, X *const *key) {
+    double side = size_side(s, domain, n, key);
+    if (side >= 0) return side;
     Value *map[16];
     double values = 1;
     int m = 0;

@@ -13,6 +13,7 @@ double size_ext(Sizes *s, const Ext *e);
 double size_space(Sizes *s, const Space *of);
 /* The number of rows of unique(keys) over a domain, whether that space exists or not. */
 double size_unique(Sizes *s, const Space *domain, int n, X *const *key);
+double size_fewest(Sizes *s, const Value *type, const Value *a, const Value *b);      /* pairs (type, a) or (type, b), whichever a type has fewer of */
 const char *unique_name(Sizes *s, int n, X *const *key);           /* "unique(g.etype, g.src)", in the order of that space */
 const char *key_text(Program *p, const X *key);                    /* "g.ntype(g.src)" */
 void keys_sort(Sizes *s, int n, X *const *key, X **sorted);

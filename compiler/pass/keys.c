@@ -196,7 +196,7 @@ static bool all_structural(const X *key) {                 /* marked already */
     return key->u.read.v->structural && (in->k == X_INDEX || all_structural(in));
 }
 /* A key as a map of its base: the map itself, or one computed for it. */
-static Value *map_of_key(Program *p, X *key, Index *base, Trials *trial) {
+Value *map_of_key(Program *p, X *key, Index *base, Trials *trial) {
     const X *in = only_subscript(key);
     if (in && in->k == X_INDEX) return key->u.read.v;
     Index *own = program_index(p, base->name, base->space);

@@ -30,6 +30,7 @@ bool rows_possible(const Group *g, Place place);
 typedef struct Trials { VEC(Node *) unique; } Trials;
 Rows rows_make(Program *p, const Group *g, Place place, Trials *trial);    /* makes the unique space and its maps when there are none yet */
 X *rows_apply(Program *p, const Group *g, const Rows *r, X *e);    /* e in terms of the new axes */
+Value *map_of_key(Program *p, X *key, Index *base, Trials *trial);    /* a key as a map of its base: itself, or one computed for it, found or made */
 Node *unique_node(Program *p, int n, X *const *key, Index *base, Trials *trial);      /* found or made; key order is its own: key_place() */
 Node *pieces_node(Program *p, Value *f, int64_t most);       /* the fibres of map f in pieces of at most so many elements: found or made */
 int key_place(const Node *unique, const X *key);            /* which of its keys */

@@ -14,6 +14,7 @@ const Pass pass_table[] = {
     { "linear", "contractions, gathers and fibre sums in the cheapest order", pass_linear },
     { "compact", "values that depend on an index through maps only have one row per combination", pass_compact },
     { "dce", "what no output needs is dropped", pass_dce },
+    { "sides", "typed sums have their rows where each type meets fewer nodes", pass_sides },
     { "cut", "fibres that hold much of all elements are cut into pieces", pass_cut },
     { "turn", "tables that sums read down their columns are copied with the axes turned", pass_turn },
     { "structure", "finds the maps that must be known when graphs are bound", pass_structure },
@@ -24,7 +25,7 @@ const char *pass_default(int level) {
     if (level < 2) return level < 1 ? "structure" : "simplify,forward,cse,dce,structure";
     /* share before linear, so that what stands three times is planned once; after it algebra puts together what was multiplied out, and
      * inline takes away the names of what has moved */
-    return "simplify,algebra,share,inline,forward,cse,linear,algebra,compact,inline,forward,simplify,cse,dce,cut,turn,structure";
+    return "simplify,algebra,share,inline,forward,cse,linear,algebra,compact,inline,forward,simplify,cse,dce,sides,cut,turn,structure";
 }
 
 static const Pass *find(Context *cx, const char *name) {

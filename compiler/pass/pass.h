@@ -22,6 +22,7 @@ Program *pass_dce(Program *p);            /* dce.c */
 Program *pass_linear(Program *p);         /* linear.c */
 bool linear_source(Program *p, Node *n);  /* linear.c: an equation that may be multiplied out in those that read it */
 Program *pass_compact(Program *p);        /* compact.c */
+Program *pass_sides(Program *p);          /* sides.c */
 Program *pass_cut(Program *p);            /* cut.c */
 Program *pass_turn(Program *p);           /* turn.c */
 Program *pass_structure(Program *p);      /* structure.c; NULL after D_STRUCTURE_FROM_DATA */

@@ -212,6 +212,7 @@ static void kernel_of_equation(Near *n, Node *node, const char *name) {
         with(n, c, false);
         other_numbers(n, c, 4, 32);
     }
+    if (b.fibre && !has(n, V_SIDES, name)) with(n, command_new(n->a, V_SIDES, name), leaves_free(n));
     if (b.fibre && !has(n, V_SCATTER, name)) with(n, command_new(n->a, V_SCATTER, name), false);
     if (b.fibre && !has(n, V_PREFETCH, name)) {
         Command *c = command_new(n->a, V_PREFETCH, name);

@@ -99,6 +99,22 @@ static PairCounts pairs(int64_t n, const int32_t *a, int64_t na, const int32_t *
     free(start), free(order), free(met), free(all);
     return p;
 }
+/* The pairs of each type at the end where it meets clearly fewer nodes, as pass/sides.c takes them; -1: not known */
+static double fewest(const pgn_graph_view *v) {
+    pgn_error error;
+    pgn_env env = { .error = &error };
+    if (!v->src || !v->dst || !v->etype) return -1;
+    int64_t *n = calloc((size_t)v->etypes * 2 + 1, sizeof *n), none;
+    double sum = -1;
+    for (int k = 0; n && k < 2; k++) {
+        int64_t ints[] = { v->edges, v->etypes, k ? v->dst_nodes : v->src_nodes };
+        void *buffers[] = { (void *)(uintptr_t)v->etype, (void *)(uintptr_t)(k ? v->dst : v->src), n + k * v->etypes };
+        if (pgn_rt_distinct(&env, ints, buffers, &none)) { free(n); return -1; }
+    }
+    for (int64_t r = 0; n && r < v->etypes; r++) sum += 5 * n[r] < 4 * n[v->etypes + r] ? (double)n[r] : (double)n[v->etypes + r];
+    free(n);
+    return sum + 1;
+}
 static void learn_graph(Program *p, const Graph *g, const pgn_graph_view *v) {
     const struct { const Value *a, *b; const int32_t *at, *bt; int64_t na, nb; } pair[] = {
         { g->etype, g->src, v->etype, v->src, v->etypes, v->src_nodes }, { g->etype, g->dst, v->etype, v->dst, v->etypes, v->dst_nodes },
@@ -111,6 +127,8 @@ static void learn_graph(Program *p, const Graph *g, const pgn_graph_view *v) {
         add_about(p, arena_printf(p->arena, "longest(%s)", b), (double)n.longest_b);      /* one node has much of all edges: passes may cut its fibre */
         add_about(p, arena_printf(p->arena, "longest(%s, %s)", a, b), (double)n.longest);
     }
+    double few = fewest(v);
+    if (few >= 0) add_about(p, arena_printf(p->arena, "fewest(%s, %s, %s)", g->etype->name, g->src->name, g->dst->name), few);
 }
 static void learn(Program *p, const RunData *d) {
     for (int k = 0; k < p->sym.n; k++) if (p->sym.at[k]->fixed < 0 && d->size[k] >= 0) add_about(p, p->sym.at[k]->name, (double)d->size[k]);

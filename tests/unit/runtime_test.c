@@ -35,7 +35,14 @@ static void test_fibre(int n, int extent, int span) {
     for (int i = 0; i < n && ok; i++) { int r = first[pair[i]]; ok = k0[r] == k0[i] && k1[r] == k1[i] && r <= i; }
     for (int64_t p = 1; p < count && ok; p++) { int a = first[p - 1], b = first[p]; ok = k0[a] < k0[b] || (k0[a] == k0[b] && k1[a] < k1[b]); }
     CHECK(ok);
-    free(k0); free(k1); free(k2); free(items); free(row); free(first); free(pair);
+    /* how many of them begin with each value */
+    int64_t *met = malloc(8 * (size_t)extent + 8), *begin = calloc((size_t)extent + 1, 8);
+    for (int64_t p = 0; p < count; p++) begin[k0[first[p]]]++;
+    ok = pgn_rt_distinct(&env, INTS(n, extent, INT32_MAX), BUFS(k0, k1, met), NULL) == PGN_OK;
+    for (int v = 0; v < extent && ok; v++) ok = met[v] == begin[v];
+    CHECK(ok);
+    CHECK(!n || pgn_rt_distinct(&env, INTS(n, k0[0], INT32_MAX), BUFS(k0, k1, met), NULL) == PGN_E_RANGE);
+    free(k0); free(k1); free(k2); free(items); free(row); free(first); free(pair); free(met); free(begin);
 }
 static void test_join(int na, int nb, int span, int keys) {
     int32_t *k[4];
@@ -454,7 +461,10 @@ static pgn_status host_call(int which, pgn_env *e, void *out) {
     for (int k = 0; k < 256; k++) x[k] = k % 17 ? 1.0 / (k + 3) : 4;
     switch (which) {
     case 0: return pgn_rt_fibre(e, INTS(N, 2, 100), BUFS(key[0], key[1], o, o + 4096), NULL);
-    case 1: return pgn_rt_unique(e, INTS(N, 2, 0), BUFS(key[0], key[1], o, o + 16384), &result);
+    case 1: {
+        pgn_status st = pgn_rt_unique(e, INTS(N, 2, 0), BUFS(key[0], key[1], o, o + 16384), &result);
+        return st ? st : pgn_rt_distinct(e, INTS(N, 100, 70001), BUFS(key[0], key[1], o), NULL);
+    }
     case 2: return pgn_rt_join(e, INTS(50, 60, 1), BUFS(key[0], key[0], o, o + 16384), NULL);
     case 3: return pgn_rt_dft(e, INTS(PGN_C128, PGN_C128, DFT_SIGNED, 0, 1, 101, 1, 101, 101, 101, 0, 0), BUFS(x, o), NULL);
     case 4: return pgn_rt_sort(e, INTS(PGN_F64, 1, 256, 1, 256, 0), BUFS(x, o, o + 4096), NULL);

@@ -95,7 +95,7 @@ pgn_status pgn_env_launch(const pgn_env *env, pgn_kernel *k, int64_t n, int64_t 
 pgn_status pgn_env_fail(pgn_env *env, pgn_status st, const char *message);
 typedef pgn_status pgn_rt(pgn_env *env, const int64_t *ints, void *const *buffers, int64_t *result);
 /* the table of compiler/loop/rtcall.def */
-pgn_rt pgn_rt_fibre, pgn_rt_tiles, pgn_rt_unique, pgn_rt_join_count, pgn_rt_join, pgn_rt_filter_count, pgn_rt_filter, pgn_rt_check_range,
+pgn_rt pgn_rt_fibre, pgn_rt_tiles, pgn_rt_unique, pgn_rt_distinct, pgn_rt_join_count, pgn_rt_join, pgn_rt_filter_count, pgn_rt_filter, pgn_rt_check_range,
        pgn_rt_dft, pgn_rt_sort, pgn_rt_factor;
 /* CUDA host code: runs a host call on device buffers (ids; copies in and out around it). */
 pgn_status pgn_env_call_staged(pgn_env *env, pgn_rt *f, const int64_t *ints, int n_buffer, const int *buffer, int64_t *result);
