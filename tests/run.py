@@ -216,9 +216,7 @@ def test_rewrite(path, line):
         words += ["--in", "*=random:7"]
     with tempfile.TemporaryDirectory() as tmp:
         plain = None
-        with open(path, encoding="utf-8") as f:
-            scheduled = re.search("^schedule ", f.read(), re.M)
-        for passes in [None] + (REWRITES[-1:] if scheduled else REWRITES):      # commands want the passes that obey them
+        for passes in [None] + REWRITES:
             file = os.path.join(tmp, "y.npz")
             code, out, error = run([PIGEONC, "run", relative(path), "--executor=interp", "--real", "f64", "--outputs", file] + words + (["--run=" + passes] if passes else []))
             name = "%s %s --run=%s" % (relative(path), line, passes)

@@ -161,14 +161,21 @@ static void close_axes(Build *b, const TilePlan *p, const Push *push, Var **var)
     level_pop_for(b, var[v->rank - 1], I64(0), lx_size(a, p->lane->space->extent), LOOP_LANE)->width = p->width;
     for (int k = v->rank - 2; k >= 0; k--) if (k != push->axis) level_pop_for(b, var[k], I64(0), lx_size(a, v->axis[k]->extent), LOOP_SERIAL);
 }
+/* How many elements all of them have: with none, there is nothing to add */
+static Ext *walked(const X *e, Ext *n, Arena *a) {
+    if (e->k == X_OP) return walked(e->u.op.arg[1], walked(e->u.op.arg[0], n, a), a);
+    return n ? ext_op(a, EXT_ADD, n, e->u.reduce.idx[0]->space->extent) : e->u.reduce.idx[0]->space->extent;
+}
 /* Rows of the group one by one, each along its fibres */
 static void walk_rows(Build *b, const Node *n, const Push *push, Buf *beginning, LX *item) {
     Arena *a = b->l->a;
     Value *v = n->result[0];
     Index **idx = n->u.compute.idx;
+    Ext *some = walked(push->walks, NULL, a);
     TilePlan plain = { .l = b->l, .n = (Node *)n, .lane = idx[v->rank - 1] };
     LX *lo = let(b, lx_load(a, beginning, item, NULL), "walk"), *hi = let(b, lx_load(a, beginning, lop(b, OP_ADD, item, I64(1)), NULL), "walk_end"), *sub[8];
     Var *at = var_new(b, idx[push->axis]->name, DT_I64, false), *var[8];
+    level_push(b, LV_IF);
     level_push(b, LV_SERIAL);
     level_bind(b->level, a, idx[push->axis], lx_var(a, at));
     open_axes(b, &plain, push, var);
@@ -178,6 +185,7 @@ static void walk_rows(Build *b, const Node *n, const Push *push, Buf *beginning,
     store(b, value_buf(b->l, v), flat, wrap_small(b, lop(b, OP_ADD, lx_load(a, value_buf(b->l, v), flat, NULL), x), v->dt));
     close_axes(b, &plain, push, var);
     level_pop_for(b, at, lo, hi, LOOP_SERIAL);
+    level_pop_if(b, lop(b, OP_LT, I64(0), lx_size(a, some)));
 }
 /* Tiles of what the sums are added to, over the rows that begin in the group. */
 static void begin_rows(Build *b, TilePlan *p, const Push *push, Buf *beginning, LX *item) {

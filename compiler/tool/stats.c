@@ -111,7 +111,7 @@ static double fewest(const pgn_graph_view *v) {
         void *buffers[] = { (void *)(uintptr_t)v->etype, (void *)(uintptr_t)(k ? v->dst : v->src), n + k * v->etypes };
         if (pgn_rt_distinct(&env, ints, buffers, &none)) { free(n); return -1; }
     }
-    for (int64_t r = 0; n && r < v->etypes; r++) sum += 5 * n[r] < 4 * n[v->etypes + r] ? (double)n[r] : (double)n[v->etypes + r];
+    for (int64_t r = 0; n && r < v->etypes; r++) sum += 3 * n[r] < 2 * n[v->etypes + r] ? (double)n[r] : (double)n[v->etypes + r];
     free(n);
     return sum + 1;
 }
