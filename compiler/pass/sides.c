@@ -11,9 +11,8 @@
  *     y[v, j] = sum(a: dst(A.e(a)) = v) c[A.e(a)] * z[P.pair(a), j]  +  what y is above, of B instead of all edges
  *
  * Law. A sum over edges is the sum over some of them and that over the others; a factor that doesn't depend on an index leaves the sum over it.
- * Clearly: under two
- * thirds, since the rows of z are stored and those of y added to once more.  FB15k-237 with inverse edges has 150,000 pairs at either end, and 64,000 so.  How many there are is
- * (about "fewest(g.etype, g.src, g.dst)" ..), where it is known. */
+ * Clearly fewer are under two thirds, since the rows of z are stored and those of y are added to once more.  FB15k-237 with inverse edges has 150,000
+ * pairs at either end, and 64,000 so.  How many there are is (about "fewest(g.etype, g.src, g.dst)" ..), where it is known. */
 #include "pass/place.h"
 #include "pass/query.h"
 #include "pass/term.h"
@@ -32,7 +31,9 @@ typedef struct Sum {
 } Sum;
 /* Some of the edges */
 typedef struct Side { Value *e; Index *i; } Side;
-typedef struct Sides { Program *p; Sizes sizes; int *readers; Node *node; const char *label; bool asked; int n; X *made[MOST_SUMS]; Sum sum[MOST_SUMS]; double before, after; } Sides;
+/* What has been made for some maps: few[r], and the edges on either side */
+typedef struct Apart { Value *type, *end, *from, *few, *side[2]; } Apart;
+typedef struct Sides { Program *p; Sizes sizes; int n_value, *readers; VEC(Apart) apart; Node *node; const char *label; bool asked; int n; X *made[MOST_SUMS]; Sum sum[MOST_SUMS]; double before, after; } Sides;
 
 static X *plain(X *e) {
     while (e->k == X_CAST && dtype_is_int(e->dt)) e = e->u.cast.arg;
@@ -47,7 +48,7 @@ static Value *map_at(X *e, const Index *i) {
 }
 /* The equation that e reads, when nothing else does */
 static Node *own_equation(const Sides *s, const X *e, Dtype dt) {
-    if (e->k != X_READ || !e->u.read.v->rank || e->u.read.v->rank > MOST_AXES || s->readers[e->u.read.v->id] != 1 || e->dt != dt || e->u.read.v->target) return NULL;
+    if (e->k != X_READ || !e->u.read.v->rank || e->u.read.v->rank > MOST_AXES || e->u.read.v->id >= s->n_value || s->readers[e->u.read.v->id] != 1 || e->dt != dt || e->u.read.v->target) return NULL;
     for (int k = 0; k < e->u.read.v->rank; k++) if (e->u.read.bnd[k] != BND_NONE) return NULL;
     return e->u.read.v->node->kind == N_COMPUTE ? e->u.read.v->node : NULL;
 }
@@ -101,6 +102,7 @@ static bool summed_first_now(Sides *s, X *x, Sum *m, X **f, int *n) {
 static bool multiplied_first_now(Sides *s, X *x, Sum *m, X **f, int *n) {
     X *map, *c[MOST_FACTORS], *at[MOST_AXES];
     if (!simple_sum(x, x->dt) || x->u.reduce.n != 1 || x->u.reduce.n_cond != 1 || !reduce_fibre(x, 0, &m->e, &map, &m->value) || !(m->end = map_at(map, m->e))) return false;
+    if (!m->end->target || !key_is_structural(at_index(s->p, m->end, m->e))) return false;
     int n_c = x_factors(x->u.reduce.body, c, MOST_FACTORS), read = -1;
     Node *z = NULL, *u = NULL;
     for (int k = 0; k < n_c && !z; k++) {
@@ -199,8 +201,13 @@ static X *count_of_type(Program *p, const Node *unique, const X *type, Index *r)
     X *is = x_op(a, OP_EQ, at_index(p, unique->result[key_place(unique, type)], q), x_cast(a, x_index(a, r), DT_I32));
     return x_reduce(a, R_SUM, 1, &q, 1, &is, x_int(a, 1, DT_I64), NULL, DT_I64);
 }
+/* A name that no space has: maps of several spaces may have one name */
+static const char *fresh(Program *p, const char *name) {
+    const char *own = name;
+    for (int k = 0, times = 1; k < p->space.n; k++) if (!strcmp(p->space.at[k]->name, own)) own = arena_printf(p->arena, "%s~%d", name, ++times), k = -1;
+    return intern(p->cx, own);
+}
 static Value *edges_where(Program *p, const char *name, Index *e, X *keep) {
-    for (int k = 0; k < p->node.n; k++) if (p->node.at[k]->kind == N_DERIVE && !strcmp(p->node.at[k]->u.derive.space->name, name)) return p->node.at[k]->result[0];
     Loc loc = e->space->loc;
     Value *mask = program_equation(p, arena_printf(p->arena, "%s.where", name), 1, &e, keep, loc);
     Space *space = program_space(p, SP_DERIVED, name, ext_sym(p->arena, program_sym(p, name, SYM_DATA, loc)));
@@ -212,24 +219,32 @@ static Value *edges_where(Program *p, const char *name, Index *e, X *keep) {
     v->target = e->space, v->structural = true;
     return v;
 }
-/* few[r] of the types, by the pairs that occur; the same for all sums over these maps */
-static Value *few_types(Program *p, const Sum *m, const char *name) {
+/* few[r] of the types, by the pairs that occur, and the edges of these and of the others */
+static Apart take_apart(Program *p, const Sum *m) {
     Arena *a = p->arena;
-    for (int k = 0; k < p->node.n; k++) if (p->node.at[k]->n_result && !strcmp(p->node.at[k]->result[0]->name, name)) return p->node.at[k]->result[0];
-    X *type = at_index(p, m->type, m->e), *at[2][2] = { { type, at_index(p, m->from, m->e) }, { type, at_index(p, m->end, m->e) } }, *count[2];
-    Index *r = program_index(p, "r", m->type->target);
-    for (int k = 0; k < 2; k++) count[k] = x_op(a, OP_MUL, count_of_type(p, unique_node(p, 2, at[k], m->e, NULL), type, r), x_int(a, k ? 2 : 3, DT_I64));
-    return program_equation(p, name, 1, &r, x_op(a, OP_LT, count[0], count[1]), m->e->space->loc);
-}
-static Side side_of(Program *p, const Sum *m, bool few) {
-    Arena *a = p->arena;
+    Apart made = { .type = m->type, .end = m->end, .from = m->from };
     const char *type = m->type->name, *from = m->from->name, *end = m->end->name;
-    Value *types = few_types(p, m, intern(p->cx, arena_printf(a, "few(%s, %s, %s)", type, from, end)));
-    Index *e = program_index(p, m->e->name, m->e->space);
-    X *at = at_index(p, m->type, e), *is = x_read(a, types, &at, NULL, NULL);
-    Side s = { .e = edges_where(p, intern(p->cx, few ? arena_printf(a, "side(%s, %s, %s)", type, from, end) : arena_printf(a, "side(%s, %s, %s)", type, end, from)), e, few ? is : x_op(a, OP_NOT, is, NULL)) };
-    s.i = program_index(p, m->e->name, s.e->axis[0]);
-    return s;
+    X *key = at_index(p, m->type, m->e), *pair[2][2] = { { key, at_index(p, m->from, m->e) }, { key, at_index(p, m->end, m->e) } }, *count[2];
+    Index *r = program_index(p, "r", m->type->target);
+    for (int k = 0; k < 2; k++) count[k] = x_op(a, OP_MUL, count_of_type(p, unique_node(p, 2, pair[k], m->e, NULL), key, r), x_int(a, k ? 2 : 3, DT_I64));
+    made.few = program_equation(p, intern(p->cx, arena_printf(a, "few(%s, %s, %s)", type, from, end)), 1, &r, x_op(a, OP_LT, count[0], count[1]), m->e->space->loc);
+    for (int k = 0; k < 2; k++) {
+        Index *e = program_index(p, m->e->name, m->e->space);
+        X *at = at_index(p, m->type, e), *is = x_read(a, made.few, &at, NULL, NULL);
+        const char *name = k ? arena_printf(a, "side(%s, %s, %s)", type, end, from) : arena_printf(a, "side(%s, %s, %s)", type, from, end);
+        made.side[k] = edges_where(p, fresh(p, name), e, k ? x_op(a, OP_NOT, is, NULL) : is);
+    }
+    return made;
+}
+/* The edges of the few, or the others */
+static Side side_of(Sides *s, const Sum *m, int which) {
+    const Apart *found = NULL;
+    for (int k = 0; k < s->apart.n; k++) if (s->apart.at[k].type == m->type && s->apart.at[k].end == m->end && s->apart.at[k].from == m->from) found = &s->apart.at[k];
+    if (!found) {
+        vec_add(s->p->arena, s->apart, take_apart(s->p, m));
+        found = &s->apart.at[s->apart.n - 1];
+    }
+    return (Side){ found->side[which], program_index(s->p, m->e->name, found->side[which]->axis[0]) };
 }
 /* e of some of the edges: src(A.e(a)) ... */
 static X *of_side(Program *p, const Sum *m, const Side *s, X *e) {
@@ -266,7 +281,7 @@ static X *equation_of(Sides *s, X *e, Index *row, X *at, const Index *edge) {
 static X *multiplied_first(Sides *s, const Sum *m) {
     Program *p = s->p;
     Arena *a = p->arena;
-    Side side = side_of(p, m, true);
+    Side side = side_of(s, m, 0);
     Group by;
     Rows rows = pairs_of(p, m, &side, m->from, &by);
     X *z = equation_of(s, rows_apply(p, &by, &rows, of_side(p, m, &side, row_sum(s, m))), rows.own[0], rows.at[0], NULL);
@@ -278,7 +293,7 @@ static X *multiplied_first(Sides *s, const Sum *m) {
 static X *summed_first(Sides *s, const Sum *m) {
     Program *p = s->p;
     Arena *a = p->arena;
-    Side side = side_of(p, m, false);
+    Side side = side_of(s, m, 1);
     Group by;
     Rows rows = pairs_of(p, m, &side, m->end, &by);
     Index *q = program_index(p, "p", rows.own[0]->space), *idx[MOST_BOUND + 1] = { q };
@@ -316,7 +331,7 @@ static void count_reads(X *e, void *data) { x_walk(e, reads_once, data); }
 Program *pass_sides(Program *p) {
     Program *q = program_plain(p);
     const char *const *label = schedule_names(q);
-    Sides s = { .p = q, .sizes = { .p = q }, .readers = NEWN(q->arena, int, q->n_value + 1) };
+    Sides s = { .p = q, .sizes = { .p = q }, .n_value = q->n_value, .readers = NEWN(q->arena, int, q->n_value + 1) };
     int n = q->node.n;
     for (int k = 0; k < n; k++) if (q->node.at[k]->kind == N_COMPUTE) node_each_expr(q->node.at[k], count_reads, &s); else node_each_use(q->node.at[k], note_read, &s);
     for (int k = 0; k < q->output.n; k++) s.readers[q->output.at[k].value->id] += 2;
