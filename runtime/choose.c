@@ -5,22 +5,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* How many pairs (a[k], b[k]) there are: k in the order of a, then each b is stamped with the last a that it was met with. -1: no memory */
-static int64_t pairs(const pgn_options *o, int64_t n, const int32_t *a, int64_t na, const int32_t *b, int64_t nb) {
-    int64_t *start = pgn_alloc_zero(o, (size_t)na + 2, sizeof *start), found = -1;
-    int32_t *order = pgn_alloc(o, (size_t)n + 1, sizeof *order), *stamp = pgn_alloc_zero(o, (size_t)nb + 1, sizeof *stamp);
-    if (start && order && stamp) {
-        for (int64_t k = 0; k < n; k++) start[a[k] + 2]++;
-        for (int64_t k = 2; k < na + 2; k++) start[k] += start[k - 1];
-        for (int64_t k = 0; k < n; k++) order[start[a[k] + 1]++] = b[k];
-        found = 0;
-        int64_t at = 0;
-        for (int64_t t = 0; t < na; t++) for (; at < start[t + 1]; at++) if (stamp[order[at]] != t + 1) found++, stamp[order[at]] = (int32_t)(t + 1);
-    }
-    pgn_release(o, start), pgn_release(o, order), pgn_release(o, stamp);
-    return found;
+/* How many pairs of a type and a node there are; -1: binding will refuse the graph, or no memory */
+static int64_t pairs(const pgn_options *o, const pgn_graph_view *g, const int32_t *end, int64_t nodes) {
+    pgn_error error;
+    pgn_env env = { .options = o, .error = &error };
+    int64_t ints[] = { g->edges, g->etypes, nodes }, found = 0;
+    if (!g->etype || !end || g->etypes < 1) return -1;
+    int64_t *count = pgn_alloc(o, (size_t)g->etypes, sizeof *count);
+    bool ok = count && pgn_rt_distinct(&env, ints, (void *[]){ (void *)(uintptr_t)g->etype, (void *)(uintptr_t)end, count }, NULL) == PGN_OK;
+    for (int64_t t = 0; ok && t < g->etypes; t++) found += count[t];
+    pgn_release(o, count);
+    return ok ? found : -1;
 }
-static bool all_inside(const int32_t *v, int64_t n, int64_t extent) { return v && extent > 0 && pgn_find_outside(v, n, extent) < 0; }
 /* The coordinates of a graph; false: it can't be told, or binding will refuse the graph. */
 static bool measure(const pgn_choice *c, const pgn_graph_view *g, const pgn_options *o, double *x) {
     int64_t m = g->edges, nodes = g->dst_nodes > 0 ? g->dst_nodes : g->src_nodes;
@@ -30,10 +26,7 @@ static bool measure(const pgn_choice *c, const pgn_graph_view *g, const pgn_opti
     if (g->etypes > 0) x[2] = log2((double)m / (double)g->etypes);
     for (int k = 3; k < PGN_CHOICE_AXES; k++) {
         if (c->n_point[k] < 2) continue;
-        const int32_t *end = k == 3 ? g->src : g->dst;
-        int64_t n = k == 3 ? g->src_nodes : nodes;
-        if (!all_inside(g->etype, m, g->etypes) || !all_inside(end, m, n)) return false;
-        int64_t p = pairs(o, m, g->etype, g->etypes, end, n);
+        int64_t p = pairs(o, g, k == 3 ? g->src : g->dst, k == 3 ? g->src_nodes : nodes);
         if (p < 1) return false;
         x[k] = log2((double)m / (double)p);
     }

@@ -236,22 +236,20 @@ pgn_status pgn_rt_distinct(pgn_env *env, const int64_t *ints, void *const *buffe
     if (st) return st;
     const int32_t *a = buffers[0], *b = buffers[1];
     memset(count, 0, (size_t)n_a * sizeof *count);
-    for (int64_t i = 0; i < n; i++)
-        if (a[i] < 0 || a[i] >= n_a || b[i] < 0 || b[i] >= n_b) return pgn_error_set(env->error, PGN_E_RANGE, "a map's value at position %" PRId64 " is outside of its target", i);
-    if (!n) return PGN_OK;
-    Key key[2] = { { .a = a, .n_a = n }, { .a = b, .n_a = n } };
-    int64_t width, words = pair_words(key, n, &width);
-    if (words) {
-        uint64_t *met = pgn_alloc_zero(env->options, (size_t)words, sizeof *met);
-        if (!met) return no_memory(env, n);
-        for (int64_t i = 0; i < n; i++) {
-            int64_t at = a[i] * width + b[i];
+    bool few = n_a > 0 && n_a < n && n_b / BITS < n / n_a;      /* bits for all pairs take no more than the items */
+    uint64_t *met = few ? pgn_alloc_zero(env->options, (size_t)(n_a * n_b / BITS) + 1, sizeof *met) : NULL;
+    if (few && !met) return no_memory(env, n);
+    for (int64_t i = 0; i < n && !st; i++) {
+        if (a[i] < 0 || a[i] >= n_a || b[i] < 0 || b[i] >= n_b) st = pgn_error_set(env->error, PGN_E_RANGE, "a map's value at position %" PRId64 " is outside of its target", i);
+        else if (few) {
+            int64_t at = a[i] * n_b + b[i];
             count[a[i]] += ~met[at / BITS] >> at % BITS & 1;
             met[at / BITS] |= (uint64_t)1 << at % BITS;
         }
-        pgn_release(env->options, met);
-        return PGN_OK;
     }
+    pgn_release(env->options, met);
+    if (st || few || !n) return st;
+    Key key[2] = { { .a = a, .n_a = n }, { .a = b, .n_a = n } };
     uint32_t *pair = pgn_alloc(env->options, (size_t)n, sizeof *pair);
     int32_t *first = pgn_alloc(env->options, (size_t)n, sizeof *first);
     int64_t pairs = pair && first ? rank_by(env->options, key, 2, n, pair, first) : -1;
