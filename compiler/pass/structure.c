@@ -1,5 +1,5 @@
 /* structure.c - marks the values that are known when graphs and maps are bound (Value.structural): graph maps, the results of derived
- * spaces, the keys of these, and the maps of fibre conditions  f(e) = value  when they can be known by then. What marked values
+ * spaces, the keys of these, maps that passes have made of such, and the maps of fibre conditions  f(e) = value  when they can be known by then. What marked values
  * are computed from is marked with them.
  *
  *     map part: g.nodes -> P ; y[p] = sum(v: part(v) = p) x[v]       ->     `part` is structural: rows of it are sorted once, not per call
@@ -90,8 +90,8 @@ Program *pass_structure(Program *p) {
     for (int k = 0; k < p->node.n; k++) {
         Node *n = p->node.at[k];
         for (int j = 0; j < n->n_result; j++) {
-            may(&m, n->result[j]);                           /* in order, so that asking never goes deep */
-            if (n->kind == N_DERIVE || (n->kind == N_INPUT && n->u.input.graph)) mark(n->result[j], &m);
+            bool can = may(&m, n->result[j]);                /* in order, so that asking never goes deep */
+            if (n->kind == N_DERIVE || (n->kind == N_INPUT && n->u.input.graph) || (can && n->result[j]->structural)) mark(n->result[j], &m);
         }
         if (n->kind == N_DERIVE) ok = keys(&m, n) && ok;
         node_each_expr(n, fibres_of, &m);
