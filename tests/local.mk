@@ -29,7 +29,7 @@ check_PROGRAMS += tests/unit/target_llvm_test
 tests_unit_target_llvm_test_SOURCES = tests/unit/target_llvm_test.c tests/unit/loop_run.c tests/unit/loop_run.h tests/unit/loop_eval.c tests/unit/loop_eval.h
 tests_unit_target_llvm_test_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tests/unit -DTEST_UNITS='"$(abs_srcdir)/tests/loop"'
 tests_unit_target_llvm_test_LDADD = libpigeonllvm.a libpigeonc.a libpigeon.a $(LLVM_LIBS) $(LAPACK_LIBS) $(ZLIB_LIBS)
-EXTRA_DIST += tests/run.py tests/reference.py tests/reference_peers.py tests/reference_gradients.py tests/reference_training.py tests/training_peer.py tests/std.txt tests/diag tests/fuzz tests/input tests/install tests/loop tests/pass tests/random tests/syntax tests/tool tests/training tests/values
+EXTRA_DIST += tests/run.py tests/reference.py tests/reference_peers.py tests/reference_gradients.py tests/reference_training.py tests/training_peer.py tests/std.txt tests/diag tests/fuzz/corpus tests/input tests/install tests/loop tests/pass tests/random tests/syntax tests/tool tests/training tests/values
 check-local: pigeonc $(check_PROGRAMS)
 	@test "$(PYTHON)" != no || { echo "the tests need Python 3. On Debian: apt-get install python3" >&2; exit 1; }
 	SANITIZED="$(SANITIZE)" $(PYTHON) $(srcdir)/tests/run.py $(abs_builddir) $(CHECK)
