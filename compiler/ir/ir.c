@@ -44,7 +44,9 @@ bool ext_equal(const Ext *a, const Ext *b) {
     if (a->op != b->op) return false;
     if (a->op == EXT_CONST) return a->value == b->value;
     if (a->op == EXT_SYM) return a->sym == b->sym;
-    return ext_equal(a->a, b->a) && ext_equal(a->b, b->b);
+    if (ext_equal(a->a, b->a) && ext_equal(a->b, b->b)) return true;
+    bool either = a->op == EXT_ADD || a->op == EXT_MUL || a->op == EXT_MIN || a->op == EXT_MAX;
+    return either && ext_equal(a->a, b->b) && ext_equal(a->b, b->a);
 }
 Ext *ext_op(Arena *a, ExtOp op, Ext *x, Ext *y) {
     int64_t v = 0, w = 0;

@@ -279,6 +279,9 @@ bool program_verify(Program *p, const char *after);
 /* ---- query.c: predicates ------------------------------------------------------------------------------------- */
 /* A condition of a reduction that names a fibre: `map chain of bound index = value free of bound indices`. */
 bool reduce_fibre(const X *reduce, int cond, Index **bound, X **map_side, X **value_side);
+bool is_filter_map(const Value *v);                                  /* the way back F.e of a filtered space */
+/* The map of which another, of a filtered space, is a part: dst of  m[f] = dst[F.e[f]];  NULL: it is none. */
+Value *map_filtered(const Value *map);
 bool compute_is_pointwise(const Node *n);
 bool compute_is_contraction(const Node *n);                          /* sum of a product of reads */
 /* `of` but for one slice of its first axis:  if i = at then x else of[i, ..]. */

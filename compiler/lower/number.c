@@ -3,40 +3,29 @@
  *
  *     a[e] = exp(s[e] - m[dst(e)]);   y[v] = sum(e: dst(e) = v) a[e]            edges of one v lie side by side in s, a, dst
  *
- * Which edge has which number matters to the caller only.  Where nothing of the caller's has rows over the edges, or over some of them, but the graph's own maps, and
- * nothing takes an edge's number for a number, the maps are sorted once: then the fibres of the first are ranges, what is read through it stays in
+ * Which edge has which number matters to the caller only.  Where nothing of the caller's has rows over the edges, or over some of them, but the graph's
+ * own maps, and nothing takes an edge's number for a number, the maps are sorted once: then the fibres of the first are ranges, what is read through it stays in
  * the cache, and edges of one fibre and type follow one another.  Fibres keep their elements, in another order of their own. */
 #include "lower/lower.h"
 #include <string.h>
 
-typedef struct Numbers { const Program *p; const Graph *g; bool ok; int uses[4]; } Numbers;       /* uses: walks along dst, src, pairs (type, dst), (type, src) */
+typedef struct Numbers { const Graph *g; const Node **filter; /* by space id: what has made it */ bool ok; int uses[4]; } Numbers;       /* uses: walks along dst, src, pairs (type, dst), (type, src) */
 static const X *plain(const X *e) {
     while (e->k == X_CAST && dtype_is_int(e->dt)) e = e->u.cast.arg;
     return e;
 }
-/* The filter that has made a space, or NULL */
-static const Node *filter_of(const Program *p, const Space *s) {
-    for (int k = 0; k < p->node.n; k++) if (p->node.at[k]->kind == N_DERIVE && p->node.at[k]->u.derive.kind == DV_FILTER && p->node.at[k]->u.derive.space == s) return p->node.at[k];
-    return NULL;
-}
 /* Edges, or some of them in the same order */
 static bool are_edges(const Numbers *n, const Space *s) {
-    const Node *f = NULL;
-    while (s != n->g->edges && s->kind == SP_DERIVED && (f = filter_of(n->p, s)) != NULL) s = f->u.derive.key[0]->axis[0];
+    while (s != n->g->edges && n->filter[s->id]) s = n->filter[s->id]->u.derive.key[0]->axis[0];
     return s == n->g->edges;
 }
-static bool is_way_back(const Value *v) { return v->node->kind == N_DERIVE && v->node->u.derive.kind == DV_FILTER; }
 static bool has_edges(const Numbers *n, const Value *v) {
     for (int k = 0; k < v->rank; k++) if (are_edges(n, v->axis[k])) return true;
     return false;
 }
-/* The map of all edges that a map of some of them is a part of: dst where it is dst(F.e(f)) */
+/* The map of all edges that a map of some of them is a part of */
 static const Value *of_all(const Value *map) {
-    while (map->node->kind == N_COMPUTE) {
-        const X *e = plain(map->node->u.compute.expr), *at = e->k == X_READ && e->u.read.v->rank == 1 ? plain(e->u.read.idx[0]) : NULL;
-        if (!at || at->k != X_READ || !is_way_back(at->u.read.v) || plain(at->u.read.idx[0])->k != X_INDEX) break;
-        map = e->u.read.v;
-    }
+    for (const Value *m; (m = map_filtered(map)) != NULL;) map = m;
     return map;
 }
 /* Edges may stand where they choose an edge's row, and nowhere else. */
@@ -67,11 +56,11 @@ static bool see_number(X *e, void *data) {
         if (e->u.read.other[k]) x_walk(e->u.read.other[k], see_number, n);
         bool rows = are_edges(n, e->u.read.v->axis[k]);
         if (rows && e->u.read.bnd[k] == BND_NONE && at->k == X_INDEX && are_edges(n, at->u.index->space)) continue;
-        if (rows && e->u.read.bnd[k] == BND_NONE && at->k == X_READ && is_way_back(at->u.read.v) && plain(at->u.read.idx[0])->k == X_INDEX) continue;
+        if (rows && e->u.read.bnd[k] == BND_NONE && at->k == X_READ && is_filter_map(at->u.read.v) && plain(at->u.read.idx[0])->k == X_INDEX) continue;
         if (rows) n->ok = false;
         x_walk(sub, see_number, n);
     }
-    n->ok &= !is_way_back(e->u.read.v) || !are_edges(n, e->u.read.v->axis[0]);      /* an edge's number as a number */
+    n->ok &= !is_filter_map(e->u.read.v) || !are_edges(n, e->u.read.v->axis[0]);      /* an edge's number as a number */
     return false;
 }
 static void see_expr(X *e, void *data) { x_walk(e, see_number, data); }
@@ -79,7 +68,7 @@ static bool see_node(Numbers *n, Node *node) {
     bool over = false;
     for (int k = 0; k < node->n_result; k++) {
         over |= has_edges(n, node->result[k]);
-        if (node->result[k]->target && are_edges(n, node->result[k]->target) && !is_way_back(node->result[k])) return false;
+        if (node->result[k]->target && are_edges(n, node->result[k]->target) && !is_filter_map(node->result[k])) return false;
     }
     switch (node->kind) {
     case N_INPUT: if (over && !node->u.input.role) return false; break;
@@ -97,7 +86,11 @@ static bool see_node(Numbers *n, Node *node) {
     return n->ok;
 }
 Value *numbered_by(Lower *l, const Graph *g, Value **then) {
-    Numbers n = { .p = l->p, .g = g, .ok = g->given && l->machine };
+    Numbers n = { .g = g, .filter = NEWN(l->a, const Node *, l->p->space.n + 1), .ok = g->given && l->machine };
+    for (int k = 0; k < l->p->node.n; k++) {
+        Node *f = l->p->node.at[k];
+        if (f->kind == N_DERIVE && f->u.derive.kind == DV_FILTER) n.filter[f->u.derive.space->id] = f;
+    }
     for (int k = 0; k < l->p->node.n && n.ok; k++) n.ok = see_node(&n, l->p->node.at[k]);
     for (int k = 0; k < l->p->output.n && n.ok; k++) n.ok = !has_edges(&n, l->p->output.at[k].value) && !(l->p->output.at[k].value->target && are_edges(&n, l->p->output.at[k].value->target));
     if (!n.ok || n.uses[0] + n.uses[1] + n.uses[2] + n.uses[3] == 0) return NULL;

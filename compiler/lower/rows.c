@@ -50,16 +50,8 @@ static Rows *find(Lower *l, int n, int split, Value *const *map) {
     }
     return NULL;
 }
-static bool is_filter(const Node *n) { return n->kind == N_DERIVE && n->u.derive.kind == DV_FILTER; }
 /* A map of all edges from a chain that begins with some of them: dst of dst(F.e(f)). These stand in the order of all. */
-static const Value *of_all(int n, Value *const *map) {
-    if (n == 2 && is_filter(map[1]->node)) return map[0];
-    if (n != 1 || map[0]->node->kind != N_COMPUTE) return NULL;
-    const X *e = map[0]->node->u.compute.expr, *at = e->k == X_READ && e->u.read.v->rank == 1 ? e->u.read.idx[0] : NULL;
-    while (at && at->k == X_CAST) at = at->u.cast.arg;
-    bool some = at && at->k == X_READ && is_filter(at->u.read.v->node) && at->u.read.idx[0]->k == X_INDEX && at->u.read.idx[0]->u.index == map[0]->node->u.compute.idx[0];
-    return some ? e->u.read.v : NULL;
-}
+static const Value *of_all(int n, Value *const *map) { return n == 2 && is_filter_map(map[1]) ? map[0] : n == 1 ? map_filtered(map[0]) : NULL; }
 /* Whether the map never falls: of edges to the combinations of what they are numbered by, in the same order of keys. */
 static bool rises(Lower *l, const Value *map) {
     const Node *n = map->node;

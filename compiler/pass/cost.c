@@ -163,12 +163,9 @@ double size_fewest(Sizes *s, const Value *type, const Value *a, const Value *b) 
 }
 /* The map of all edges that a key of some of them is a part of: dst of dst(F.e(f)), written so or a map computed so */
 static const Value *map_of_all(const X *key) {
-    const Value *v = key->u.read.v;
-    const X *e = v->node->kind == N_COMPUTE ? v->node->u.compute.expr : key;
-    if (e->k != X_READ || !e->u.read.idx || e->u.read.v->rank != 1) return NULL;
-    const X *at = e->u.read.idx[0];
-    while (at->k == X_CAST) at = at->u.cast.arg;
-    return at->k == X_READ && at->u.read.v->node->kind == N_DERIVE && at->u.read.v->node->u.derive.kind == DV_FILTER ? e->u.read.v : NULL;
+    const X *at = key->u.read.idx && key->u.read.v->rank == 1 ? key->u.read.idx[0] : NULL;
+    while (at && at->k == X_CAST) at = at->u.cast.arg;
+    return at && at->k == X_READ && is_filter_map(at->u.read.v) ? key->u.read.v : map_filtered(key->u.read.v);
 }
 /* The pairs of one of the two sides that sides.c takes edges apart into, by its own keys; -1: it is no such space. */
 static double size_side(Sizes *s, const Space *domain, int n, X *const *key) {
