@@ -9,10 +9,10 @@
  * if its tiles need no order of their own: then they are still in the cache. */
 #include "lower/tile.h"
 
-enum { MOST_GROUPS = 64, FEWEST_GROUPS = 8, ROWS_PER_TYPE = 40 };
+enum { MOST_GROUPS = 64, FEWEST_GROUPS = 8, ROWS_PER_TYPE = 40, MOST_WALKS = 8 };
 
 /* The condition  M(q) = v  of a sum: its map, q, and the axis of v; the sum may stand beside something else, which comes first. */
-typedef struct Push { Value *map; Index *q; int axis; const X *sum; X *rest; bool inside; /* each group begins its rows */ X *walks; } Push;
+typedef struct Push { Value *map; Index *q; int axis; const X *sum; X *rest; bool inside; /* each group begins its rows */ int n_walk; X *walk[MOST_WALKS]; } Push;
 static bool match_sides(const Node *n, const X *sum, X *read, X *index, Push *p) {
     while (read->k == X_CAST) read = read->u.cast.arg;
     while (index->k == X_CAST) index = index->u.cast.arg;
@@ -124,14 +124,19 @@ static void begin_group(Build *b, Value *v, Buf *beginning, LX *item) {
     store(b, value_buf(b->l, v), lx_var(a, at), zero_pair(b, v->dt).re);
     level_pop_for(b, at, lo, hi, LOOP_LANE);
 }
+static bool has_one_value(const Index *i) {
+    int64_t size;
+    return ext_is_const(i->space->extent, &size) && size == 1;
+}
 /* Other sums along fibres of the same rows, of single numbers: each walks along its own. What is left of the expression, or NULL */
-static X *without_walks(Lower *l, X *e, X **walks) {
+static X *without_walks(Lower *l, X *e, Push *p) {
     if (e->k == X_OP && e->u.op.op == OP_ADD) {
-        X *p = without_walks(l, e->u.op.arg[0], walks), *q = without_walks(l, e->u.op.arg[1], walks);
-        return p && q ? x_op(l->a, OP_ADD, p, q) : p ? p : q;
+        X *x = without_walks(l, e->u.op.arg[0], p), *y = without_walks(l, e->u.op.arg[1], p);
+        return x && y ? x_op(l->a, OP_ADD, x, y) : x ? x : y;
     }
-    if (e->k != X_REDUCE || e->u.reduce.op != R_SUM || !e->u.reduce.n_cond || e->u.reduce.n > 1 || has_reduce(e->u.reduce.body)) return e;
-    *walks = *walks ? x_op(l->a, OP_ADD, *walks, e) : e;
+    if (e->k != X_REDUCE || e->u.reduce.op != R_SUM || !e->u.reduce.n_cond || has_reduce(e->u.reduce.body) || p->n_walk == MOST_WALKS) return e;
+    for (int k = 1; k < e->u.reduce.n; k++) if (!has_one_value(e->u.reduce.idx[k])) return e;
+    p->walk[p->n_walk++] = e;
     return NULL;
 }
 static bool begins_inside(Lower *l, const Node *n, const Push *push, const TilePlan *whole, TilePlan *p) {
@@ -143,47 +148,52 @@ static bool begins_inside(Lower *l, const Node *n, const Push *push, const TileP
     p->tile.rows = whole->tile.rows, p->width = whole->width;
     return true;
 }
-/* Loops over the axes of v but the pushed one, the last one as lanes; the levels stay open. */
-static void open_axes(Build *b, const TilePlan *p, const Push *push, Var **var) {
+/* Loops over the axes of v but the pushed one and those of a tile, the last one as lanes; the levels stay open. */
+static void open_axes(Build *b, const TilePlan *p, const Push *push, const Index *tile, Var **var) {
     Arena *a = b->l->a;
     Value *v = p->n->result[0];
     Index **idx = p->n->u.compute.idx;
     for (int k = 0; k < v->rank; k++) {
-        if (k == push->axis) continue;
+        if (k == push->axis || idx[k] == tile) continue;
         var[k] = var_new(b, idx[k]->name, DT_I64, false);
         level_push(b, k == v->rank - 1 ? LV_LANE : LV_SERIAL);
         level_bind(b->level, a, idx[k], lx_var(a, var[k]));
     }
 }
-static void close_axes(Build *b, const TilePlan *p, const Push *push, Var **var) {
+static void close_axes(Build *b, const TilePlan *p, const Push *push, const Index *tile, Var **var) {
     Arena *a = b->l->a;
     Value *v = p->n->result[0];
     level_pop_for(b, var[v->rank - 1], I64(0), lx_size(a, p->lane->space->extent), LOOP_LANE)->width = p->width;
-    for (int k = v->rank - 2; k >= 0; k--) if (k != push->axis) level_pop_for(b, var[k], I64(0), lx_size(a, v->axis[k]->extent), LOOP_SERIAL);
+    for (int k = v->rank - 2; k >= 0; k--) if (k != push->axis && p->n->u.compute.idx[k] != tile) level_pop_for(b, var[k], I64(0), lx_size(a, v->axis[k]->extent), LOOP_SERIAL);
 }
-/* How many elements all of them have: with none, there is nothing to add */
-static Ext *walked(const X *e, Ext *n, Arena *a) {
-    if (e->k == X_OP) return walked(e->u.op.arg[1], walked(e->u.op.arg[0], n, a), a);
-    return n ? ext_op(a, EXT_ADD, n, e->u.reduce.idx[0]->space->extent) : e->u.reduce.idx[0]->space->extent;
-}
-/* Rows of the group one by one, each along its fibres */
+/* Rows of the group one by one, each along its fibres, one sum after the other: so its lanes have the registers for themselves */
 static void walk_rows(Build *b, const Node *n, const Push *push, Buf *beginning, LX *item) {
     Arena *a = b->l->a;
     Value *v = n->result[0];
     Index **idx = n->u.compute.idx;
-    Ext *some = walked(push->walks, NULL, a);
-    TilePlan plain = { .l = b->l, .n = (Node *)n, .lane = idx[v->rank - 1] };
+    Ext *some = ext_const(a, 0);                             /* with no elements at all there is nothing to add */
+    for (int k = 0; k < push->n_walk; k++) some = ext_op(a, EXT_ADD, some, push->walk[k]->u.reduce.idx[0]->space->extent);
     LX *lo = let(b, lx_load(a, beginning, item, NULL), "walk"), *hi = let(b, lx_load(a, beginning, lop(b, OP_ADD, item, I64(1)), NULL), "walk_end"), *sub[8];
     Var *at = var_new(b, idx[push->axis]->name, DT_I64, false), *var[8];
     level_push(b, LV_IF);
     level_push(b, LV_SERIAL);
     level_bind(b->level, a, idx[push->axis], lx_var(a, at));
-    open_axes(b, &plain, push, var);
-    LX *x = convert(b, lower_expr(b, push->walks), push->walks->dt, v->dt).re;
-    for (int k = 0; k < v->rank; k++) sub[k] = level_find(b, idx[k]);
-    LX *flat = let(b, flat_position(b, v, sub, &b->l->place[v->id]), "to");
-    store(b, value_buf(b->l, v), flat, wrap_small(b, lop(b, OP_ADD, lx_load(a, value_buf(b->l, v), flat, NULL), x), v->dt));
-    close_axes(b, &plain, push, var);
+    for (int w = 0; w < push->n_walk; w++) {
+        X *e = push->walk[w];
+        TilePlan plain = { .l = b->l, .n = (Node *)n, .expr = e, .lane = idx[v->rank - 1] };
+        Tile tile = { .rows = 1 };
+        bool along = tile_walk(&plain, &tile, &plain.width) > 0;
+        open_axes(b, &plain, push, tile.index, var);
+        b->tile = along ? &tile : NULL;
+        for (b->row = 0; b->row < tile.rows; b->row++) {
+            LX *x = convert(b, lower_expr(b, e), e->dt, v->dt).re;
+            for (int k = 0; k < v->rank; k++) sub[k] = level_find(b, idx[k]);
+            LX *flat = let(b, flat_position(b, v, sub, &b->l->place[v->id]), "to");
+            store(b, value_buf(b->l, v), flat, wrap_small(b, lop(b, OP_ADD, lx_load(a, value_buf(b->l, v), flat, NULL), x), v->dt));
+        }
+        b->row = 0, b->tile = NULL;
+        close_axes(b, &plain, push, tile.index, var);
+    }
     level_pop_for(b, at, lo, hi, LOOP_SERIAL);
     level_pop_if(b, lop(b, OP_LT, I64(0), lx_size(a, some)));
 }
@@ -196,10 +206,10 @@ static void begin_rows(Build *b, TilePlan *p, const Push *push, Buf *beginning, 
     level_push(b, LV_SERIAL);
     LX *first = let(b, lop(b, OP_ADD, lo, lop(b, OP_MUL, lx_var(a, t), I64(p->tile.rows))), "first");
     tile_open(b, p, first, let(b, lop(b, OP_MIN, hi, lop(b, OP_ADD, first, I64(p->tile.rows))), "end"), NULL, false);
-    open_axes(b, p, push, var);
+    open_axes(b, p, push, NULL, var);
     for (b->row = 0; b->row < p->tile.rows; b->row++) finish_equation(b, p->n->result[0], p->n->u.compute.idx, p->expr);
     b->row = 0;
-    close_axes(b, p, push, var);
+    close_axes(b, p, push, NULL, var);
     b->tile = NULL;
     level_pop_for(b, t, I64(0), tiles, LOOP_SERIAL);
 }
@@ -209,7 +219,7 @@ static void add_rows(Build *b, TilePlan *p, const Push *push, LX *count) {
     Index **idx = p->n->u.compute.idx;
     X *at = x_index(a, push->q), *to = x_read(a, push->map, &at, NULL, NULL);
     Var *var[8];
-    open_axes(b, p, push, var);
+    open_axes(b, p, push, NULL, var);
     Buf *buf = value_buf(b->l, v);
     for (b->row = 0; b->row < p->tile.rows; b->row++) {
         LX *sub[8];
@@ -220,7 +230,7 @@ static void add_rows(Build *b, TilePlan *p, const Push *push, LX *count) {
         if (b->row) s->guard = lop(b, OP_LT, I64(b->row), count);       /* a row that only repeats the last one */
     }
     b->row = 0;
-    close_axes(b, p, push, var);
+    close_axes(b, p, push, NULL, var);
 }
 bool push_lower(TilePlan *p) {
     Lower *l = p->l;
@@ -235,7 +245,7 @@ bool push_lower(TilePlan *p) {
     bool bind = keys.bind;
     TilePlan before;
     Push whole = push;
-    if (!push.axis && push.rest) push.rest = without_walks(l, push.rest, &push.walks);
+    if (!push.axis && push.rest) push.rest = without_walks(l, push.rest, &push);
     push.inside = !push.axis && (!push.rest || begins_inside(l, n, &push, p, &before));
     if (!push.inside) push = whole;
     HostBlock *save = l->host;
@@ -253,7 +263,7 @@ bool push_lower(TilePlan *p) {
     LX *item = lx_var(a, b->k->item);
     if (beginning && push.rest) begin_rows(b, &before, &push, beginning, item);
     else if (beginning) begin_group(b, n->result[0], beginning, item);
-    if (beginning && push.walks) walk_rows(b, n, &push, beginning, item);
+    if (beginning && push.n_walk) walk_rows(b, n, &push, beginning, item);
     LX *from = let(b, lx_cast(a, lx_load(a, first, item, NULL), DT_I64), "from"), *to = let(b, lx_cast(a, lx_load(a, first, lop(b, OP_ADD, item, I64(1)), NULL), DT_I64), "to");
     Var *t = var_new(b, "tile", DT_I64, false);
     level_push(b, LV_SERIAL);

@@ -160,18 +160,17 @@ bool tile_need(TilePlan *p) {
 static LX *item_at(Build *b, Buf *items, LX *at, const char *name) {
     return items ? let(b, lx_cast(b->l->a, lx_load(b->l->a, items, at, NULL), DT_I64), name) : at;
 }
-/* The axis of a staged value whose few positions go along a fibre together, or 0; the width of the lanes then. */
-static int staged_walk(const TilePlan *p, Value *v, Tile *t, int *width) {
-    Index **idx = v->node->u.compute.idx;
+int tile_walk(const TilePlan *p, Tile *t, int *width) {
+    const Value *v = p->n->result[0];
     const Machine *machine = p->l->machine;
     int lanes = machine->vector_bytes / dtype_bytes(register_type(v->dt));
     for (int k = v->rank - 2; k > 0; k--) {
-        TilePlan q = { .l = p->l, .n = v->node, .expr = v->node->u.compute.expr, .lane = idx[v->rank - 1] };
+        TilePlan q = { .l = p->l, .n = p->n, .expr = p->expr, .lane = p->lane };
         int64_t extent;
         if (!ext_is_const(v->axis[k]->extent, &extent) || extent < 2 || extent > 8) continue;
-        tile_pays(&q, idx[k], 0, NULL);
+        tile_pays(&q, p->n->u.compute.idx[k], 0, NULL);
         if (!q.walk || q.sums != 1) continue;
-        *t = (Tile){ .index = idx[k], .rows = (int)extent };
+        *t = (Tile){ .index = p->n->u.compute.idx[k], .rows = (int)extent };
         for (int r = 0; r < extent; r++) t->at[r] = t->slot[r] = lx_int(p->l->a, r);
         *width = lanes;
         while (*width < 4 * lanes && 2 * extent * *width / lanes <= machine->registers - 4) *width *= 2;
@@ -184,7 +183,8 @@ static void compute_staged(Build *b, const TilePlan *p, Value *v, LX *first, LX 
     Index **idx = v->node->u.compute.idx;
     Var *row = var_new(b, "row", DT_I64, false), *var[8];
     Tile walk;
-    int width = 0, along = staged_walk(p, v, &walk, &width), lane = v->rank - 1;
+    TilePlan own = { .l = p->l, .n = v->node, .expr = v->node->u.compute.expr, .lane = idx[v->rank - 1] };
+    int width = 0, along = tile_walk(&own, &walk, &width), lane = v->rank - 1;
     level_push(b, LV_SERIAL);
     level_bind(b->level, a, idx[0], item_at(b, items, let(b, lop(b, OP_ADD, first, lx_var(a, row)), idx[0]->name), idx[0]->name));
     for (int k = lane; k > 0; k--) {                         /* lanes outside, as in other kernels */

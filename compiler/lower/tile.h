@@ -21,6 +21,7 @@ bool tile_uniform(TilePlan *p, Index *index);               /* finds maps of `in
 typedef struct TileKeys { int n; Buf *key[3]; Ext *groups; bool bind; } TileKeys;
 bool tile_keys(TilePlan *p, TileKeys *k);
 Buf *tile_order(Lower *l, const char *name, Ext *n, const TileKeys *k, Ext *extent0, Loc loc);       /* items by these keys */
+int tile_walk(const TilePlan *p, Tile *t, int *width);      /* the axis of an equation whose few positions go along a fibre together, or 0; the width of the lanes then */
 bool tile_size(TilePlan *p, const Space *rows);             /* rows and width; false: too few */
 void tile_stage(TilePlan *p);                               /* finds equations that only this one reads, row by row, and takes them in */
 bool tile_need(TilePlan *p);                                /* lowers what the tile reads */

@@ -9,7 +9,7 @@
 #include <math.h>
 #include <string.h>
 
-static const double FEWER = 0.75;          /* of the pairs at one end, when each type takes the better one and nothing is known */
+static const double FEWER = 0.58;          /* of the pairs at one end, when each type takes the better one and nothing is known: WordNet; fb15k-237 0.43, wn18rr 0.64 */
 
 /* ---- sizes ---------------------------------------------------------------------------------------------- */
 static const About *about(const Program *p, const char *name) {

@@ -174,7 +174,7 @@ static Shape shape_of(const Target *t, const Study *s, int64_t n, int wanted) {
     if (wanted) while (h.jam * 2 * h.width <= wanted && h.jam * 2 * h.width <= MAX_LANES) h.jam *= 2;
     else if (!s->n_slow && (s->n_inner || (s->n_red && !s->n_math))) { /* a loop inside is gone through fewer times; a quarter of the registers is left for operands */
         int variables = s->n_vectors ? s->n_vectors : 1;
-        while (h.jam < 4 && 2 * h.jam * variables <= t->n_vector_registers * 3 / 4) h.jam *= 2;
+        while (h.jam < 8 && 2 * h.jam * variables <= t->n_vector_registers * 3 / 4) h.jam *= 2;
     }
     if (n >= 0) {
         while (h.jam > 1 && h.jam * h.width > n) h.jam /= 2;
