@@ -177,6 +177,14 @@ bool lower_part(Lower *l, Node *n, const TilePlan *whole) {
     p.tile.rows = whole->tile.rows, p.width = whole->width;
     return kernels(l, n, &p, push, tiled, axis);
 }
+/* A kernel for the edges of each part */
+static bool parts(Lower *l, Node *n) {
+    Node *part[2];
+    divided_parts(l, n, part);
+    bool ok = true;
+    for (int k = 0; k < 2; k++) ok = ok && need_expr(l, part[k]->u.compute.expr) && kernels(l, part[k], NULL, false, false, 0);
+    return ok;
+}
 /* Several equations, one kernel. */
 static bool lower_family(Lower *l, Node *n, Family *f) {
     if (!fuse_need(l, f)) return false;
@@ -199,16 +207,16 @@ bool lower_compute(Lower *l, Node *whole) {
     Value *v = n->result[0];
     TilePlan p;
     int axis = 0;
-    bool push = push_plan(l, n, &p), tiled = !push && tile_plan(l, n, &p, &axis);
+    bool divided = divided_plan(l, n), push = !divided && push_plan(l, n, &p), tiled = !push && !divided && tile_plan(l, n, &p, &axis);
     Outer o;
     Long whole_sum;
-    bool outer = tiled && outer_plan(&p, axis, &o), pieces = !push && !tiled && pieces_plan(l, n, &whole_sum);
+    bool outer = tiled && outer_plan(&p, axis, &o), pieces = !push && !tiled && !divided && pieces_plan(l, n, &whole_sum);
     if (push || (tiled && !outer)) tile_stage(&p);
     if (!(push || tiled ? tile_need(&p) : need_expr(l, n->u.compute.expr))) return false;
     if (l->pulled_into[n->id]) return true;                  /* a recurrence among its operands has computed it along */
     Ext *all = count_of(l, v);
     say_kernel(l, v, push, tiled, &p);
-    if (!(outer ? outer_lower(&p, &o) : pieces ? pieces_lower(l, n, &whole_sum) : kernels(l, n, &p, push, tiled, axis))) return false;
+    if (!(divided ? parts(l, n) : outer ? outer_lower(&p, &o) : pieces ? pieces_lower(l, n, &whole_sum) : kernels(l, n, &p, push, tiled, axis))) return false;
     if (!n->u.compute.check_range) return true;
     Buf *to = l->place[v->id].buf;
     LH *h = host_call(l, RT_CHECK_RANGE, n->loc, 3, (Ext *[]){ all, v->target->extent, ext_const(l->a, to->id) });

@@ -118,7 +118,7 @@ LX *flat_position(Build *b, Value *v, LX *const *at, const Place *pl) {
     LX *flat = I64(0);
     for (int k = 0; k < v->rank; k++) {
         bool ring = pl->ring && k == pl->time;
-        LX *here = ring ? let(b, lop(b, OP_MOD, at[k], I64(pl->ring)), "slot") : at[k];
+        LX *here = ring ? let(b, lop(b, OP_MOD, at[k], I64(pl->ring)), "slot") : !k && pl->at ? let(b, lx_cast(a, lx_load(a, pl->at, at[k], NULL), DT_I64), "row") : at[k];
         LX *extent = ring ? I64(pl->ring) : lx_size(a, v->axis[k]->extent);
         flat = k ? lop(b, OP_ADD, lop(b, OP_MUL, flat, extent), here) : here;
     }

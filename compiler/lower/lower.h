@@ -10,8 +10,9 @@
 #include "loop/loop.h"
 #include "ir/schedule.h"
 
-/* Where a value lives. ring > 0: only that many elements of axis `time` are kept, element t at place t mod ring. */
-typedef struct Place { Buf *buf; HostBlock *made_in; int time; int64_t ring; bool staged; /* rows of a tile only, in the kernel itself */ } Place;
+/* Where a value lives. ring > 0: only that many elements of axis `time` are kept, element t at place t mod ring; at: row k is row at[k] of another
+ * value's memory (divided.c). */
+typedef struct Place { Buf *buf, *at; HostBlock *made_in; int time; int64_t ring; bool staged; /* rows of a tile only, in the kernel itself */ } Place;
 /* Equations that one kernel computes (fuse.c), over the first one's indices; read: what they read.
  * along: a map; they are over its edges or its nodes, and the kernel walks along its fibres (walk.c): indices of an edge, its node, a head. */
 typedef struct Family { VEC(Node *) node; int rank; Index **idx; VEC(X *) read; Command *command; Value *along; Index *edge, *at, *head; } Family;
@@ -152,6 +153,9 @@ Buf *graph_map(Lower *l, Value *v);                        /* number.c */
 IfaceItem iface_item(Lower *l, const char *name, const Value *v);
 const char *source_line(Lower *l, Loc loc, const char *otherwise);
 bool lower_compute(Lower *l, Node *n);
+Value *lower_view(Lower *l, const Value *v, int rank);    /* merge.c: a value over v's memory; its axes are still to be filled in */
+bool divided_plan(Lower *l, const Node *n);                /* divided.c: its edges are divided in two by filters */
+void divided_parts(Lower *l, const Node *n, Node *part[2]);      /* what is to be computed instead, when the operands are there */
 Node *merge_axes(Lower *l, Node *n);                       /* merge.c: the equation over as few axes as can be; n itself when none merge */
 bool few(const Space *s);                                  /* known to have so few elements that lanes do not pay */
 Kernel *kernel_of(Lower *l, const Node *n, Ext *extent);

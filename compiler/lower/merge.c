@@ -9,20 +9,24 @@
 
 enum { LONG = 64 };                                          /* lanes: four vectors of the widest machine */
 
-/* The value with axes k and k + 1 as one; the same view for the same question. */
-static Value *view_of(Lower *l, Value *v, int k, Space *both) {
-    for (int j = 0; j < l->view.n; j++) if (l->view.at[j].of == v && l->view.at[j].axis == k && l->view.at[j].view->axis[k] == both) return l->view.at[j].view;
+Value *lower_view(Lower *l, const Value *v, int rank) {
     Value *w = NEW(l->a, Value);
     *w = *v;
-    w->id = l->n_value++, w->rank = v->rank - 1, w->axis = NEWN(l->a, Space *, v->rank);
-    for (int j = 0; j < w->rank; j++) w->axis[j] = j < k ? v->axis[j] : j == k ? both : v->axis[j + 1];
-    vec_add(l->a, l->view, (View){ v, k, w });
+    w->id = l->n_value++, w->rank = rank, w->axis = NEWN(l->a, Space *, v->rank);
     Place *place = NEWN(l->a, Place, l->n_value);            /* a slot more in all that is kept by value */
     bool *direct = NEWN(l->a, bool, l->n_value);
     const char **label = NEWN(l->a, const char *, l->n_value);
     for (int j = 0; j < w->id; j++) place[j] = l->place[j], direct[j] = l->direct[j], label[j] = l->label[j];
     place[w->id] = l->place[v->id], direct[w->id] = direct[v->id], label[w->id] = label[v->id];
     l->place = place, l->direct = direct, l->label = label;
+    return w;
+}
+/* The value with axes k and k + 1 as one; the same view for the same question. */
+static Value *view_of(Lower *l, Value *v, int k, Space *both) {
+    for (int j = 0; j < l->view.n; j++) if (l->view.at[j].of == v && l->view.at[j].axis == k && l->view.at[j].view->axis[k] == both) return l->view.at[j].view;
+    Value *w = lower_view(l, v, v->rank - 1);
+    for (int j = 0; j < w->rank; j++) w->axis[j] = j < k ? v->axis[j] : j == k ? both : v->axis[j + 1];
+    vec_add(l->a, l->view, (View){ v, k, w });
     return w;
 }
 

@@ -28,7 +28,14 @@ static const Value *of_all(const Value *map) {
     for (const Value *m; (m = map_filtered(map)) != NULL;) map = m;
     return map;
 }
-/* Edges may stand where they choose an edge's row, and nowhere else. */
+/* F.e(a) = e: which of some edges is this one? */
+static bool same_edge(const Numbers *n, const X *reduce, int cond) {
+    X *map, *value;
+    if (!reduce_fibre(reduce, cond, NULL, &map, &value)) return false;
+    const X *m = plain(map), *v = plain(value);
+    return m->k == X_READ && is_filter_map(m->u.read.v) && plain(m->u.read.idx[0])->k == X_INDEX && v->k == X_INDEX && are_edges(n, v->u.index->space);
+}
+/* Edges may stand where they choose an edge's row or are compared with one, and nowhere else. */
 static bool see_number(X *e, void *data) {
     Numbers *n = data;
     if (e->k == X_INDEX) n->ok &= !are_edges(n, e->u.index->space);
@@ -48,6 +55,10 @@ static bool see_number(X *e, void *data) {
             if (u->kind != N_DERIVE || u->u.derive.kind != DV_UNIQUE || u->u.derive.n != 2 || of != u->result[2] || of_all(u->u.derive.key[0]) != n->g->etype) continue;
             n->uses[2] += of_all(u->u.derive.key[1]) == n->g->dst, n->uses[3] += of_all(u->u.derive.key[1]) == n->g->src;
         }
+        for (int k = 0; k < e->u.reduce.n_cond; k++) if (!same_edge(n, e, k)) x_walk(e->u.reduce.cond[k], see_number, n);
+        x_walk(e->u.reduce.body, see_number, n);
+        if (e->u.reduce.other) x_walk(e->u.reduce.other, see_number, n);
+        return false;
     }
     if (e->k != X_READ) return n->ok;
     for (int k = 0; k < e->u.read.v->rank; k++) {

@@ -10,9 +10,15 @@ while read -r line; do
     attention) say="recompute z in y; order y 1: e by (dst, etype) compact" ;;
     both) say="order y 1: e by (dst, etype) compact; order y 2: e by (src, etype) compact" ;;
     two) say="order y 1: e by (g.dst, g.etype) compact; order u 1: k by (f.dst, f.etype) compact; sides u" ;;
+    step) say="order y 1: e by (dst, etype) compact; order dW 1: e by (etype, dst) compact; order dh 1: e by (src, etype) compact; sides dW, dh" ;;
+    scores) say="order s 1: k at compact (etype, dst); sides s" ;;
+    heads) say="compact z by (src, etype); order dW 1: e by (etype, src) compact; order dh 1: e by (src, etype) compact; sides d.a; sides dW, dh" ;;
+    messages) say="order s.t 1: k at compact (etype, dst); order y 1: e by (dst, etype) compact; order d.s 1: k at compact (dst, etype); order dA 1: e by (etype, src) compact;
+        order dM 1: e by (etype, src) compact; order dx 1: e by (src, etype) compact; order dx 2: k; order dq 1: e by (dst, etype) compact; sides s.t; sides d.s; sides dA, dM, dx, dq" ;;
     *) say="order y 1: e by (dst, etype) compact" ;;
     esac
-    echo "schedule $model { $say; sides y }" >c.pgs
+    case $line in "--model heads"*heads=2*) say=$(echo "$say" | sed 's/dW, dh/dW/') ;; esac     # what each head weighs differently is no row of types
+    echo "schedule $model { $say$(test "$model" = scores || echo "; sides y") }" >c.pgs
     passes "$line" "$PIGEONC" run "$sums" $line --in '*=random:7' --schedule c.pgs --executor cpu,c,cuda-shim --verify
     is "$line: all of them" "$(grep -c ': agrees with the reference' out.txt)" 3
 done <runs.txt
@@ -29,6 +35,8 @@ passes "explain prints it" grep -q '^  sides y$' e.pgs
 "$PIGEONC" ir "$sums" --model relational -D in=64 -D out=64 --run=default --schedule e.pgs >two.ir
 grep -v "^  (schedule" two.ir >three.ir
 passes "and obeys what it printed" cmp one.ir three.ir
+"$PIGEONC" "$sums" --model scores -D heads=1 -D p=64 --target=cpu:avx2 --emit=intra -o s.ir
+is "scores: a kernel for the edges of each side, which walks along no fibre" "$(grep -c '(kernel s_[12] ' s.ir) $(sed -n '/(kernel s_1 /,/(kernel t/p' s.ir | grep -c 'load start')" "2 0"
 printf 'schedule relational { only; sides y }\n' >c.pgs
 fails "no such sum" 1 "has no sum over pairs of a type and a node" "$PIGEONC" "$sums" -o x.o --model relational -D in=4 -D out=4 --schedule c.pgs
 # what is counted on
