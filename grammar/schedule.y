@@ -71,6 +71,7 @@ command: STORE names                   { $$ = command(r, V_STORE, &$2, @$); }
   | TILE names tile_size               { $$ = command(r, V_TILE, &$2, @$); command_numbers($$, $3.n, $3.at[0], $3.at[1]); }
   | SCATTER names                      { $$ = command(r, V_SCATTER, &$2, @$); }
   | SIDES names                        { $$ = command(r, V_SIDES, &$2, @$); }
+  | SIDES names INT                    { $$ = command(r, V_SIDES, &$2, @$); command_numbers($$, 1, $3, 0); }
   | GATHER names                       { $$ = command(r, V_GATHER, &$2, @$); }
   | PREFETCH names INT                 { $$ = command(r, V_PREFETCH, &$2, @$); command_numbers($$, 1, $3, 0); }
   | VECTOR names INT                   { $$ = command(r, V_VECTOR, &$2, @$); command_numbers($$, 1, $3, 0); }

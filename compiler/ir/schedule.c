@@ -39,7 +39,7 @@ void command_print(const Command *c, Writer *w) {
     put(w, "%s%s", verb_row[c->verb].name, c->name.n ? " " : "");
     put_words(w, &c->name);
     switch (c->verb) {
-    case V_STORE: case V_FUSE: case V_TOGETHER: case V_SCATTER: case V_GATHER: case V_SIDES: case V_ONLY: case V_COUNT: break;
+    case V_STORE: case V_FUSE: case V_TOGETHER: case V_SCATTER: case V_GATHER: case V_ONLY: case V_COUNT: break;
     case V_COMPACT: case V_FULL: put(w, " by "); put_keys(w, &c->rows.key); break;
     case V_RECOMPUTE: if (c->in.n) { put(w, " in "); put_words(w, &c->in); } break;
     case V_ORDER:
@@ -56,6 +56,7 @@ void command_print(const Command *c, Writer *w) {
         break;
     case V_APART: put(w, " %lld%s", (long long)c->number[0], c->early ? " early" : ""); put_at(w, c->at.at, c->at.n); break;
     case V_TILE: put(w, " %lld", (long long)c->number[0]); if (c->n_number > 1) put(w, " x %lld", (long long)c->number[1]); break;
+    case V_SIDES: if (!c->n_number) break; /* fallthrough */
     case V_PREFETCH: case V_VECTOR: case V_SPLIT: case V_UNROLL: case V_PARALLEL: put(w, " %lld", (long long)c->number[0]); break;
     }
 }
@@ -183,7 +184,7 @@ static bool contradicts(Verb a, Verb b) {
 static bool all_targets(const Command *a, const Command *b) { return !a->target || !b->target || !strcmp(a->target, b->target); }
 /* Both give the one number that there is; for one kind of target after all kinds is an exception, no second word. */
 static bool decide_twice(const Command *a, const Command *b) {
-    bool number = a->verb == V_TILE || a->verb == V_PREFETCH || a->verb == V_VECTOR || a->verb == V_SPLIT || a->verb == V_UNROLL || a->verb == V_PARALLEL;
+    bool number = a->verb == V_TILE || a->verb == V_PREFETCH || a->verb == V_VECTOR || a->verb == V_SPLIT || a->verb == V_UNROLL || a->verb == V_PARALLEL || (a->verb == V_SIDES && (a->n_number || b->n_number));
     return number && a->verb == b->verb && (a->target == b->target || (a->target && b->target && !strcmp(a->target, b->target)));
 }
 static bool check_against(Program *p, int at) {
@@ -212,6 +213,10 @@ static bool check_numbers(Program *p, const Command *c) {
     }
     if (c->verb == V_TILE && (c->number[0] < 1 || c->number[0] > 12 || (c->n_number > 1 && (c->number[1] < 1 || c->number[1] > 4096)))) {
         diag_help(diag_error(p->cx, D_SCHEDULE_REFUSED, c->loc, "a tile has 1 to 12 rows and 1 to 4096 lanes"), "tile %s 6 x 64", c->name.at[0]);
+        return false;
+    }
+    if (c->verb == V_SIDES && c->n_number && c->number[0]) {
+        diag_help(diag_error(p->cx, D_SCHEDULE_REFUSED, c->loc, "`sides %s` has no number, or 0: then its sums stay as they are", c->name.at[0]), "sides %s 0", c->name.at[0]);
         return false;
     }
     if (c->verb == V_PREFETCH && c->number[0] > 1024) {

@@ -39,7 +39,7 @@ struct Command {
     RowsBy rows;                           /* COMPACT FULL */
     VEC(RowsBy) at;                        /* APART */
     VEC(OrderStep) step;                   /* ORDER */
-    int n_number; int64_t number[2];       /* ORDER: term, variant; APART: part; TILE: rows, lanes; PREFETCH: rows ahead */
+    int n_number; int64_t number[2];       /* ORDER: term, variant; APART: part; TILE: rows, lanes; PREFETCH: rows ahead; SIDES: 0, or none */
 };
 typedef struct Schedule { const char *name, *target; Loc loc; VEC(Command *) command; } Schedule;
 typedef struct ScheduleFile { VEC(Schedule *) schedule; } ScheduleFile;

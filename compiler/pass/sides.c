@@ -320,9 +320,10 @@ Program *pass_sides(Program *p) {
     for (int k = 0; k < n; k++) {
         Node *node = s.typed.node = q->node.at[k];
         if (node->kind != N_COMPUTE || node->result[0]->structural) continue;
-        bool asked = schedule_find(q, V_SIDES, s.label[node->result[0]->id]) != NULL;
+        Command *asked = schedule_find(q, V_SIDES, s.label[node->result[0]->id]);
         int from = s.found.n;
-        if (asked || !schedule_only(q)) x_walk(node->u.compute.expr, collect, &s);
+        if (asked && asked->n_number) schedule_done(asked, s.label[node->result[0]->id]);
+        else if (asked || !schedule_only(q)) x_walk(node->u.compute.expr, collect, &s);
         for (int j = from; j < s.found.n; j++) s.found.at[j].asked = asked;
     }
     for (int k = 0; k < s.found.n; k++) {

@@ -236,7 +236,11 @@ static void decisions(Near *n) {
     for (int k = 0; k < n->now.n; k++) if (n->now.at[k]->verb == V_ORDER) other_steps(n, n->now.at[k]);
     for (int k = 0; k < n->now.n; k++) {
         const Command *c = n->now.at[k];
-        without(n, k);
+        if (c->verb == V_SIDES) {                            /* all that follows from it goes with it */
+            Command *t = copy_of(n, c);
+            command_numbers(t, 1, 0, 0);
+            with(n, t, true);
+        } else without(n, k);
         if (c->verb == V_TILE) other_numbers(n, c, (int)c->number[0], c->n_number > 1 ? (int)c->number[1] : 64);
         if (c->verb == V_PREFETCH) other_distance(n, c);
     }

@@ -29,6 +29,11 @@ passes "and not where they are not" sh -c '! grep -q "derive filter" d.ir'
 printf 'schedule relational { only; order y 1: e by (dst, etype) compact }\n' >c.pgs
 "$PIGEONC" ir "$sums" --model relational -D in=64 -D out=64 --run=default --schedule c.pgs >d.ir
 passes "nor where only commands count" sh -c '! grep -q "derive filter" d.ir'
+printf 'schedule relational { sides y 0 }\n' >c.pgs
+"$PIGEONC" ir "$sums" --model relational -D in=64 -D out=64 --run=default --schedule c.pgs >d.ir
+passes "nor where a command says so" sh -c '! grep -q "derive filter" d.ir'
+printf 'schedule relational { sides y 2 }\n' >c.pgs
+fails "another number than 0" 1 "has no number, or 0" "$PIGEONC" "$sums" -o x.o --model relational -D in=64 -D out=64 --schedule c.pgs
 "$PIGEONC" explain "$sums" --model relational -D in=64 -D out=64 -o e.pgs
 passes "explain prints it" grep -q '^  sides y$' e.pgs
 "$PIGEONC" ir "$sums" --model relational -D in=64 -D out=64 --run=default >one.ir

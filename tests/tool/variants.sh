@@ -11,7 +11,7 @@ model r(g: graph, in: dim, out: dim) {
   output y[v, j] = sum(e: dst(e) = v, i) h[src(e), i] * W[etype(e), i, j]
 }
 PGN
-fixed="-D in=32 -D out=32"
+fixed="-D in=12 -D out=12"      # narrow rows: wide ones go to the better end of each type, and then one program is good for both graphs
 passes "an object" "$PIGEONC" r.pgn $fixed -o r.o
 "$PIGEONC" r.pgn $fixed -o again.o; passes "the same bytes again" cmp r.o again.o
 count() { nm "$1" | grep -c 'r[.0-9a-z:-]*_model$'; }
@@ -28,7 +28,7 @@ cat >main.c <<'END'
 #include <stdio.h>
 #include <stdlib.h>
 /* Edges from, or to, few of the nodes; each program's result against the plain sum. */
-enum { N = 4000, E = 60000, R = 10, D = 32 };
+enum { N = 4000, E = 60000, R = 10, D = 12 };
 static int32_t src[E], dst[E], etype[E];
 static float h[N * D], W[R * D * D], y[N * D];
 static double want[N * D];
