@@ -3,6 +3,7 @@
  * min and max start at the ends of their type, with a flag when the value over nothing is given; argmin and argmax keep the best value
  * and its position, only strictly better ones replace it; logsumexp runs twice: the largest, then the sum of exponentials. */
 #include "lower/reduce.h"
+#include "pass/query.h"
 #include <math.h>
 
 typedef struct Accumulator { Var *re, *im, *found, *at, *max; } Accumulator;
@@ -154,7 +155,7 @@ static void open_ahead(Run *r, Axis *ax, LX *at, int steps) {
     level_push(b, LV_LOOP);
     level_bind(b->level, a, ax->index, element_at(b, ax->rows, let(b, next, "next"), "ahead"));
 }
-/* Elements of a fibre lie anywhere in their maps, so these are fetched still earlier: else the loads of what is prefetched would wait. */
+/* Where elements of a fibre lie anywhere in their maps these are fetched still earlier: else the loads of what is prefetched would wait. */
 static void prefetch_maps(Run *r, Axis *ax, const Ahead *h) {
     Build *b = r->b;
     Value *done[8];
@@ -179,9 +180,11 @@ static void prefetch_rows(Run *r, Axis *ax, LX *at) {
     if (!b->l->machine || !h.lane || b->path) return;
     x_walk(r->x->u.reduce.body, see_ahead, &h);
     if (!h.n) return;
-    open_ahead(r, ax, at, 2 * STEPS);
-    prefetch_maps(r, ax, &h);
-    close_inline(b);
+    if (ax->rows->items) {
+        open_ahead(r, ax, at, 2 * STEPS);
+        prefetch_maps(r, ax, &h);
+        close_inline(b);
+    }
     open_ahead(r, ax, at, STEPS);
     for (int k = 0; k < h.n; k++) {
         Value *v = h.read[k]->u.read.v;
@@ -397,6 +400,21 @@ Fold *fold_open(Build *b, X *reduce) {
 }
 void fold_add(Fold *f) { accumulate(f); }
 Pair fold_close(Fold *f) { return result_of(f); }
+/* In sum(e: f(e) = v) x, f(e) is v: what is read there is the same for all of the sum. */
+static X *known_there(Build *b, X *x) {
+    Arena *a = b->l->a;
+    X *e = x;
+    for (int c = 0; c < x->u.reduce.n_cond; c++) {
+        Index *i, *v;
+        X *map, *value;
+        if (!reduce_fibre(x, c, &i, &map, &value) || !(v = position_index(value))) continue;
+        while (map->k == X_CAST) map = map->u.cast.arg;
+        if (map->k != X_READ || map->u.read.v->rank != 1 || map->u.read.v->target != v->space || map->u.read.bnd[0] != BND_NONE || !x_reads(x->u.reduce.body, map->u.read.v)) continue;
+        X *at = x_index(a, v), *body = x_replace(b->l->p, e->u.reduce.body, 1, &map, &at);
+        e = x_reduce(a, x->u.reduce.op, x->u.reduce.n, x->u.reduce.idx, x->u.reduce.n_cond, x->u.reduce.cond, body, x->u.reduce.other, x->u.reduce.acc);
+    }
+    return e;
+}
 Pair lower_reduce(Build *b, X *x) {
     Arena *a = b->l->a;
     X *at;
@@ -405,7 +423,7 @@ Pair lower_reduce(Build *b, X *x) {
     for (Level *v = b->level; v; v = v->up)
         for (int k = 0; k < v->memo.n; k++) if ((!v->memo.at[k].path || v->memo.at[k].path == b->path) && (v->memo.at[k].row < 0 || v->memo.at[k].row == b->row) && x_equal(v->memo.at[k].x, x)) return v->memo.at[k].value;
     X *joined = b->blocked && !lane_index(b) && b->l->machine ? one_sum(a, x) : NULL, *whole = x;
-    if (joined) x = joined;
+    x = known_there(b, joined ? joined : x);
     Run r = { .b = b, .x = x, .acc = accumulated_in(x) };
     ReduceOp op = x->u.reduce.op;
     if (!reduce_order(b->l, x, &r.order)) return zero_pair(b, x->dt);

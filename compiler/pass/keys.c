@@ -152,21 +152,6 @@ bool keys_determine(int n, X *const *key, const Index *i) {
     return false;
 }
 
-/* ---- replacing --------------------------------------------------------------------------------------------- */
-typedef struct Replace { Program *p; int n; X *const *what, *const *with; } Replace;
-/* The whole before its parts: a key may have another one in it, as f(e, g(e)) has g(e). */
-static X *replace(X *e, void *data) {
-    Replace *r = data;
-    for (int k = 0; k < r->n; k++) if (x_equal(e, r->what[k])) return x_cast(r->p->arena, r->with[k], e->dt);
-    X *made = x_plain(r->p->arena, x_map_operands(r->p->arena, e, replace, r));
-    for (int k = 0; k < r->n; k++) if (x_equal(made, r->what[k])) return x_cast(r->p->arena, r->with[k], made->dt);
-    return made;
-}
-X *x_replace(Program *p, X *e, int n, X *const *what, X *const *with) {
-    Replace r = { p, n, what, with };
-    return n ? replace(e, &r) : e;
-}
-
 /* ---- spaces ------------------------------------------------------------------------------------------------ */
 typedef struct Ask { int depth; bool ok; } Ask;
 static bool may_be_structural(const Value *v, int depth);

@@ -34,5 +34,4 @@ Value *map_of_key(Program *p, X *key, Index *base, Trials *trial);    /* a key a
 Node *unique_node(Program *p, int n, X *const *key, Index *base, Trials *trial);      /* found or made; key order is its own: key_place() */
 Node *pieces_node(Program *p, Value *f, int64_t most);       /* the fibres of map f in pieces of at most so many elements: found or made */
 int key_place(const Node *unique, const X *key);            /* which of its keys */
-X *x_replace(Program *p, X *e, int n, X *const *what, X *const *with);      /* every subexpression equal to what[k] by with[k] */
 #endif

@@ -10,6 +10,7 @@ bool x_is_zero(const X *e);                   /* the number 0 itself */
 bool x_uses_any(const X *e, Index *const *idx, int n);
 /* e with idx[k] replaced by the position at[k], of any integer type. Subscripts stay plain: h[src(e)], not h[i64(src(e))]. */
 X *x_at(Program *p, X *e, int n, Index *const *idx, X *const *at);
+X *x_replace(Program *p, X *e, int n, X *const *what, X *const *with);      /* every subexpression equal to what[k] by with[k] */
 X *x_plain_subscripts(Arena *a, X *e);        /* one read: no casts that keep the number around its subscripts */
 X *x_plain(Arena *a, X *e);                   /* the same, and no two casts of a position that undo each other */
 /* Whether the reads in e stay in range for any value of these indices: no sum of positions among the subscripts that depend on them. */

@@ -2,8 +2,8 @@
  * vector forms of them and would call libm once per lane.  A scalar goes through the same operations as a lane of a vector, so a
  * value does not depend on where in a loop it was computed.
  *
- * Accuracy: about 1 ulp for exp, exp2, log and pow, 2 for the others, 3 for tanh and tan.  Subnormal results, infinities, NaN and
- * zeros of both signs are right.  The polynomials are Chebyshev interpolants, computed for these ranges with 60 digits. */
+ * Accuracy: about 1 ulp for exp, exp2, log and pow, 2 for the others, 3 for tanh and tan.  Subnormal results (of sigmoid the larger half of them, the
+ * others are 0), infinities, NaN and zeros of both signs are right.  The polynomials are Chebyshev interpolants, computed for these ranges with 60 digits. */
 #include "target/llvm/emit.h"
 
 typedef struct F { Mod *m; LLVMBuilderRef B; bool f32; LT type, bits, e; } F;       /* e: the integer of an element's width */
@@ -119,9 +119,13 @@ static LV tanh_of(F *f, LV x) {
     LV a = clamp(f, fabs_of(f, x), 0, 20), em = expm1_of(f, add(f, a, a));
     return with_sign(f, divide(f, em, add(f, em, k(f, x, 2))), x);
 }
-static LV sigmoid_of(F *f, LV x) {                           /* no infinite exponential, and subnormal results */
-    LV e = exp_of(f, neg(f, fabs_of(f, x)));
-    return divide(f, pick(f, cmp(f, LLVMRealOGT, x, 0), k(f, x, 1), e), add(f, k(f, x, 1), e));
+/* 1 / (1 + 2^n e^r), -x = n ln 2 + r; with n at the ends of the exponents 2^n is 0 or infinite */
+static LV sigmoid_of(F *f, LV x) {
+    x = f->f32 ? clamp(f, x, -89, 88) : clamp(f, x, -710, 709);
+    LV n, whole = nearest(f, x, -1.4426950408889634, &n), r = fused(f->m, whole, k(f, x, -LN2_HI(f)), neg(f, x));
+    r = fused(f->m, whole, k(f, x, -LN2_LO(f)), r);
+    LV one = k(f, x, 1), e = add(f, exp_minus_1_of(f, r), one);
+    return divide(f, one, fused(f->m, e, power_of_2(f, n), one));
 }
 static LV erf_of(F *f, LV x) {                               /* f32: x + x E(x^2) near 0, else 1 - exp(-P(|x|)) */
     static const double near[] = { 0.12837916612625122, -0.37612637877464294, 0.11283788084983826, -0.026865804567933083, 0.00522228330373764,
