@@ -69,10 +69,13 @@ class Compiled:
         sizes = (C.c_int64 * max(1, self.model.n_symbol))(*[dims.get(self.model.symbol[k].name.decode(), -1) for k in range(self.model.n_symbol)])
         options, self.plan, error = Options(threads), C.c_void_p(), Error()
         structural = (C.c_void_p * 64)()
-        start = time.perf_counter()
-        if self.lib.pgn_model_plan(C.byref(self.model), C.byref(view), sizes, structural, C.byref(options), C.byref(self.plan), C.byref(error)):
-            raise RuntimeError(error.message.decode())
-        self.bind_s = time.perf_counter() - start
+        self.bind_s = math.inf
+        for _ in range(3):                                   # as other programs, the first time only finds its memory
+            self.lib.pgn_plan_free(self.plan)
+            start = time.perf_counter()
+            if self.lib.pgn_model_plan(C.byref(self.model), C.byref(view), sizes, structural, C.byref(options), C.byref(self.plan), C.byref(error)):
+                raise RuntimeError(error.message.decode())
+            self.bind_s = min(self.bind_s, time.perf_counter() - start)
         self.variant = self.lib.pgn_plan_variant(self.plan)
         self.workspace = self.lib.pgn_plan_workspace_size(self.plan)
         self.space = untouched(self.workspace + 64, np.uint8)
