@@ -10,7 +10,7 @@
 #include "lower/lower.h"
 #include <math.h>
 
-enum { FEW = 4, SHORT = 16 };
+enum { FEW = 4, SHORT = 8 };
 
 bool few(const Space *s) { int64_t n; return ext_is_const(s->extent, &n) && n < FEW; }
 /* Lanes along the last axis of an equation: not when each lane would walk along a fibre of its own, nor when the axis is short and what its
@@ -26,6 +26,7 @@ static bool see_beside(X *e, void *data) {
         p->sum = save;
         return false;
     }
+    if (e->k == X_READ && e->u.read.v->target) return false;       /* where a row is, not what is in it */
     X *sub = e->k == X_READ && e->u.read.v->rank ? e->u.read.idx[e->u.read.v->rank - 1] : NULL;
     if (!sub || sub->k != X_INDEX) return true;
     p->axis += sub->u.index == p->last;

@@ -248,6 +248,7 @@ static bool see_last(X *e, void *data) {
     }
     return true;
 }
+enum { SHORT = 8 };                                          /* loops with fewer rounds are not shared out to lanes */
 static bool free_range(const Run *r, const Axis *ax) {         /* does not hang on other indices of the sum */
     for (int j = 0; j < ax->bound.n; j++) for (int k = 0; k < r->x->u.reduce.n; k++) if (x_uses_index(ax->bound.at[j].at, r->x->u.reduce.idx[k])) return false;
     return ax->mode == AX_ALL && !ax->guard.n;
@@ -260,7 +261,7 @@ static void lanes_along_memory(Run *r) {
         Last p = { ax->index, 0 };
         int64_t n;
         x_walk(r->x->u.reduce.body, see_last, &p);
-        if (ext_is_const(ax->index->space->extent, &n) && n < 16) p.reads = 0;
+        if (ext_is_const(ax->index->space->extent, &n) && n < SHORT) p.reads = 0;
         if (p.reads > most) most = p.reads, best = k;
     }
     Axis first = r->order.axis[best];
@@ -272,7 +273,7 @@ static bool can_lane(Run *r, int k) {
     Build *b = r->b;
     ReduceOp op = r->x->u.reduce.op;
     int64_t n;
-    if (r->order.axis[k].mode != AX_ALL || (ext_is_const(r->order.axis[k].index->space->extent, &n) && n < 16)) return false;   /* too short to share */
+    if (r->order.axis[k].mode != AX_ALL || (ext_is_const(r->order.axis[k].index->space->extent, &n) && n < SHORT)) return false;
     if (!b->blocked || k || op == R_ARGMIN || op == R_ARGMAX || (op == R_PROD && r->v->im) || r->acc == DT_I8 || r->acc == DT_U8) return false;
     for (Level *v = b->level; v; v = v->up) if (v->kind == LV_LANE || v->kind == LV_LOOP) return false;
     return true;

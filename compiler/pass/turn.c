@@ -13,7 +13,7 @@
 #include "pass/pass.h"
 #include "pass/query.h"
 
-enum { SHORT = 16, MANY = 8 };             /* known sizes below them don't pay: of the lane; times that an element is read. MANY: and so few sums share a loop */
+enum { SHORT = 8, MANY = 8 };              /* known sizes below them don't pay: of the lane; times that an element is read. MANY: and so few sums share a loop */
 
 typedef struct Turned { Value *from, *to; int axis; } Turned;
 typedef struct Turn {
