@@ -2,8 +2,8 @@
  * vector forms of them and would call libm once per lane.  A scalar goes through the same operations as a lane of a vector, so a
  * value does not depend on where in a loop it was computed.
  *
- * Accuracy: about 1 ulp for exp, exp2, log and pow, 2 for the others, 3 for tanh and tan.  Subnormal results (of sigmoid the larger half of them, the
- * others are 0), infinities, NaN and zeros of both signs are right.  The polynomials are Chebyshev interpolants, computed for these ranges with 60 digits. */
+ * Accuracy: about 1 ulp for exp, exp2, log and pow, 2 for the others, 3 for tanh and tan.  Subnormal results, infinities, NaN and
+ * zeros of both signs are right.  The polynomials are Chebyshev interpolants, computed for these ranges with 60 digits. */
 #include "target/llvm/emit.h"
 
 typedef struct F { Mod *m; LLVMBuilderRef B; bool f32; LT type, bits, e; } F;       /* e: the integer of an element's width */
@@ -119,13 +119,14 @@ static LV tanh_of(F *f, LV x) {
     LV a = clamp(f, fabs_of(f, x), 0, 20), em = expm1_of(f, add(f, a, a));
     return with_sign(f, divide(f, em, add(f, em, k(f, x, 2))), x);
 }
-/* 1 / (1 + 2^n e^r), -x = n ln 2 + r; with n at the ends of the exponents 2^n is 0 or infinite */
+/* 1 / (1 + 2^n e^r), -x = n ln 2 + r, as 2^-k / (2^-k + 2^(n-k) e^r), so that 2^n may be too large; where 2^(n-k) is 0, the sum is 2^-k anyway */
 static LV sigmoid_of(F *f, LV x) {
-    x = f->f32 ? clamp(f, x, -89, 88) : clamp(f, x, -710, 709);
+    int by = f->f32 ? 64 : 512;
+    x = f->f32 ? clamp(f, x, -104, 44) : clamp(f, x, -746, 354);
     LV n, whole = nearest(f, x, -1.4426950408889634, &n), r = fused(f->m, whole, k(f, x, -LN2_HI(f)), neg(f, x));
     r = fused(f->m, whole, k(f, x, -LN2_LO(f)), r);
-    LV one = k(f, x, 1), e = add(f, exp_minus_1_of(f, r), one);
-    return divide(f, one, fused(f->m, e, power_of_2(f, n), one));
+    LV small = k(f, x, f->f32 ? 0x1p-64 : 0x1p-512), e = add(f, exp_minus_1_of(f, r), k(f, x, 1));
+    return divide(f, small, fused(f->m, e, power_of_2(f, LLVMBuildSub(f->B, n, ik(f, n, by), "")), small));
 }
 static LV erf_of(F *f, LV x) {                               /* f32: x + x E(x^2) near 0, else 1 - exp(-P(|x|)) */
     static const double near[] = { 0.12837916612625122, -0.37612637877464294, 0.11283788084983826, -0.026865804567933083, 0.00522228330373764,
