@@ -279,6 +279,7 @@ bool program_verify(Program *p, const char *after);
 /* ---- query.c: predicates ------------------------------------------------------------------------------------- */
 /* A condition of a reduction that names a fibre: `map chain of bound index = value free of bound indices`. */
 bool reduce_fibre(const X *reduce, int cond, Index **bound, X **map_side, X **value_side);
+const X *x_uncast(const X *e);                                       /* without casts to whole numbers around it */
 bool is_filter_map(const Value *v);                                  /* the way back F.e of a filtered space */
 /* The map of which another, of a filtered space, is a part: dst of  m[f] = dst[F.e[f]];  NULL: it is none. */
 Value *map_filtered(const Value *map);

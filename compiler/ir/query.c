@@ -48,17 +48,17 @@ bool reduce_fibre(const X *reduce, int cond, Index **bound, X **map_side, X **va
 }
 
 bool is_filter_map(const Value *v) { return v->node->kind == N_DERIVE && v->node->u.derive.kind == DV_FILTER; }
-static const X *uncast(const X *e) {
+const X *x_uncast(const X *e) {
     while (e->k == X_CAST && dtype_is_int(e->dt)) e = e->u.cast.arg;
     return e;
 }
 Value *map_filtered(const Value *map) {
     if (map->node->kind != N_COMPUTE || map->rank != 1) return NULL;
-    const X *e = uncast(map->node->u.compute.expr);
+    const X *e = x_uncast(map->node->u.compute.expr);
     if (e->k != X_READ || e->u.read.v->rank != 1) return NULL;
-    const X *at = uncast(e->u.read.idx[0]);
+    const X *at = x_uncast(e->u.read.idx[0]);
     if (at->k != X_READ || !is_filter_map(at->u.read.v)) return NULL;
-    const X *i = uncast(at->u.read.idx[0]);
+    const X *i = x_uncast(at->u.read.idx[0]);
     return i->k == X_INDEX && i->u.index == map->node->u.compute.idx[0] ? e->u.read.v : NULL;
 }
 

@@ -9,19 +9,15 @@
 
 typedef struct Half { X *sum; Value *map; } Half;
 typedef struct Halves { const Node *n; int count; Half of[2]; } Halves;
-static X *bare(X *e) {
-    while (e->k == X_CAST && dtype_is_int(e->dt)) e = e->u.cast.arg;
-    return e;
-}
 static bool see_half(X *e, void *data) {
     Halves *h = data;
     if (e->k != X_REDUCE) return true;
     Index *i;
     X *map, *value;
     if (e->u.reduce.op != R_SUM || e->u.reduce.other || e->u.reduce.n != 1 || e->u.reduce.n_cond != 1 || !reduce_fibre(e, 0, &i, &map, &value)) return false;
-    map = bare(map);
-    if (position_index(value) != h->n->u.compute.idx[0] || map->k != X_READ || !is_filter_map(map->u.read.v) || position_index(map->u.read.idx[0]) != i) return false;
-    if (h->count < 2) h->of[h->count] = (Half){ e, map->u.read.v };
+    const X *m = x_uncast(map);
+    if (position_index(value) != h->n->u.compute.idx[0] || m->k != X_READ || !is_filter_map(m->u.read.v) || position_index(m->u.read.idx[0]) != i) return false;
+    if (h->count < 2) h->of[h->count] = (Half){ e, m->u.read.v };
     h->count++;
     return false;
 }

@@ -10,7 +10,7 @@
 #include "lower/lower.h"
 #include <math.h>
 
-enum { FEW = 4, SHORT = 8 };
+enum { FEW = 4 };
 
 bool few(const Space *s) { int64_t n; return ext_is_const(s->extent, &n) && n < FEW; }
 /* Lanes along the last axis of an equation: not when each lane would walk along a fibre of its own, nor when the axis is short and what its

@@ -153,6 +153,7 @@ Buf *graph_map(Lower *l, Value *v);                        /* number.c */
 IfaceItem iface_item(Lower *l, const char *name, const Value *v);
 const char *source_line(Lower *l, Loc loc, const char *otherwise);
 bool lower_compute(Lower *l, Node *n);
+enum { SHORT = 8 };                                          /* loops with fewer rounds are not shared out to lanes */
 Value *lower_view(Lower *l, const Value *v, int rank);    /* merge.c: a value over v's memory; its axes are still to be filled in */
 bool divided_plan(Lower *l, const Node *n);                /* divided.c: its edges are divided in two by filters */
 void divided_parts(Lower *l, const Node *n, Node *part[2]);      /* what is to be computed instead, when the operands are there */

@@ -10,10 +10,6 @@
 #include <string.h>
 
 typedef struct Numbers { const Graph *g; const Node **filter; /* by space id: what has made it */ bool ok; int uses[4]; } Numbers;       /* uses: walks along dst, src, pairs (type, dst), (type, src) */
-static const X *plain(const X *e) {
-    while (e->k == X_CAST && dtype_is_int(e->dt)) e = e->u.cast.arg;
-    return e;
-}
 /* Edges, or some of them in the same order */
 static bool are_edges(const Numbers *n, const Space *s) {
     while (s != n->g->edges && n->filter[s->id]) s = n->filter[s->id]->u.derive.key[0]->axis[0];
@@ -32,8 +28,8 @@ static const Value *of_all(const Value *map) {
 static bool same_edge(const Numbers *n, const X *reduce, int cond) {
     X *map, *value;
     if (!reduce_fibre(reduce, cond, NULL, &map, &value)) return false;
-    const X *m = plain(map), *v = plain(value);
-    return m->k == X_READ && is_filter_map(m->u.read.v) && plain(m->u.read.idx[0])->k == X_INDEX && v->k == X_INDEX && are_edges(n, v->u.index->space);
+    const X *m = x_uncast(map), *v = x_uncast(value);
+    return m->k == X_READ && is_filter_map(m->u.read.v) && x_uncast(m->u.read.idx[0])->k == X_INDEX && v->k == X_INDEX && are_edges(n, v->u.index->space);
 }
 /* Edges may stand where they choose an edge's row or are compared with one, and nowhere else. */
 static bool see_number(X *e, void *data) {
@@ -45,7 +41,7 @@ static bool see_number(X *e, void *data) {
         for (int k = 0; k < e->u.reduce.n_cond; k++) {
             X *map;
             if (!reduce_fibre(e, k, NULL, &map, NULL)) continue;
-            const X *m = plain(map);
+            const X *m = x_uncast(map);
             if (m->k != X_READ) continue;
             const Value *of = m->u.read.v;
             while (of->node->kind == N_DERIVE && of->node->u.derive.cut && of == of->node->result[1]) of = of->node->u.derive.key[0];      /* pieces of its fibres */
@@ -63,11 +59,11 @@ static bool see_number(X *e, void *data) {
     if (e->k != X_READ) return n->ok;
     for (int k = 0; k < e->u.read.v->rank; k++) {
         X *sub = e->u.read.idx[k];
-        const X *at = plain(sub);
+        const X *at = x_uncast(sub);
         if (e->u.read.other[k]) x_walk(e->u.read.other[k], see_number, n);
         bool rows = are_edges(n, e->u.read.v->axis[k]);
         if (rows && e->u.read.bnd[k] == BND_NONE && at->k == X_INDEX && are_edges(n, at->u.index->space)) continue;
-        if (rows && e->u.read.bnd[k] == BND_NONE && at->k == X_READ && is_filter_map(at->u.read.v) && plain(at->u.read.idx[0])->k == X_INDEX) continue;
+        if (rows && e->u.read.bnd[k] == BND_NONE && at->k == X_READ && is_filter_map(at->u.read.v) && x_uncast(at->u.read.idx[0])->k == X_INDEX) continue;
         if (rows) n->ok = false;
         x_walk(sub, see_number, n);
     }

@@ -248,7 +248,6 @@ static bool see_last(X *e, void *data) {
     }
     return true;
 }
-enum { SHORT = 8 };                                          /* loops with fewer rounds are not shared out to lanes */
 static bool free_range(const Run *r, const Axis *ax) {         /* does not hang on other indices of the sum */
     for (int j = 0; j < ax->bound.n; j++) for (int k = 0; k < r->x->u.reduce.n; k++) if (x_uses_index(ax->bound.at[j].at, r->x->u.reduce.idx[k])) return false;
     return ax->mode == AX_ALL && !ax->guard.n;

@@ -8,8 +8,8 @@
 
 X *x_read_at(Program *p, Value *map, Index *i) { return x_read(p->arena, map, (X *[]){ x_index(p->arena, i) }, NULL, NULL); }
 Value *x_map_at(X *e, const Index *i) {
-    while (e->k == X_CAST && dtype_is_int(e->dt)) e = e->u.cast.arg;
-    return e->k == X_READ && e->u.read.v->rank == 1 && e->u.read.bnd[0] == BND_NONE && position_index(e->u.read.idx[0]) == i ? e->u.read.v : NULL;
+    const X *m = x_uncast(e);
+    return m->k == X_READ && m->u.read.v->rank == 1 && m->u.read.bnd[0] == BND_NONE && position_index(m->u.read.idx[0]) == i ? m->u.read.v : NULL;
 }
 
 /* ---- the two parts ------------------------------------------------------------------------------------------------- */
