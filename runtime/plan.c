@@ -39,10 +39,12 @@ static pgn_status no_memory(pgn_error *e, const char *name, size_t bytes) {
 int64_t pgn_find_outside(const int32_t *v, int64_t n, int64_t extent) {
     uint32_t limit = extent > INT32_MAX ? (uint32_t)INT32_MAX : extent < 0 ? 0 : (uint32_t)extent;
     bool all = extent > INT32_MAX;                      /* then only negative numbers are outside */
-    for (int64_t at = 0; at < n;) {                     /* blocks without a branch inside, so that they become vector code */
-        int64_t end = n - at < 4096 ? n : at + 4096;
+    for (int64_t at = 0; at < n;) {
+        enum { BLOCK = 4096 };                          /* of one length, without a branch inside: it becomes vector code */
+        int64_t end = n - at < BLOCK ? n : at + BLOCK;
         uint32_t bad = 0;
-        for (int64_t k = at; k < end; k++) bad |= (uint32_t)((uint32_t)v[k] >= limit);
+        if (end - at == BLOCK) for (int k = 0; k < BLOCK; k++) bad |= (uint32_t)((uint32_t)v[at + k] >= limit);
+        else for (int64_t k = at; k < end; k++) bad |= (uint32_t)((uint32_t)v[k] >= limit);
         if (bad) for (int64_t k = at; k < end; k++) if (all ? v[k] < 0 : (uint32_t)v[k] >= limit) return k;
         at = end;
     }
@@ -294,19 +296,20 @@ pgn_status pgn_model_plan(const pgn_model *m, const pgn_graph_view *graphs, cons
     if (options && !options->alloc != !options->free) return pgn_error_set(e, PGN_E_ARGUMENT, "options give one of `alloc` and `free` without the other");
     pgn_status fit = pgn_model_fit(&m, e);
     if (fit) return fit;
-    int variant = pgn_model_choose(&m, graphs, options);
-    size_t n_symbol = (size_t)m->n_symbol + 1, n = (size_t)m->n_buffer + 1;
     pgn_plan *p = pgn_alloc_zero(options, 1, sizeof *p);
+    if (p) {                                            /* the runtime's own calls want the threads that belong to the options of a plan */
+        if (options) p->options.given = *options;
+        if (p->options.given.threads != 1 && !p->options.given.parallel_for) p->options.pool = pgn_pool_new(&p->options.given);
+        p->variant = pgn_model_choose(&m, graphs, &p->options.given);
+    }
+    size_t n_symbol = (size_t)m->n_symbol + 1, n = (size_t)m->n_buffer + 1;
     bool *known = pgn_alloc_zero(options, n_symbol, sizeof *known);
     if (p) {
-        if (options) p->options.given = *options;
-        p->variant = variant;
         p->size = pgn_alloc_zero(options, n_symbol, sizeof *p->size);
         p->count = pgn_alloc_zero(options, n, sizeof *p->count);
         p->offset = pgn_alloc_zero(options, n, sizeof *p->offset);
         p->owned = pgn_alloc_zero(options, n, sizeof *p->owned);
         p->env = (pgn_env){ .buf = pgn_alloc_zero(options, n, sizeof(void *)), .size = p->size, .options = &p->options.given, .model = m, .error = e };
-        if (p->options.given.threads != 1 && !p->options.given.parallel_for) p->options.pool = pgn_pool_new(&p->options.given);
     }
     pgn_status st = PGN_OK;
     if (!p || !known || !p->size || !p->count || !p->offset || !p->owned || !p->env.buf) st = no_memory(e, "the plan", sizeof *p + n_symbol * 9 + n * (3 * sizeof(void *) + 1));

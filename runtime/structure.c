@@ -124,19 +124,30 @@ static int64_t rank_pairs(const pgn_options *o, const Key *key, int64_t n, int64
     pgn_release(o, before);
     return count;
 }
+/* Items that stand in the order of their keys already: how many come before the first that doesn't */
+static int64_t in_order(const Key *key, int n_key, int64_t n) {
+    for (int64_t i = 1; i < n; i++) {
+        int k = 0;
+        while (k < n_key - 1 && key_at(&key[k], (uint32_t)i) == key_at(&key[k], (uint32_t)(i - 1))) k++;
+        if (key_at(&key[k], (uint32_t)i) < key_at(&key[k], (uint32_t)(i - 1))) return i;
+    }
+    return n;
+}
 /* group[i]: number of the item's combination among those that occur, in lexicographic order; returns how many, -1: no memory.
  * first (may be NULL) gets the first item of each. */
 static int64_t rank_by(const pgn_options *o, const Key *key, int n_key, int64_t n, uint32_t *group, int32_t *first) {
-    int64_t width, words = n_key == 2 ? pair_words(key, n, &width) : 0;
+    bool sorted = in_order(key, n_key, n) == n;
+    int64_t width, words = n_key == 2 && !sorted ? pair_words(key, n, &width) : 0;
     if (words) return rank_pairs(o, key, n, words, width, group, first);
-    uint32_t *spare, *item = order_by(o, key, n_key, n, &spare);
-    if (!item) return -1;
+    uint32_t *spare = NULL, *item = sorted ? NULL : order_by(o, key, n_key, n, &spare);
+    if (!item && !sorted) return -1;
     int64_t count = 0;
     for (int64_t i = 0; i < n; i++) {
+        uint32_t now = item ? item[i] : (uint32_t)i, before = !i ? now : item ? item[i - 1] : now - 1;
         bool fresh = i == 0;
-        for (int k = 0; k < n_key && !fresh; k++) fresh = key_at(&key[k], item[i]) != key_at(&key[k], item[i - 1]);
-        if (fresh) { if (first) first[count] = (int32_t)item[i]; count++; }
-        group[item[i]] = (uint32_t)(count - 1);
+        for (int k = 0; k < n_key && !fresh; k++) fresh = key_at(&key[k], now) != key_at(&key[k], before);
+        if (fresh) { if (first) first[count] = (int32_t)now; count++; }
+        group[now] = (uint32_t)(count - 1);
     }
     pgn_release(o, item);
     pgn_release(o, spare);
@@ -229,6 +240,23 @@ pgn_status pgn_rt_unique(pgn_env *env, const int64_t *ints, void *const *buffers
     return PGN_OK;
 }
 
+/* A bit for each pair that is met, in a table of its own for each part of the items */
+typedef struct Marks { const int32_t *a, *b; int64_t n, n_a, width, parts; uint64_t *met; int64_t *count; } Marks;
+static void mark_pairs(void *arg, int64_t lo, int64_t hi) {
+    const Marks *m = arg;
+    for (int64_t part = lo; part < hi; part++) {
+        uint64_t *met = m->met + part * m->n_a * m->width;
+        for (int64_t i = m->n * part / m->parts; i < m->n * (part + 1) / m->parts; i++) met[m->a[i] * m->width + m->b[i] / BITS] |= (uint64_t)1 << m->b[i] % BITS;
+    }
+}
+static void count_marks(void *arg, int64_t lo, int64_t hi) {
+    const Marks *m = arg;
+    for (int64_t a = lo; a < hi; a++) for (int64_t w = 0; w < m->width; w++) {
+        uint64_t met = 0;
+        for (int64_t part = 0; part < m->parts; part++) met |= m->met[(part * m->n_a + a) * m->width + w];
+        m->count[a] += ones(met);
+    }
+}
 pgn_status pgn_rt_distinct(pgn_env *env, const int64_t *ints, void *const *buffers, int64_t *result) {
     (void)result;
     int64_t n = ints[0], n_a = ints[1], n_b = ints[2], *count = buffers[2];
@@ -236,19 +264,18 @@ pgn_status pgn_rt_distinct(pgn_env *env, const int64_t *ints, void *const *buffe
     if (st) return st;
     const int32_t *a = buffers[0], *b = buffers[1];
     memset(count, 0, (size_t)n_a * sizeof *count);
-    bool few = n_a > 0 && n_a < n && n_b / BITS < n / n_a;      /* bits for all pairs take no more than the items */
-    uint64_t *met = few ? pgn_alloc_zero(env->options, (size_t)(n_a * n_b / BITS) + 1, sizeof *met) : NULL;
-    if (few && !met) return no_memory(env, n);
-    for (int64_t i = 0; i < n && !st; i++) {
-        if (a[i] < 0 || a[i] >= n_a || b[i] < 0 || b[i] >= n_b) st = pgn_error_set(env->error, PGN_E_RANGE, "a map's value at position %" PRId64 " is outside of its target", i);
-        else if (few) {
-            int64_t at = a[i] * n_b + b[i];
-            count[a[i]] += ~met[at / BITS] >> at % BITS & 1;
-            met[at / BITS] |= (uint64_t)1 << at % BITS;
-        }
+    int64_t bad_a = pgn_find_outside(a, n, n_a), bad_b = pgn_find_outside(b, n, n_b), bad = bad_b < 0 || (bad_a >= 0 && bad_a < bad_b) ? bad_a : bad_b;
+    if (bad >= 0) return pgn_error_set(env->error, PGN_E_RANGE, "a map's value at position %" PRId64 " is outside of its target", bad);
+    if (!n) return PGN_OK;
+    Marks m = { .a = a, .b = b, .n = n, .n_a = n_a, .width = n_b / BITS + 1, .parts = (env->options && env->options->threads == 1) || n < 2 * PART ? 1 : 2 };       /* memory costs more than more parts gain */
+    if (n_a < n && m.width < n / n_a / m.parts) {            /* bits for all pairs take no more than the items */
+        if (!(m.met = pgn_alloc_zero(env->options, (size_t)(n_a * m.width * m.parts), sizeof *m.met))) return no_memory(env, n);
+        m.count = count;
+        pgn_parallel(env->options, m.parts, 4 * (n / m.parts), mark_pairs, &m);
+        pgn_parallel(env->options, n_a, m.parts * m.width * 8, count_marks, &m);
+        pgn_release(env->options, m.met);
+        return PGN_OK;
     }
-    pgn_release(env->options, met);
-    if (st || few || !n) return st;
     Key key[2] = { { .a = a, .n_a = n }, { .a = b, .n_a = n } };
     uint32_t *pair = pgn_alloc(env->options, (size_t)n, sizeof *pair);
     int32_t *first = pgn_alloc(env->options, (size_t)n, sizeof *first);

@@ -213,9 +213,10 @@ static bool drop_unread(Block *b) {
     return dropped;
 }
 static void use(Unit *u, Kernel *k, Buf *b, bool writes) {
-    for (int j = 0; j < k->buf.n; j++) if (k->buf.at[j] == b) { k->writes.at[j] = k->writes.at[j] || writes; return; }
+    for (int j = 0; j < k->buf.n; j++) if (k->buf.at[j] == b) { (writes ? k->writes.at : k->reads.at)[j] = true; return; }
     vec_add(u->arena, k->buf, b);
     vec_add(u->arena, k->writes, writes);
+    vec_add(u->arena, k->reads, !writes);
 }
 static void use_expr(Unit *u, Kernel *k, const LX *e) {
     if (!e) return;
@@ -330,7 +331,7 @@ void loop_finish(Unit *u) {
         count_block(&kn->body, true);
         count_block(&kn->body, false);
         while (drop_unread(&kn->body)) { }                         /* again for what was set in a loop for its own next round */
-        kn->buf.n = kn->writes.n = 0;
+        kn->buf.n = kn->writes.n = kn->reads.n = 0;
         use_block(u, kn, &kn->body);
         /* a kernel's variables avoid the buffers' names too: targets print both in one function */
         Names local;

@@ -73,7 +73,7 @@ typedef struct Kernel {
     KernelMap map;
     Block body;
     VEC(Buf *) buf;                    /* used, in order of first use; filled by loop_finish() */
-    VEC(bool) writes;
+    VEC(bool) writes, reads;
     Loc loc;
     int64_t work;                      /* rough operations per item, for the grain of the parallel loop; negative: a thread takes so many items at a time, or more */
 } Kernel;

@@ -118,7 +118,10 @@ bool lower_derive(Lower *l, Node *n) {
         lower_counted(l, n, RT_JOIN_COUNT, RT_JOIN, 3, arg);
         return true;
     }
-    case DV_FILTER: lower_counted(l, n, RT_FILTER_COUNT, RT_FILTER, 1, &left); return true;
+    case DV_FILTER:
+        lower_counted(l, n, RT_FILTER_COUNT, RT_FILTER, 1, &left);
+        part_order(l, n->result[0]);
+        return true;
     }
     return false;
 }

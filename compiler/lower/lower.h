@@ -19,8 +19,10 @@ typedef struct Family { VEC(Node *) node; int rank; Index **idx; VEC(X *) read; 
 /* Rows of a fibre: the positions of a space grouped by a chain of maps f(g(e)); map[0] is the outermost. count: of all positions;
  * items NULL: the positions stand in this order. */
 typedef struct Rows { int n, split; Value *map[8]; /* the first `split` are the first key of two; 0: one key */ Buf *start, *items, *key; Ext *count; HostBlock *made_in; } Rows;
+/* Whether a part of the edges is in the order of their types. */
+typedef struct PartOrder { const Space *space; bool by_type; } PartOrder;
 /* How edges are numbered (number.c): in the order of a map, where the caller's edge order[k] stands at k; by NULL: as the caller does. */
-typedef struct Numbering { const Graph *g; Value *by, *then; /* then may be NULL */ Buf *order; VEC(Value *) map; VEC(Buf *) raw; /* the caller's arrays */ } Numbering;
+typedef struct Numbering { const Graph *g; Value *by, *then; /* then may be NULL */ Buf *order; VEC(Value *) map; VEC(Buf *) raw; /* the caller's arrays */ VEC(PartOrder) part; } Numbering;
 /* How many combinations each value of one of two keys occurs in (derive.c) */
 typedef struct Distinct { const Node *unique; int key; Buf *count; } Distinct;
 
@@ -170,6 +172,8 @@ bool fuse_reads_outside(Lower *l, const Family *f, const Value *v);
 void walk_plan(FusePlan *p);                               /* walk.c */
 bool walk_command(Lower *l, const Command *c);             /* it names sums */
 void walk_lower(Lower *l, Family *f);
+const Numbering *part_by_type(Lower *l, const Space *part);      /* number.c: how its edges are numbered, if they are in the order of type and row; NULL: in that of all */
+void part_order(Lower *l, Value *e);                         /* which it is given; e: its way back, in the order of all */
 Value *numbered_by(Lower *l, const Graph *g, Value **then);      /* number.c: the map by which edges of g are to be numbered, or NULL; then: the next one, or NULL */
 bool fuse_need(Lower *l, Family *f);                       /* lowers what the members read; leaves out those that something else computes then */
 void fuse_finish(Build *b, Family *f);

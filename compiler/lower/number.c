@@ -5,7 +5,9 @@
  *
  * Which edge has which number matters to the caller only.  Where nothing of the caller's has rows over the edges, or over some of them, but the graph's
  * own maps, and nothing takes an edge's number for a number, the maps are sorted once: then the fibres of the first are ranges, what is read through it stays in
- * the cache, and edges of one fibre and type follow one another.  Fibres keep their elements, in another order of their own. */
+ * the cache, and edges of one fibre and type follow one another.  Fibres keep their elements, in another order of their own.
+ *
+ * A part of such edges, made by a filter, is in their order, or by type first where sums walk along its pairs of a type and a node. */
 #include "lower/lower.h"
 #include <string.h>
 
@@ -146,6 +148,70 @@ static Numbering *numbering_of(Lower *l, const Graph *g) {
     vec_add(a, l->rows, rows);
     return n;
 }
+
+/* ---- parts of the edges --------------------------------------------------------------------------------------------- */
+typedef struct Walks { const Space *part; const Numbering *n; int rows, pairs; } Walks;       /* how many sums walk along its rows, along its pairs */
+static bool see_walk(X *e, void *data) {
+    Walks *w = data;
+    for (int k = 0; e->k == X_REDUCE && k < e->u.reduce.n_cond; k++) {
+        X *map;
+        if (!reduce_fibre(e, k, NULL, &map, NULL)) continue;
+        const X *m = x_uncast(map), *at = m->k == X_READ && m->u.read.v->rank == 1 ? x_uncast(m->u.read.idx[0]) : NULL;
+        if (!at) continue;
+        const Value *of = m->u.read.v;
+        if (at->k == X_READ && is_filter_map(at->u.read.v) && at->u.read.v->axis[0] == w->part) w->rows += of == w->n->by;
+        while (of->node->kind == N_DERIVE && of->node->u.derive.cut && of == of->node->result[1]) of = of->node->u.derive.key[0];      /* pieces of its fibres */
+        if (of->axis[0] != w->part) continue;
+        w->rows += map_filtered(of) == w->n->by;
+        const Node *u = of->node;
+        if (u->kind != N_DERIVE || u->u.derive.kind != DV_UNIQUE || u->u.derive.n != 2 || of != u->result[2]) continue;
+        w->pairs += map_filtered(u->u.derive.key[0]) == w->n->then && map_filtered(u->u.derive.key[1]) == w->n->by;
+    }
+    return true;
+}
+static void see_walks(X *e, void *data) { x_walk(e, see_walk, data); }
+const Numbering *part_by_type(Lower *l, const Space *part) {
+    for (int k = 0; k < l->numbering.n; k++) {
+        Numbering *n = l->numbering.at[k];
+        Node *filter = NULL;
+        for (int j = 0; j < l->p->node.n && !filter; j++) {
+            Node *f = l->p->node.at[j];
+            if (f->kind == N_DERIVE && f->u.derive.kind == DV_FILTER && f->u.derive.space == part && f->u.derive.key[0]->axis[0] == n->g->edges) filter = f;
+        }
+        if (!filter || !n->by || !n->then) continue;
+        for (int j = 0; j < n->part.n; j++) if (n->part.at[j].space == part) return n->part.at[j].by_type ? n : NULL;
+        Walks w = { .part = part, .n = n };
+        for (int j = 0; j < l->p->node.n; j++) node_each_expr(l->p->node.at[j], see_walks, &w);
+        vec_add(l->a, n->part, (PartOrder){ part, w.pairs > w.rows });
+        return w.pairs > w.rows ? n : NULL;
+    }
+    return NULL;
+}
+/* map[k] = what is at from[order[k]] of `of` */
+static Buf *picked(Lower *l, Value *map, const char *name, Buf *of, Buf *order) {
+    Buf *to = bind_buf(l, name, DT_I32, order->count, map->loc);
+    Build b = build_start(l, kernel_new(l, to->name, name, order->count, map->loc));
+    LX *at = let(&b, lx_cast(l->a, lx_load(l->a, order, lx_var(l->a, b.k->item), NULL), DT_I64), "from");
+    store(&b, to, lx_var(l->a, b.k->item), lx_load(l->a, of, at, NULL));
+    kernel_add(l, &b, MAP_FLAT);
+    return to;
+}
+void part_order(Lower *l, Value *e) {
+    const Numbering *n = part_by_type(l, e->axis[0]);
+    Buf *up = l->place[e->id].buf;
+    if (!n || !need_value(l, n->then)) return;
+    Arena *a = l->a;
+    Ext *types = n->then->target->extent;
+    Buf *type = picked(l, e, arena_printf(a, "%s_type", e->name), l->place[n->then->id].buf, up);
+    Buf *start = bind_buf(l, arena_printf(a, "%s_start", e->name), DT_I64, ext_op(a, EXT_ADD, types, ext_const(a, 1)), e->loc);
+    Buf *order = bind_buf(l, arena_printf(a, "%s_order", e->name), DT_I32, up->count, e->loc);
+    LH *h = host_call(l, RT_FIBRE, e->loc, 3, (Ext *[]){ up->count, ext_const(a, 1), types });
+    vec_add(a, h->buf, type);
+    vec_add(a, h->buf, start);
+    vec_add(a, h->buf, order);
+    l->place[e->id].buf = picked(l, e, arena_printf(a, "%s_by_type", e->name), up, order);
+}
+
 /* The map of a graph as compiled code sees it. */
 Buf *graph_map(Lower *l, Value *v) {
     Arena *a = l->a;

@@ -3,6 +3,7 @@
  * min and max start at the ends of their type, with a flag when the value over nothing is given; argmin and argmax keep the best value
  * and its position, only strictly better ones replace it; logsumexp runs twice: the largest, then the sum of exponentials. */
 #include "lower/reduce.h"
+#include "lower/tile.h"
 #include "pass/query.h"
 #include <math.h>
 
@@ -120,14 +121,19 @@ static void loop_all(Run *r, Axis *ax, int k, bool lanes) {
     }
 }
 /* Rows that a walk along a fibre will read lane by lane some steps on: their addresses hang on maps, so the machine can't foresee them. */
-typedef struct Ahead { Run *r; const Index *index, *lane; int n; X *read[4]; } Ahead;
+typedef struct Ahead { Run *r; const Index *index, *lane; bool anywhere; int n; X *read[4]; } Ahead;
+/* A number of its own for each element, which lie anywhere */
+static bool is_far(const Ahead *h, const X *e) {
+    const X *at = e->u.read.v->rank ? x_uncast(e->u.read.idx[0]) : NULL;
+    return h->anywhere && at && at->k == X_READ && at->u.read.v->target && !has_few_values(at->u.read.v->target) && !e->u.read.v->target;
+}
 static bool see_ahead(X *e, void *data) {
     Ahead *h = data;
     if (e->k != X_READ) return e->k != X_REDUCE;             /* the indices of an inner sum are not bound yet */
     Value *v = e->u.read.v;
     bool plain = v->rank > 0 && !dtype_is_complex(v->dt) && h->n < 4 && h->r->b->l->place[v->id].buf && x_in_range(e);       /* whatever element stands there */
     for (int k = 0; k < v->rank; k++) plain &= e->u.read.bnd[k] == BND_NONE;
-    if (!plain || !x_uses_index(e, h->index) || !x_uses_index(e, h->lane)) return true;
+    if (!plain || !x_uses_index(e, h->index) || (!x_uses_index(e, h->lane) && !is_far(h, e))) return true;
     X *all = h->r->x;                                         /* the same reduction's inner loops are not open yet either */
     for (int k = 0; k < all->u.reduce.n; k++)
         if (all->u.reduce.idx[k] != h->index && !level_find(h->r->b, all->u.reduce.idx[k]) && x_uses_index(e, all->u.reduce.idx[k])) return true;
@@ -176,7 +182,7 @@ static void prefetch_maps(Run *r, Axis *ax, const Ahead *h) {
 static void prefetch_rows(Run *r, Axis *ax, LX *at) {
     enum { STEPS = 12 };
     Build *b = r->b;
-    Ahead h = { .r = r, .index = ax->index, .lane = lane_index(b) };
+    Ahead h = { .r = r, .index = ax->index, .lane = lane_index(b), .anywhere = ax->rows->items || part_by_type(b->l, ax->index->space) };
     if (!b->l->machine || !h.lane || b->path) return;
     x_walk(r->x->u.reduce.body, see_ahead, &h);
     if (!h.n) return;
@@ -196,7 +202,7 @@ static void prefetch_rows(Run *r, Axis *ax, LX *at) {
             flat[m] = flat_position(b, v, sub, &b->l->place[v->id]);
         }
         b->row = save;
-        for (int m = 0; m < r->rows && (!m || varies_by_row(b->tile, h.read[k])); m++) {
+        for (int m = 0; m < r->rows && (!m || (x_uses_index(h.read[k], h.lane) && varies_by_row(b->tile, h.read[k]))); m++) {
             LS *s = stmt(b, LS_PREFETCH);
             s->buf = b->l->place[v->id].buf, s->index = flat[m];
         }

@@ -50,18 +50,28 @@ static Rows *find(Lower *l, int n, int split, Value *const *map) {
     }
     return NULL;
 }
-/* A map of all edges from a chain that begins with some of them: dst of dst(F.e(f)). These stand in the order of all. */
+/* A map of all edges from a chain that begins with some of them: dst of dst(F.e(f)). */
 static const Value *of_all(int n, Value *const *map) { return n == 2 && is_filter_map(map[1]) ? map[0] : n == 1 ? map_filtered(map[0]) : NULL; }
 /* Whether the map never falls: of edges to the combinations of what they are numbered by, in the same order of keys. */
 static bool rises(Lower *l, const Value *map) {
     const Node *n = map->node;
+    const Numbering *part = part_by_type(l, map->axis[0]);
+    if (part && map_filtered(map)) return map_filtered(map) == part->then;
     for (int k = 0; k < l->numbering.n; k++) if (l->numbering.at[k]->by == map) return true;
     if (n->kind != N_DERIVE || n->u.derive.kind != DV_UNIQUE || map != n->result[n->u.derive.n]) return false;
+    if (part && n->u.derive.n == 2 && map_filtered(n->u.derive.key[0]) == part->then && map_filtered(n->u.derive.key[1]) == part->by) return true;
     for (int k = 0; k < l->numbering.n; k++) {
         const Numbering *by = l->numbering.at[k];
         if (by->by == n->u.derive.key[0]) return n->u.derive.n == 1 || (n->u.derive.n == 2 && n->u.derive.key[1] == by->then);
     }
     return n->u.derive.n == 1 && rises(l, n->u.derive.key[0]);       /* pieces of combinations */
+}
+/* Whether a chain of maps never falls: some edges stand in the order of all, or in that of their types. */
+static bool chain_rises(Lower *l, int n, Value *const *map) {
+    const Numbering *part = part_by_type(l, map[n - 1]->axis[0]);
+    const Value *all = of_all(n, map);
+    if (part && all) return all == part->then;
+    return (n == 1 && rises(l, map[0])) || (all && rises(l, all));
 }
 static Rows *rows_by(Lower *l, int n, int split, Value *const *map) {
     bool bind = true;
@@ -90,8 +100,7 @@ static Rows *rows_by(Lower *l, int n, int split, Value *const *map) {
     vec_add(a, h->buf, r->key);
     vec_add(a, h->buf, r->start);
     vec_add(a, h->buf, r->items);
-    const Value *all = split ? NULL : of_all(n, map);
-    if (!split && ((n == 1 && rises(l, map[0])) || (all && rises(l, all)))) r->items = NULL;       /* each stands at its own number */
+    if (!split && chain_rises(l, n, map)) r->items = NULL;   /* each stands at its own number */
     l->host = save;
     vec_add(a, l->rows, r);
     return r;

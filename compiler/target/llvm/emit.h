@@ -25,6 +25,7 @@ typedef struct Target {
     bool masked_bytes;                 /* of 8- and 16-bit elements too */
     bool half;                         /* f16 conversions are instructions */
     bool min_number;                   /* so are min and max that prefer a number to a NaN */
+    bool streams;                      /* stores that don't fetch the line are worth a branch */
 } Target;
 bool machine_open(Context *cx, const LlvmOptions *o, Target *m);      /* false after a diagnostic */
 void machine_close(Target *m);
@@ -47,7 +48,7 @@ typedef struct Mod {
     LV *const_data;                    /* per buffer of the unit being emitted: its global, or NULL */
     Unit *u;
     LLVMDIBuilderRef di; LLVMMetadataRef *di_file; LLVMMetadataRef di_unit;      /* debug only */
-    unsigned md_scope, md_noalias, md_loop;
+    unsigned md_scope, md_noalias, md_loop, md_nontemporal;
 } Mod;
 /* The module of n units in each set, with a machine for each; NULL after a diagnostic. */
 LLVMModuleRef module_of(Context *cx, const LlvmSet *set, int n_set, int n, const LlvmOptions *o, const Target *m, LLVMContextRef c);
@@ -82,6 +83,8 @@ typedef struct Gen {
     LV *buffer;                        /* per buffer id: its pointer, or NULL */
     LLVMMetadataRef *own, *others;     /* per buffer id: alias scope lists */
     LV *size;                          /* per symbol id */
+    LV *large;                         /* per buffer id: whether it goes past the caches; made when asked for */
+    bool streamed;
     VEC(Computed) extent;
     Map slot, memo, known /* facts about integer variables */; int epoch;
     int width; LV tail, cond;          /* masks <width x i1>, NULL: all lanes */
@@ -103,6 +106,7 @@ bool gen_lanes(Gen *g, const LS *loop, LV lo, LV hi, int64_t constant /* extent,
 /* ---- expr.c ---------------------------------------------------------------------------------------------------- */
 Val gen_expr(Gen *g, const LX *e);
 LV gen_scalar(Gen *g, const LX *e);                          /* a uniform expression */
+LV extent_in_entry(Gen *g, const Ext *e);                    /* computed in the entry block, once */
 LV spread(Gen *g, Val v);                                    /* as a vector of g->width lanes (width 1: the scalar) */
 bool known_nonnegative(Gen *g, const LX *e);
 bool known_even(Gen *g, const LX *e);
@@ -117,6 +121,11 @@ void gen_store(Gen *g, const LS *s);
 void gen_prefetch(Gen *g, const LS *s);
 bool stores_pair(const Block *b, int k);                     /* statements k and k + 1 store at i and i + 1 of one buffer */
 bool gen_store_pair(Gen *g, const LS *s, const LS *t);       /* false, and nothing emitted: not in steps of two */
+
+/* ---- stream.c: stores past the caches -------------------------------------------------------------------------- */
+bool may_stream(const Target *t, const Kernel *k, const Buf *b);
+bool stream_out(Gen *g, const Buf *b, LV v, LV p, LV store[2]);      /* false, and nothing emitted: an ordinary store */
+void stream_end(Gen *g);                                     /* of the kernel */
 
 /* ---- scalar.c, math.c: operations on scalars or vectors of one type ------------------------------------------------ */
 LV scalar_op(Mod *m, ScalarOp op, Dtype dt, LV a, LV b, bool nonneg);

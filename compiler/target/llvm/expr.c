@@ -22,7 +22,7 @@ static LV size_of(void *data, int symbol) {
         g->size[symbol] = LLVMBuildLoad2(m->b, m->i64, LLVMBuildInBoundsGEP2(m->b, m->i64, g->size_table, &at, 1, ""), m->u->sym.at[symbol]->name);
     return g->size[symbol];
 }
-static LV extent(Gen *g, const Ext *e) {
+LV extent_in_entry(Gen *g, const Ext *e) {
     for (int k = 0; k < g->extent.n; k++) if (ext_equal(g->extent.at[k].e, e)) return g->extent.at[k].v;
     LLVMBuilderRef here = g->m->b;                           /* computed in the entry block, once */
     LLVMPositionBuilderBefore(g->entry_b, LLVMGetBasicBlockTerminator(g->entry));
@@ -128,7 +128,7 @@ static Val fresh(Gen *g, const LX *e) {
     case LX_INT: return uniform(LLVMConstInt(register_llvm(m, e->dt), (uint64_t)e->i, true));
     case LX_REAL: return uniform(LLVMConstReal(register_llvm(m, e->dt), e->r));
     case LX_VAR: return gen_var(g, e);
-    case LX_SIZE: return uniform(extent(g, e->size));
+    case LX_SIZE: return uniform(extent_in_entry(g, e->size));
     case LX_LOAD: return gen_load(g, e);
     case LX_OP: return gen_op(g, e);
     case LX_CAST: return gen_cast(g, e);

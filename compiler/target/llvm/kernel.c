@@ -167,7 +167,7 @@ static void prologue(Gen *g) {
     Mod *m = g->m;
     Kernel *k = g->k;
     int n = m->u->buf.n, n_used = k->buf.n;
-    g->buffer = NEWN(m->a, LV, n + 1);
+    g->buffer = NEWN(m->a, LV, n + 1), g->large = NEWN(m->a, LV, n + 1);
     g->own = NEWN(m->a, LLVMMetadataRef, n + 1), g->others = NEWN(m->a, LLVMMetadataRef, n + 1);
     LV bufs = table(g, offsetof(struct pgn_env, buf), "buffers");
     g->size_table = table(g, offsetof(struct pgn_env, size), "sizes");
@@ -228,6 +228,7 @@ LV kernel_function(Mod *m, Kernel *k) {
     for (int j = 0; j < k->buf.n; j++) flat &= k->buf.at[j]->role != BUF_LOCAL;
     LS items = { .k = LS_FOR, .loc = k->loc, .var = k->item, .loop = LOOP_LANE, .body = k->body };
     if (!flat || !gen_lanes(&g, &items, lo, hi, -1)) serial(&g, k->item, lo, hi, &k->body, 0);
+    stream_end(&g);
     LLVMBuildRetVoid(m->b);
     LLVMDisposeBuilder(g.entry_b);
     return g.fn;

@@ -172,10 +172,11 @@ typedef struct Shape { int width, jam; bool masked; } Shape;           /* width:
 static Shape shape_of(const Target *t, const Study *s, int64_t n, int wanted) {
     Shape h = { t->vector_bits / 8 / s->widest, 1, t->masked_memory && (!s->narrow || t->masked_bytes) && !s->n_slow };
     if (wanted) while (h.jam * 2 * h.width <= wanted && h.jam * 2 * h.width <= MAX_LANES) h.jam *= 2;
-    else if (!s->n_slow && (s->n_inner || (s->n_red && !s->n_math))) { /* a loop inside is gone through fewer times; a quarter of the registers is left for operands */
-        int variables = s->n_vectors ? s->n_vectors : 1;
-        while (h.jam < 8 && 2 * h.jam * variables <= t->n_vector_registers * 3 / 4) h.jam *= 2;
+    else if (!s->n_slow && (s->n_inner || (s->n_red && !s->n_math))) { /* a loop inside is gone through fewer times; a quarter of the registers is left for operands, three for functions */
+        int variables = s->n_vectors ? s->n_vectors : 1, kept = s->n_math ? t->n_vector_registers / 4 : t->n_vector_registers * 3 / 4;
+        while (h.jam < 8 && 2 * h.jam * variables <= kept) h.jam *= 2;
     }
+    else if (s->n_streams) while (!s->n_slow && h.jam * h.width * s->widest < 64) h.jam *= 2;        /* whole lines */
     if (n >= 0) {
         while (h.jam > 1 && h.jam * h.width > n) h.jam /= 2;
         while (h.width > 1 && (h.masked ? h.width / 2 >= n : h.width > n)) h.width /= 2;
@@ -186,7 +187,7 @@ bool gen_lanes(Gen *g, const LS *loop, LV lo, LV hi, int64_t n) {
     Mod *m = g->m;
     const Target *t = m->machine;
     int n_red = loop->red.n;
-    Study s = { .a = m->a, .varies = { .a = m->a }, .seen = { .a = m->a }, .lane = loop->var, .red = loop->red.at, .n_red = n_red };
+    Study s = { .a = m->a, .varies = { .a = m->a }, .seen = { .a = m->a }, .lane = loop->var, .red = loop->red.at, .n_red = n_red, .target = t, .kernel = g->k };
     if (!t->vector_bits || !study_lanes(&s, &loop->body)) return false;
     if ((s.guarded && !t->masked_memory) || (s.narrow_guarded && !t->masked_bytes)) return false;
     if (s.n_lanes && s.n_slow) return false;                 /* a loop inside has the better lanes */

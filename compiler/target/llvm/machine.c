@@ -106,7 +106,7 @@ bool machine_open(Context *cx, const LlvmOptions *o, Target *m) {
         machine_close(m);
         return false;
     }
-    m->min_number = is_arm;
+    m->min_number = is_arm, m->streams = is_x86;
     m->masked_memory = avx2, m->masked_bytes = avx512;
     m->n_vector_registers = avx512 || is_arm ? 32 : 16;
     LLVMCodeGenOptLevel level = o->opt <= 0 ? LLVMCodeGenLevelNone : o->opt == 1 ? LLVMCodeGenLevelLess : o->opt == 2 ? LLVMCodeGenLevelDefault : LLVMCodeGenLevelAggressive;

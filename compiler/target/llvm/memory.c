@@ -39,9 +39,14 @@ static LV load_vector(Gen *g, const Buf *b, LV index, int lanes, LV mask) {
 }
 static void store_vector(Gen *g, const Buf *b, LV index, LV v, LV mask) {
     Mod *m = g->m;
-    LV s;
+    LV s, two[2];
     if (!mask) {
-        s = LLVMBuildStore(m->b, v, element_address(g, b, index));
+        LV p = element_address(g, b, index);
+        if (stream_out(g, b, v, p, two)) {
+            mark(g, two[0], b), mark(g, two[1], b);
+            return;
+        }
+        s = LLVMBuildStore(m->b, v, p);
         LLVMSetAlignment(s, (unsigned)dtype_bytes(b->dt));
     } else {
         LV arg[] = { v, address(g, b, index), alignment(g, b), mask };

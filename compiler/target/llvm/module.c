@@ -157,7 +157,7 @@ LLVMModuleRef module_of(Context *cx, const LlvmSet *set, int n_set, int n, const
     m.f32 = LLVMFloatTypeInContext(c), m.f64 = LLVMDoubleTypeInContext(c), m.ptr = LLVMPointerTypeInContext(c, 0);
     m.void_ = LLVMVoidTypeInContext(c);
     m.md_scope = LLVMGetMDKindIDInContext(c, "alias.scope", 11), m.md_noalias = LLVMGetMDKindIDInContext(c, "noalias", 7);
-    m.md_loop = LLVMGetMDKindIDInContext(c, "llvm.loop", 9);
+    m.md_loop = LLVMGetMDKindIDInContext(c, "llvm.loop", 9), m.md_nontemporal = LLVMGetMDKindIDInContext(c, "nontemporal", 11);
     m.zero_cell = LLVMAddGlobal(m.mod, m.i64, "zero");
     LLVMSetInitializer(m.zero_cell, LLVMConstInt(m.i64, 0, false));
     LLVMSetGlobalConstant(m.zero_cell, true);

@@ -138,6 +138,7 @@ static void price_block(Study *s, const Block *b, bool masked) {
         price(s, t->x, masked), price(s, t->index, masked), price(s, t->guard, masked), price(s, t->lo, masked), price(s, t->hi, masked);
         if (t->k == LS_FOR) s->n_inner++, s->n_lanes += t->loop == LOOP_LANE;
         if (t->k == LS_VAR && lane_class(&s->varies, t->var)) s->n_vectors++, element_type(s, t->var->dt);
+        if (t->k == LS_STORE && !masked && !t->guard && classify(s, t->index) == CONSECUTIVE) s->n_streams += may_stream(s->target, s->kernel, t->buf);
         if (t->k == LS_STORE) access_of(s, t->buf, t->index, t->guard, masked, stores_pair(b, k) || (k && stores_pair(b, k - 1)));
         price_block(s, &t->body, m);
         price_block(s, &t->other, m);

@@ -10,6 +10,8 @@ typedef struct Study {
     int n_vectors;                     /* variables kept in vector registers through the body */
     int widest;                        /* bytes of the widest element computed with */
     int n_ops;                         /* operations on vectors */
+    const Target *target; const Kernel *kernel;
+    int n_streams;                     /* stores that may go past the caches */
     int n_math, n_slow, n_inner, n_lanes;        /* own functions; gathers, libm calls, integer divisions; inner loops; lane loops of them */
     bool narrow, guarded, narrow_guarded;        /* accesses of 1 or 2 bytes; under a condition that varies; both */
     bool any_f, any_i64;
