@@ -6,6 +6,11 @@
 
 enum { LINE = 64, MOST_LINES = 8, FEWEST_WEIGHTS = 1024, MOST_WEIGHTS = 32768 };
 
+/* Rows chosen by a map that goes up with the item, or that has so few values that its rows stay in a near cache */
+static bool is_near(Lower *l, const X *sub) {
+    const X *at = x_uncast(sub);
+    return at->k == X_READ && at->u.read.v->target && at->u.read.v->rank == 1 && x_uncast(at->u.read.idx[0])->k == X_INDEX && (has_few_values(at->u.read.v->target) || map_rises(l, at->u.read.v));
+}
 /* Rows that sums read through maps of the item, along their own index. */
 typedef struct Later { Lower *l; const Index *item; const X *sum; int n; X *read[4]; } Later;
 static bool see_later(X *e, void *data) {
@@ -22,9 +27,10 @@ static bool see_later(X *e, void *data) {
     const Index *last = p->sum->u.reduce.idx[0];
     X *sub = v->rank ? e->u.read.idx[v->rank - 1] : NULL;
     bool through = false;
+    for (int k = 0; k < p->n; k++) if (x_equal(p->read[k], e)) return true;
     for (int k = 0; k < v->rank; k++) {
         if (e->u.read.bnd[k] != BND_NONE) return true;
-        through |= e->u.read.idx[k]->k != X_INDEX && x_uses_index(e->u.read.idx[k], p->item);
+        through |= e->u.read.idx[k]->k != X_INDEX && x_uses_index(e->u.read.idx[k], p->item) && !is_near(p->l, e->u.read.idx[k]);
         if (k < v->rank - 1 && x_uses_index(e->u.read.idx[k], last)) return true;
     }
     const Place *pl = &p->l->place[v->id];

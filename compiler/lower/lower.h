@@ -190,6 +190,7 @@ Buf *map_of(Lower *l, const MapChain *c);                  /* f(g(e)) for every 
 Buf *distinct_of(Lower *l, const X *count, X **row);        /* derive.c: what a count of combinations with one value of a map is read from, at that value; NULL: it is none */
 bool only_counted(const Lower *l, Node *unique);            /* nothing but such counts needs the space */
 bool in_order(const Space *s, const Value *map);           /* the positions of s come in the order of this map's values: the first key of a space of combinations */
+bool map_rises(Lower *l, const Value *map);                /* its values never fall along its axis, as edges are numbered */
 Rows *rows_of(Lower *l, int n, Value *const *map);         /* built in bind when the maps are known then, else before the kernel that asks */
 Rows *rows_of_pairs(Lower *l, const MapChain *first, const MapChain *second);       /* by both */
 /* schedule.c: what commands say of v's kernel, for code with tiles only */

@@ -94,6 +94,17 @@ static LX *ceil_or_floor(Build *b, LX *x, int64_t c, bool up) {
     if (up) x = lop(b, OP_ADD, x, I64(c - 1));
     return lop(b, OP_FLOORDIV, x, I64(c));
 }
+/* What the lanes of a loop leave is put together. */
+static void merge_lanes(Run *r, LS *s) {
+    Arena *a = r->b->l->a;
+    ReduceOp op = r->x->u.reduce.op;
+    ScalarOp how = op == R_SUM || r->second ? OP_ADD : op == R_PROD ? OP_MUL : op == R_MIN ? OP_MIN : op == R_ANY ? OP_OR : op == R_ALL ? OP_AND : OP_MAX;
+    for (int j = 0; j < r->rows; j++) {
+        vec_add(a, s->red, (LaneReduce){ r->row[j].re, how });
+        if (r->row[j].im) vec_add(a, s->red, (LaneReduce){ r->row[j].im, how });
+        if (r->row[j].found) vec_add(a, s->red, (LaneReduce){ r->row[j].found, OP_OR });
+    }
+}
 static void loop_all(Run *r, Axis *ax, int k, bool lanes) {
     Build *b = r->b;
     Arena *a = b->l->a;
@@ -111,14 +122,7 @@ static void loop_all(Run *r, Axis *ax, int k, bool lanes) {
     level_bind(b->level, a, ax->index, lx_var(a, i));
     guarded(r, ax->guard.n, ax->guard.at, k + 1);
     LS *s = level_pop_for(b, i, lo, hi, lanes ? LOOP_LANE : LOOP_SERIAL);
-    if (!lanes) return;
-    ReduceOp op = r->x->u.reduce.op;
-    ScalarOp how = op == R_SUM || r->second ? OP_ADD : op == R_PROD ? OP_MUL : op == R_MIN ? OP_MIN : op == R_ANY ? OP_OR : op == R_ALL ? OP_AND : OP_MAX;
-    for (int j = 0; j < r->rows; j++) {
-        vec_add(a, s->red, (LaneReduce){ r->row[j].re, how });
-        if (r->row[j].im) vec_add(a, s->red, (LaneReduce){ r->row[j].im, how });
-        if (r->row[j].found) vec_add(a, s->red, (LaneReduce){ r->row[j].found, OP_OR });
-    }
+    if (lanes) merge_lanes(r, s);
 }
 /* Rows that a walk along a fibre will read lane by lane some steps on: their addresses hang on maps, so the machine can't foresee them. */
 typedef struct Ahead { Run *r; const Index *index, *lane; bool anywhere; int n; X *read[4]; } Ahead;
@@ -209,7 +213,7 @@ static void prefetch_rows(Run *r, Axis *ax, LX *at) {
     }
     close_inline(b);
 }
-static void loop_rows(Run *r, Axis *ax, int k) {
+static void loop_rows(Run *r, Axis *ax, int k, bool lanes) {
     Build *b = r->b;
     Arena *a = b->l->a;
     Space *target = ax->rows->map[0]->target;
@@ -217,14 +221,17 @@ static void loop_rows(Run *r, Axis *ax, int k) {
     if (ax->key->space != target) guard = let(b, lop(b, OP_AND, lop(b, OP_GE, key, I64(0)), lop(b, OP_LT, key, lx_size(a, target->extent))), "inside");
     LX *lo = let(b, lx_load(a, ax->rows->start, key, guard), "first"), *hi = let(b, lx_load(a, ax->rows->start, lop(b, OP_ADD, key, I64(1)), guard), "last");
     Var *at = var_new(b, arena_printf(a, "%s_at", ax->index->name), DT_I64, false);
-    level_push(b, LV_LOOP);
+    level_push(b, lanes ? LV_LANE : LV_LOOP);
     prefetch_rows(r, ax, lx_var(a, at));
     ReduceOp op = r->x->u.reduce.op;                          /* one condition is the fibre's own: a count needs no elements, an argmax does */
     int uses = 2 * (x_uses_index(r->x->u.reduce.body, ax->index) || op == R_ARGMIN || op == R_ARGMAX);
     for (int c = 0; c < r->x->u.reduce.n_cond; c++) uses += x_uses_index(r->x->u.reduce.cond[c], ax->index);
     if (uses > 1) level_bind(b->level, a, ax->index, element_at(b, ax->rows, lx_var(a, at), ax->index->name));
     guarded(r, ax->guard.n, ax->guard.at, k + 1);
-    level_pop_for(b, at, lo, hi, LOOP_SERIAL);
+    LS *s = level_pop_for(b, at, lo, hi, lanes ? LOOP_LANE : LOOP_SERIAL);
+    if (!lanes) return;
+    merge_lanes(r, s);
+    s->width = b->l->machine->vector_bytes / dtype_bytes(register_type(r->acc));       /* fibres are short, as a rule */
 }
 static void loop_solve(Run *r, Axis *ax, int k) {
     Build *b = r->b;
@@ -273,12 +280,31 @@ static void lanes_along_memory(Run *r) {
     for (int k = best; k > 0; k--) r->order.axis[k] = r->order.axis[k - 1];
     r->order.axis[0] = first;
 }
+/* The elements of a fibre are a range, and all that is read by them lies side by side. */
+typedef struct Beside { const Index *e; bool all; int reads; } Beside;
+static bool see_beside(X *x, void *data) {
+    Beside *p = data;
+    if (x->k != X_READ || !x_uses_index(x, p->e)) return p->all;
+    int last = x->u.read.v->rank - 1;
+    int64_t one;
+    while (last > 0 && ext_is_const(x->u.read.v->axis[last]->extent, &one) && one == 1 && !x_uses_index(x->u.read.idx[last], p->e)) last--;
+    for (int k = 0; k < last; k++) p->all &= !x_uses_index(x->u.read.idx[k], p->e);
+    p->all &= last >= 0 && x->u.read.idx[last]->k == X_INDEX && x->u.read.bnd[last] == BND_NONE;
+    p->reads++;
+    return false;
+}
+static bool side_by_side(const Run *r, const Axis *ax) {
+    Beside p = { .e = ax->index, .all = r->b->l->machine && !ax->rows->items && r->order.n == 1 && !ax->guard.n && !has_reduce(r->x->u.reduce.body) && !dtype_is_complex(r->acc) };
+    if (p.all) x_walk(r->x->u.reduce.body, see_beside, &p);
+    return p.all && p.reads;
+}
 /* Outside all lanes, the outermost loop may use them. */
 static bool can_lane(Run *r, int k) {
     Build *b = r->b;
     ReduceOp op = r->x->u.reduce.op;
     int64_t n;
-    if (r->order.axis[k].mode != AX_ALL || (ext_is_const(r->order.axis[k].index->space->extent, &n) && n < SHORT)) return false;
+    if (r->order.axis[k].mode == AX_SOLVE || (ext_is_const(r->order.axis[k].index->space->extent, &n) && n < SHORT)) return false;
+    if (r->order.axis[k].mode == AX_ROWS && !side_by_side(r, &r->order.axis[k])) return false;
     if (!b->blocked || k || op == R_ARGMIN || op == R_ARGMAX || (op == R_PROD && r->v->im) || r->acc == DT_I8 || r->acc == DT_U8) return false;
     for (Level *v = b->level; v; v = v->up) if (v->kind == LV_LANE || v->kind == LV_LOOP) return false;
     return true;
@@ -315,7 +341,7 @@ static void nest(Run *r, int k) {
     Axis *ax = &r->order.axis[k];
     switch (ax->mode) {
     case AX_ALL: loop_all(r, ax, k, can_lane(r, k)); return;
-    case AX_ROWS: loop_rows(r, ax, k); return;
+    case AX_ROWS: loop_rows(r, ax, k, can_lane(r, k)); return;
     case AX_SOLVE: loop_solve(r, ax, k); return;
     }
 }

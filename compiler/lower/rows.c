@@ -53,7 +53,7 @@ static Rows *find(Lower *l, int n, int split, Value *const *map) {
 /* A map of all edges from a chain that begins with some of them: dst of dst(F.e(f)). */
 static const Value *of_all(int n, Value *const *map) { return n == 2 && is_filter_map(map[1]) ? map[0] : n == 1 ? map_filtered(map[0]) : NULL; }
 /* Whether the map never falls: of edges to the combinations of what they are numbered by, in the same order of keys. */
-static bool rises(Lower *l, const Value *map) {
+bool map_rises(Lower *l, const Value *map) {
     const Node *n = map->node;
     const Numbering *part = part_by_type(l, map->axis[0]);
     if (part && map_filtered(map)) return map_filtered(map) == part->then;
@@ -64,14 +64,14 @@ static bool rises(Lower *l, const Value *map) {
         const Numbering *by = l->numbering.at[k];
         if (by->by == n->u.derive.key[0]) return n->u.derive.n == 1 || (n->u.derive.n == 2 && n->u.derive.key[1] == by->then);
     }
-    return n->u.derive.n == 1 && rises(l, n->u.derive.key[0]);       /* pieces of combinations */
+    return n->u.derive.n == 1 && map_rises(l, n->u.derive.key[0]);       /* pieces of combinations */
 }
 /* Whether a chain of maps never falls: some edges stand in the order of all, or in that of their types. */
 static bool chain_rises(Lower *l, int n, Value *const *map) {
     const Numbering *part = part_by_type(l, map[n - 1]->axis[0]);
     const Value *all = of_all(n, map);
     if (part && all) return all == part->then;
-    return (n == 1 && rises(l, map[0])) || (all && rises(l, all));
+    return (n == 1 && map_rises(l, map[0])) || (all && map_rises(l, all));
 }
 static Rows *rows_by(Lower *l, int n, int split, Value *const *map) {
     bool bind = true;
