@@ -59,8 +59,13 @@ static bool pass(const pgn_options *o, Pass *p, int64_t *row) {
     pgn_release(o, p->place);
     return true;
 }
-static bool rises(const Key *k, int64_t n) {
-    for (int64_t i = 1; i < n; i++) if (key_at(k, (uint32_t)i) < key_at(k, (uint32_t)(i - 1))) return false;
+/* Whether the items stand in the order of the keys already */
+static bool in_order(const Key *key, int n_key, int64_t n) {
+    for (int64_t i = 1; i < n; i++) {
+        int k = 0;
+        while (k < n_key - 1 && key_at(&key[k], (uint32_t)i) == key_at(&key[k], (uint32_t)(i - 1))) k++;
+        if (key_at(&key[k], (uint32_t)i) < key_at(&key[k], (uint32_t)(i - 1))) return false;
+    }
     return true;
 }
 /* The items 0..n-1 in lexicographic order of the keys; NULL: no memory.  *spare (n items too) is the caller's to free. Items that stand in the order
@@ -71,7 +76,7 @@ static uint32_t *order_by(const pgn_options *o, const Key *key, int n_key, int64
     bool ok = x && y;
     for (int k = n_key - 1; ok && k >= 0; k--) {
         uint32_t top = 0;
-        if (!from && rises(&key[k], n)) continue;
+        if (!from && in_order(&key[k], 1, n)) continue;
         for (int64_t i = 0; i < n; i++) top |= key_at(&key[k], (uint32_t)i);
         int bits = top ? 32 - __builtin_clz(top) : 0, step = bits;
         if (bits > 11 && ((int64_t)1 << bits) > 2 * n) step = 11;
@@ -124,19 +129,10 @@ static int64_t rank_pairs(const pgn_options *o, const Key *key, int64_t n, int64
     pgn_release(o, before);
     return count;
 }
-/* Items that stand in the order of their keys already: how many come before the first that doesn't */
-static int64_t in_order(const Key *key, int n_key, int64_t n) {
-    for (int64_t i = 1; i < n; i++) {
-        int k = 0;
-        while (k < n_key - 1 && key_at(&key[k], (uint32_t)i) == key_at(&key[k], (uint32_t)(i - 1))) k++;
-        if (key_at(&key[k], (uint32_t)i) < key_at(&key[k], (uint32_t)(i - 1))) return i;
-    }
-    return n;
-}
 /* group[i]: number of the item's combination among those that occur, in lexicographic order; returns how many, -1: no memory.
  * first (may be NULL) gets the first item of each. */
 static int64_t rank_by(const pgn_options *o, const Key *key, int n_key, int64_t n, uint32_t *group, int32_t *first) {
-    bool sorted = in_order(key, n_key, n) == n;
+    bool sorted = in_order(key, n_key, n);
     int64_t width, words = n_key == 2 && !sorted ? pair_words(key, n, &width) : 0;
     if (words) return rank_pairs(o, key, n, words, width, group, first);
     uint32_t *spare = NULL, *item = sorted ? NULL : order_by(o, key, n_key, n, &spare);

@@ -251,14 +251,15 @@ static Pair lower_op(Build *b, X *x) {
     LX *r = lop(b, op, p.re, q.re);
     return (Pair){ scalar_info[op].class_ == CMP || scalar_info[op].class_ == LOGIC ? r : wrap_small(b, r, x->dt), NULL };
 }
-/* if x > 0 then x else c * x, with 0 < c < 1: the larger of the two, to the bit, which is one instruction of vectors. NaN and zeros come as they are. */
+/* if x > 0 then x else c * x, with 0 < c < 1: the larger of the two, to the bit, which is one instruction of vectors. NaN and zeros come as they are; c isn't so
+ * small that it could be 0 in registers. */
 static bool is_larger(const X *x) {
     const X *cond = x->u.if_.cond, *then = x->u.if_.then, *other = x->u.if_.other;
     if (!dtype_is_float(x->dt) || cond->k != X_OP || cond->u.op.op != OP_GT || !x_equal(cond->u.op.arg[0], then)) return false;
     const X *zero = cond->u.op.arg[1], *p = other->k == X_OP && other->u.op.op == OP_MUL ? other->u.op.arg[0] : NULL, *q = p ? other->u.op.arg[1] : NULL;
     if (!p || zero->k != X_REAL || zero->u.c.re != 0) return false;
     const X *c = p->k == X_REAL ? p : q;
-    return c->k == X_REAL && c->u.c.re > 0 && c->u.c.re < 1 && x_equal(c == p ? q : p, then);
+    return c->k == X_REAL && c->u.c.re > 1e-30 && c->u.c.re < 1 && x_equal(c == p ? q : p, then);
 }
 static Pair lower_if(Build *b, X *x) {
     if (is_larger(x)) {

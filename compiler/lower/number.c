@@ -173,17 +173,18 @@ static void see_walks(X *e, void *data) { x_walk(e, see_walk, data); }
 const Numbering *part_by_type(Lower *l, const Space *part) {
     for (int k = 0; k < l->numbering.n; k++) {
         Numbering *n = l->numbering.at[k];
-        Node *filter = NULL;
-        for (int j = 0; j < l->p->node.n && !filter; j++) {
-            Node *f = l->p->node.at[j];
-            if (f->kind == N_DERIVE && f->u.derive.kind == DV_FILTER && f->u.derive.space == part && f->u.derive.key[0]->axis[0] == n->g->edges) filter = f;
+        int known = 0;
+        while (known < n->part.n && n->part.at[known].space != part) known++;
+        if (known == n->part.n) {
+            Walks w = { .part = part, .n = n };
+            for (int j = 0; n->by && n->then && j < l->p->node.n; j++) {
+                const Node *f = l->p->node.at[j];
+                bool is_part = f->kind == N_DERIVE && f->u.derive.kind == DV_FILTER && f->u.derive.space == part && f->u.derive.key[0]->axis[0] == n->g->edges;
+                for (int q = 0; is_part && q < l->p->node.n; q++) node_each_expr(l->p->node.at[q], see_walks, &w);
+            }
+            vec_add(l->a, n->part, (PartOrder){ part, w.pairs > w.rows });
         }
-        if (!filter || !n->by || !n->then) continue;
-        for (int j = 0; j < n->part.n; j++) if (n->part.at[j].space == part) return n->part.at[j].by_type ? n : NULL;
-        Walks w = { .part = part, .n = n };
-        for (int j = 0; j < l->p->node.n; j++) node_each_expr(l->p->node.at[j], see_walks, &w);
-        vec_add(l->a, n->part, (PartOrder){ part, w.pairs > w.rows });
-        return w.pairs > w.rows ? n : NULL;
+        if (n->part.at[known].by_type) return n;
     }
     return NULL;
 }

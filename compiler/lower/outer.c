@@ -13,7 +13,7 @@
  * Pieces are those of pieces.c. */
 #include "lower/pieces.h"
 
-enum { MOST_LANES = 256, MOST_SUMS = 8192, MOST_STAGED_ROWS = 64, STAGED = 6144 /* elements */ };
+enum { MOST_LANES = 256, MOST_SUMS = 8192, MOST_STAGED_ROWS = 64, STAGED = 8320 /* elements */ };
 
 /* ---- what is an outer product ------------------------------------------------------------------------------------ */
 static X *times(Arena *a, X *p, X *q) { return p ? x_op(a, OP_MUL, p, q) : q; }
@@ -27,12 +27,15 @@ static bool split(Arena *a, X *e, const Index *i, const Index *j, Outer *o, X **
 }
 /* Blocks of i and of j that one item adds up, and rows that it takes at a time. */
 static void choose_sizes(TilePlan *p, Outer *o, bool asked_rows) {
+    enum { WASTE = 16 };                                     /* one of so many rows may be of nobody, rather than tiles of fewer rows */
     int fit = p->tile.rows;
     o->lanes = o->n_j < MOST_LANES ? o->n_j : MOST_LANES;
     int64_t most = MOST_SUMS / o->lanes;
     o->side = o->n_i < most ? o->n_i : most;
-    for (int rows = fit; !asked_rows && rows >= 4 && o->n_i % p->tile.rows; rows--) if (o->n_i % rows == 0) p->tile.rows = rows;     /* without a rest */
-    o->side -= o->side > p->tile.rows ? o->side % p->tile.rows : 0;
+    int64_t over = (fit - o->n_i % fit) % fit;
+    bool near = o->side == o->n_i && over * WASTE <= o->n_i;
+    for (int rows = fit; !asked_rows && !near && rows >= 4 && o->n_i % p->tile.rows; rows--) if (o->n_i % rows == 0) p->tile.rows = rows;     /* without a rest */
+    o->side -= !near && o->side > p->tile.rows ? o->side % p->tile.rows : 0;
     o->padded = (o->side + p->tile.rows - 1) / p->tile.rows * p->tile.rows;
     int64_t block = STAGED / (o->padded + o->lanes);
     o->block = block < 16 ? 16 : block > MOST_STAGED_ROWS ? MOST_STAGED_ROWS : block;

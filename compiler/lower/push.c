@@ -9,7 +9,7 @@
  * if its tiles need no order of their own: then they are still in the cache. */
 #include "lower/tile.h"
 
-enum { MOST_GROUPS = 64, FEWEST_GROUPS = 8, ROWS_PER_TYPE = 40, MOST_WALKS = 8 };
+enum { MOST_GROUPS = 1024, FEWEST_GROUPS = 8, ROWS_PER_TYPE = 40, MOST_WALKS = 8 };
 
 /* The condition  M(q) = v  of a sum: its map, q, and the axis of v; the sum may stand beside something else, which comes first. */
 typedef struct Push { Value *map; Index *q; int axis; const X *sum; X *rest; bool inside; /* each group begins its rows */ int n_walk; X *walk[MOST_WALKS]; } Push;

@@ -281,9 +281,9 @@ static void lanes_along_memory(Run *r) {
     r->order.axis[0] = first;
 }
 /* The elements of a fibre are a range, and all that is read by them lies side by side. */
-typedef struct Beside { const Index *e; bool all; int reads; } Beside;
-static bool see_beside(X *x, void *data) {
-    Beside *p = data;
+typedef struct Ranges { const Index *e; bool all; int reads; } Ranges;
+static bool see_range(X *x, void *data) {
+    Ranges *p = data;
     if (x->k != X_READ || !x_uses_index(x, p->e)) return p->all;
     int last = x->u.read.v->rank - 1;
     int64_t one;
@@ -293,9 +293,9 @@ static bool see_beside(X *x, void *data) {
     p->reads++;
     return false;
 }
-static bool side_by_side(const Run *r, const Axis *ax) {
-    Beside p = { .e = ax->index, .all = r->b->l->machine && !ax->rows->items && r->order.n == 1 && !ax->guard.n && !has_reduce(r->x->u.reduce.body) && !dtype_is_complex(r->acc) };
-    if (p.all) x_walk(r->x->u.reduce.body, see_beside, &p);
+static bool reads_ranges(const Run *r, const Axis *ax) {
+    Ranges p = { .e = ax->index, .all = r->b->l->machine && !ax->rows->items && r->order.n == 1 && !ax->guard.n && !has_reduce(r->x->u.reduce.body) && !dtype_is_complex(r->acc) };
+    if (p.all) x_walk(r->x->u.reduce.body, see_range, &p);
     return p.all && p.reads;
 }
 /* Outside all lanes, the outermost loop may use them. */
@@ -304,7 +304,7 @@ static bool can_lane(Run *r, int k) {
     ReduceOp op = r->x->u.reduce.op;
     int64_t n;
     if (r->order.axis[k].mode == AX_SOLVE || (ext_is_const(r->order.axis[k].index->space->extent, &n) && n < SHORT)) return false;
-    if (r->order.axis[k].mode == AX_ROWS && !side_by_side(r, &r->order.axis[k])) return false;
+    if (r->order.axis[k].mode == AX_ROWS && !reads_ranges(r, &r->order.axis[k])) return false;
     if (!b->blocked || k || op == R_ARGMIN || op == R_ARGMAX || (op == R_PROD && r->v->im) || r->acc == DT_I8 || r->acc == DT_U8) return false;
     for (Level *v = b->level; v; v = v->up) if (v->kind == LV_LANE || v->kind == LV_LOOP) return false;
     return true;
