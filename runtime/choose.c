@@ -32,6 +32,8 @@ static bool measure(const pgn_choice *c, const pgn_graph_view *g, const pgn_opti
     }
     return true;
 }
+/* The usual program stands wherever another isn't a tenth better: so much may be wrong between points. */
+#define USUAL 0.15
 int pgn_choice_at(const pgn_choice *c, const double *x) {
     int lo[PGN_CHOICE_AXES], points = 1, best = 0;
     double part[PGN_CHOICE_AXES], least = INFINITY;
@@ -54,6 +56,7 @@ int pgn_choice_at(const pgn_choice *c, const double *x) {
             }
             if (weight > 0) time += weight * c->time[v * points + place];
         }
+        if (!v) time -= USUAL;
         if (time < least) least = time, best = v;            /* the first of equal ones */
     }
     return best;
