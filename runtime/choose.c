@@ -1,5 +1,5 @@
 /* choose.c - which of a model's programs suits the graph that it is bound to: the one with the least time in the compiler's table of estimates, read
- * between its points, or the one that PIGEON_VARIANT numbers.  The table is over logarithms of counts of the graph; only those that it depends on are counted.  Equal graphs choose equally. */
+ * between its points (the usual one where that is nearly as good), or the one that PIGEON_VARIANT numbers.  The table is over logarithms of counts of the graph; only those that it depends on are counted.  Equal graphs choose equally. */
 #include "internal.h"
 #include <math.h>
 #include <stdlib.h>

@@ -3,7 +3,7 @@
  * What pays depends on the graph: how many edges a type has, how often a source or a destination meets the same type again.  The passes run for a few
  * kinds of graphs beside the usual one; the programs that differ are estimated on a grid of kinds; those that are much better somewhere are kept.  The
  * artifact has all of them and the table of estimates; the runtime counts when a graph is bound, looks its place in the table up and takes the
- * program with the least time (runtime/choose.c). */
+ * program with the least time, or the usual one where that is nearly as good (runtime/choose.c). */
 #include "tool/tune.h"
 #include "pigeon/model.h"
 #include <math.h>
