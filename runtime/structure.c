@@ -63,8 +63,8 @@ static bool pass(const pgn_options *o, Pass *p, int64_t *row) {
 static bool in_order(const Key *key, int n_key, int64_t n) {
     for (int64_t i = 1; i < n; i++) {
         int k = 0;
-        while (k < n_key - 1 && key_at(&key[k], (uint32_t)i) == key_at(&key[k], (uint32_t)(i - 1))) k++;
-        if (key_at(&key[k], (uint32_t)i) < key_at(&key[k], (uint32_t)(i - 1))) return false;
+        while (k < n_key && key_at(&key[k], (uint32_t)i) == key_at(&key[k], (uint32_t)(i - 1))) k++;
+        if (k < n_key && key_at(&key[k], (uint32_t)i) < key_at(&key[k], (uint32_t)(i - 1))) return false;
     }
     return true;
 }
