@@ -303,7 +303,11 @@ static Set read(Walk *w, const X *e) {
     /* the matrix of the type of a row, many rows per type, used along the last axis of the result: done type by type (lower/tile.c, push.c) */
     const Index *last = w->n_result > 1 ? w->loop.at[w->n_result - 1].i : NULL;
     bool typed = false, ordered = false, lanes = false, chosen = false;         /* where it stands last or not: turn.c */
-    for (int k = 0; k < v->rank && last; k++) lanes |= position_index(e->u.read.idx[k]) == last;
+    const Index *beside = w->n_result > 2 ? w->loop.at[w->n_result - 2].i : NULL;
+    for (int k = 0; k < v->rank && last; k++) {
+        double wide = size_space(w->s, last->space) * (k && beside && position_index(e->u.read.idx[k - 1]) == beside ? size_space(w->s, beside->space) : 1);
+        lanes |= position_index(e->u.read.idx[k]) == last && wide >= LANES / 2;
+    }
     for (int k = 0; k < v->rank; k++) {
         Set sub = walk(w, e->u.read.idx[k]);
         if (e->u.read.other[k]) sub |= walk(w, e->u.read.other[k]);
@@ -334,14 +338,6 @@ static Set pushed_rows(const Walk *w, const X *e, int first) {
     for (int k = 0; to_row && k < e->u.reduce.n && first + k < 64; k++) if (e->u.reduce.idx[k] == q) return (Set)1 << (first + k);
     return 0;
 }
-/* A sum over a dim whose lanes lie along it, as the result has none: nothing is shared, so each step loads its operands, and lanes are merged
- * in the end. */
-static bool along_itself(const Walk *w, const X *e) {
-    const Index *last = w->n_result ? w->loop.at[w->n_result - 1].i : NULL;
-    double n = 1;
-    for (int k = 0; k < e->u.reduce.n; k++) n *= size_space(w->s, e->u.reduce.idx[k]->space);
-    return n >= LANES && !(last && last->space->kind < SP_NODES && size_space(w->s, last->space) >= LANES);
-}
 /* The lanes that a sum's result has: its last axis, or the last two where everything is read by both (lower/merge.c). */
 typedef struct Beside { const Index *outer, *inner; bool both; } Beside;
 static bool see_beside(X *e, void *data) {
@@ -361,6 +357,14 @@ static double lanes_of(const Walk *w, const X *e) {
     Beside b = { outer, inner, outer && outer->space->kind < SP_NODES };
     if (b.both) x_walk(e->u.reduce.body, see_beside, &b);
     return b.both ? n * size_space(w->s, outer->space) : n;
+}
+/* A sum over dims whose lanes lie along it and those around it, as the result has too few: nothing is shared, so each step loads its operands,
+ * and lanes are merged in the end. The loops of these sums; 0: it is no such sum */
+static Set along_itself(const Walk *w, const X *e, double lanes) {
+    Set sums = 0;
+    double n = 1;
+    for (int k = w->n_result; k < w->loop.n && k < 64; k++) if (w->loop.at[k].i->space->kind < SP_NODES) sums |= (Set)1 << k, n *= w->loop.at[k].size;
+    return !e->u.reduce.n_cond && n >= LANES && lanes < LANES ? sums : 0;
 }
 static Set reduce(Walk *w, const X *e) {
     int first = w->loop.n, ties = w->tie.n;
@@ -388,9 +392,10 @@ static Set reduce(Walk *w, const X *e) {
     body = walk(w, e->u.reduce.body);
     set |= body | bound;
     w->sum.flops += times(w, open_loops(w));               /* a sum inside of loops is done in all of them */
-    if (!e->u.reduce.n_cond && along_itself(w, e)) w->sum.flops += 3 * times(w, open_loops(w)) + MERGE * times(w, open_loops(w) & ~bound);
-    double lanes = lanes_of(w, e);                         /* a step loads what its lanes share: as much work as two vectors of them */
-    if (lanes >= LANES && lanes < 4 * LANES) w->sum.flops += 2 * times(w, open_loops(w)) * LANES / lanes;
+    double steps = times(w, open_loops(w)), lanes = lanes_of(w, e);
+    Set along = along_itself(w, e, lanes);
+    if (along) w->sum.flops += 3 * steps + MERGE * times(w, open_loops(w) & ~along);
+    else if (lanes >= LANES / 2 && lanes < 4 * LANES) w->sum.flops += 2 * steps * LANES / lanes;     /* a step loads what its lanes share: as much work as two vectors of them */
     w->loop.n = first, w->tie.n = ties, w->rows = rows;
     set &= ~bound;
     return e->u.reduce.other ? set | walk(w, e->u.reduce.other) : set;
