@@ -158,8 +158,7 @@ static bool check_name(Known *k, const Command *c, const char *name) {
 static bool check_rows(Known *k, const Command *c, const RowsBy *r) {
     for (int j = 0; j < r->key.n; j++) {
         const char *s = r->key.at[j];
-        if (!strncmp(s, "unique(", 7)) continue;           /* maps of spaces that passes make */
-        while (*s) {
+        while (*s && strncmp(s, "unique(", 7)) {           /* the maps of spaces that passes make are not known here */
             size_t n = strcspn(s, "()");
             const char *name = intern_n(k->p->cx, s, n);
             bool found = !n;

@@ -19,6 +19,14 @@ bool long_key(const Long *s, int axis) {
     for (int k = 0; k < s->n_key; k++) if (s->key[k] == axis) return true;
     return false;
 }
+/* Types, or combinations of types that occur */
+static bool has_few_rows(const Value *map) {
+    const Node *u = map->node;
+    if (has_few_values(map->target)) return true;
+    if (!u || u->kind != N_DERIVE || u->u.derive.kind != DV_UNIQUE || map != u->result[u->u.derive.n]) return false;
+    for (int k = 0; k < u->u.derive.n; k++) if (!has_few_values(u->u.derive.key[k]->target)) return false;
+    return true;
+}
 /* The condition  f(g(p)) = r  with r an axis of the result. */
 static bool match_key(const Node *n, const X *c, Long *s) {
     const X *sum = s->sum;
@@ -26,7 +34,7 @@ static bool match_key(const Node *n, const X *c, Long *s) {
     if (sum->u.reduce.n != 1 || c->k != X_OP || c->u.op.op != OP_EQ) return false;
     for (int k = 0; k < 2; k++) {
         X *map = bare(c->u.op.arg[k]), *at = bare(c->u.op.arg[1 - k]);
-        if (at->k != X_INDEX || !map_chain(map, sum->u.reduce.idx[0], chain) || at->u.index->space != chain->map[0]->target || !has_few_values(at->u.index->space)) continue;
+        if (at->k != X_INDEX || !map_chain(map, sum->u.reduce.idx[0], chain) || at->u.index->space != chain->map[0]->target || !has_few_rows(chain->map[0])) continue;
         for (int j = 0; j < n->result[0]->rank; j++) if (n->u.compute.idx[j] == at->u.index && !long_key(s, j)) { s->key[s->n_key++] = j; return true; }
     }
     return false;

@@ -1,6 +1,7 @@
 /* schedule.c - commands of a schedule while kernels are made, and what was decided about them. Register tiles, fusion into tiles and prefetches
  * exist for processors only (Lower.machine): commands about them say nothing about text and GPUs. */
 #include "lower/lower.h"
+#include <string.h>
 
 Command *asked(const Lower *l, Verb v, const Value *of) { return l->machine ? schedule_find(l->p, v, l->label[of->id]) : NULL; }
 bool left_alone(const Lower *l, Verb v, const Value *of) { return l->machine && schedule_only(l->p) && !schedule_find(l->p, v, l->label[of->id]); }
@@ -8,6 +9,15 @@ bool asked_to_fuse(const Lower *l, const Value *v) {
     return schedule_fuses(l->p, l->label[v->id]);
 }
 bool asked_to_store(const Lower *l, const Value *v) { return schedule_unfused(l->p, l->label[v->id]); }
+/* An equation may have several kernels: what holds for all of them is said once. */
+static bool is_said(const Lower *l, const Command *c) {
+    for (int k = 0; k < l->p->decision.n; k++) {
+        const Command *o = l->p->decision.at[k].command;
+        if (o && o->verb == c->verb && c->verb == V_PREFETCH && !strcmp(o->name.at[0], c->name.at[0])) return true;
+    }
+    return false;
+}
 void decided(Lower *l, Command *c, const char *what, const char *why, Loc loc) {
+    if (is_said(l, c)) return;
     vec_add(l->p->arena, l->p->decision, (Decision){ .pass = "lower", .what = what, .why = why, .loc = loc, .command = c });
 }

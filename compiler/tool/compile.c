@@ -268,7 +268,7 @@ static bool add_program(Build *b, File *f, const char *model, const char *traini
     Options *o = b->o;
     if (training) vec_add(b->cx->arena, o->define, (Fixed){ "training", training });
     o->is_part = training != NULL;
-    Program *source = front_program(o, f, model), *p = front_passes(o, source, front_pipeline(o));
+    Program *source = front_program(o, f, model), *p = front_code(o, source);
     if (p && b->source && !training) b->source[b->n] = source;
     o->define.n -= training != NULL;
     if (p) b->program[b->n++] = p;
@@ -332,6 +332,6 @@ int command_opt(Options *o) {
         return finish(&b, &out);
     }
     if (!(p = program_read(o->cx, source)) || !program_verify(p, "read") || !schedule_check(p) || !front_schedule(o, p)) return EXIT_DIAGNOSED;
-    if (!(p = front_passes(o, p, same ? o->passes : front_pipeline(o)))) return EXIT_DIAGNOSED;
+    if (!(p = same ? front_passes(o, p, o->passes) : front_code(o, p))) return EXIT_DIAGNOSED;
     return finish(&b, &out);
 }

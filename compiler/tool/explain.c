@@ -17,7 +17,7 @@ static Program *lowered(Options *o, Program *p) {
     memory_explain(p, u);
     return p;
 }
-static Program *decide(Options *o, Program *p) { return lowered(o, front_passes(o, p, front_pipeline(o))); }
+static Program *decide(Options *o, Program *p) { return lowered(o, front_code(o, p)); }
 static const char *saved(Arena *a, const Decision *d) {
     double flops = d->before.flops - d->after.flops, bytes = d->before.bytes - d->after.bytes;
     Estimate e = { flops < 0 ? -flops : flops, bytes < 0 ? -bytes : bytes };
@@ -139,6 +139,12 @@ Estimate explain_total(Program *p) {
         if (n->kind == N_COMPUTE && !n->result[0]->structural) e = estimate_add(e, estimate_equation(&s, n->result[0]->rank, n->u.compute.idx, n->u.compute.expr, true));
     }
     return e;
+}
+double explain_time(Program *p) {
+    enum { KERNEL = 100000 };
+    int kernels = 0;
+    for (int k = 0; k < p->node.n; k++) kernels += p->node.at[k]->kind == N_COMPUTE && !p->node.at[k]->result[0]->structural;
+    return estimate_time(p, explain_total(p)) + (double)KERNEL * kernels;
 }
 /* 'fuse(a, b)' is 'fuse a, b' */
 static const char *plain_command(Context *cx, const char *s) {

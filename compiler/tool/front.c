@@ -1,5 +1,5 @@
 /* front.c - from files to programs to units; what commands share: phase times, the homes of the library and the headers. */
-#include "tool/tool.h"
+#include "tool/tune.h"
 #include "pass/pass.h"
 #include "ir/schedule.h"
 #include "syntax/ast.h"
@@ -73,18 +73,16 @@ File *front_parse(Options *o, const char *path) {
     return o->cx->n_errors ? NULL : f;
 }
 static bool wanted_after(const Options *o, const char *step) { return o->print_after && (!strcmp(o->print_after, step) || !strcmp(o->print_after, "all")); }
-static void print_step(const Options *o, const Writer *w, const char *step) {
-    fprintf(stderr, "; ---- after %s ----\n", step);
-    fwrite(w->at, 1, w->n, stderr);
-    (void)o;
+static void print_step(const char *text, const char *step) { fprintf(stderr, "; ---- after %s ----\n%s", step, text); }
+const char *front_text(const Program *p) {
+    Writer w;
+    writer_init(&w, p->arena);
+    program_print(p, &w);
+    return w.at;
 }
 static void after_pass(Program *p, const char *pass, void *data) {
     Options *o = data;
-    if (!wanted_after(o, pass)) return;
-    Writer w;
-    writer_init(&w, o->cx->arena);
-    program_print(p, &w);
-    print_step(o, &w, pass);
+    if (wanted_after(o, pass)) print_step(front_text(p), pass);
 }
 /* A file of schedules takes the place of those beside the model. What is for another kind of target stays out. */
 static bool read_schedule(Options *o, Program *p) {
@@ -162,6 +160,41 @@ Program *front_passes(Options *o, Program *p, const char *passes) {
 }
 const char *front_pipeline(const Options *o) { return passes_of(o, o->passes ? o->passes : o->opt ? pass_default(o->opt) : NULL); }
 
+/* Only what the machine is: the graph is a usual one then. */
+static bool forget_graph(Program *p) {
+    int n = 0;
+    bool is_usual = true;
+    for (int k = 0; k < p->about.n; k++) {
+        About a = p->about.at[k];
+        if (!strncmp(a.name, "longest(", 8)) return false;   /* what a node with so many edges needs is no matter of estimates */
+        if (strncmp(a.name, "machine.", 8)) is_usual = false; else p->about.at[n++] = a;
+    }
+    p->about.n = n;
+    return !is_usual;
+}
+static Program *better_of(Program *own, Program *usual) {
+    enum { WORTH_PERCENT = 98 };
+    usual->about.n = 0;
+    for (int k = 0; k < own->about.n; k++) vec_add(usual->arena, usual->about, own->about.at[k]);
+    if (!strcmp(front_text(own), front_text(usual)) || explain_time(own) * 100 < explain_time(usual) * WORTH_PERCENT) return own;
+    vec_add(usual->arena, usual->decision, (Decision){ .pass = "front", .what = "passes counted on a usual graph", .why = "what this one's numbers led to, step by step, is not estimated faster for it on the whole", .loc = usual->loc });
+    return usual;
+}
+/* Passes decide one after the other, by what they know then. Where the numbers of a graph are known, what a usual one would get is made as well,
+ * and the whole of both is estimated for the numbers that are known. */
+Program *front_code(Options *o, Program *p) {
+    const char *passes = front_pipeline(o);
+    if (!p || !p->graph.n || o->passes || o->opt < 2 || schedule_only(p)) return front_passes(o, p, passes);
+    Program *own = front_passes(o, p, passes), *usual = NULL;
+    if (!own) return NULL;
+    VEC(About) known = { 0 };
+    for (int k = 0; k < p->about.n; k++) vec_add(p->arena, known, p->about.at[k]);
+    if (forget_graph(p) && !(usual = front_passes(o, p, passes))) return NULL;
+    p->about.n = 0;
+    for (int k = 0; k < known.n; k++) vec_add(p->arena, p->about, known.at[k]);
+    return usual ? better_of(own, usual) : own;
+}
+
 /* Within --memory-limit; NULL after diagnostics */
 Unit *front_fit(Options *o, Program **program, const Machine *machine) {
     double least;
@@ -187,7 +220,7 @@ Unit *front_lower(Options *o, Program **program, const Machine *machine) {
         Writer w;
         writer_init(&w, o->cx->arena);
         unit_print(u, &w);
-        print_step(o, &w, "lower");
+        print_step(w.at, "lower");
     }
     return u;
 }

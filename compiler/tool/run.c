@@ -147,7 +147,7 @@ static bool run_all(Options *o, Program *p, RunData *d, RunResult *r, int n) {
             Program *q = front_passes(o, p, o->passes);
             if (!q || !reference(o, q, d, &r[k])) return false;
         } else {
-            if (!code && !(code = front_passes(o, p, front_pipeline(o)))) return false;
+            if (!code && !(code = front_code(o, p))) return false;
             Unit *u = unit_for(o, code, r[k].executor, unit);
             if (!u || !compiled(o, p, u, d, &r[k])) return false;
         }

@@ -69,6 +69,8 @@ bool front_schedule(Options *o, Program *p);                    /* commands of -
 File *front_parse(Options *o, const char *path);
 Program *front_program(Options *o, File *f, const char *model);
 Program *front_passes(Options *o, Program *p, const char *passes /* NULL: none */);
+const char *front_text(const Program *p);                       /* as --emit=inter prints it */
+Program *front_code(Options *o, Program *p);                    /* after the passes that -O or --run choose for code */
 const char *front_pipeline(const Options *o);                   /* the passes that -O or --run choose for code */
 Unit *front_fit(Options *o, Program **program, const Machine *machine);        /* lower_program() within --memory-limit */
 Unit *front_lower(Options *o, Program **p, const Machine *machine);      /* *p becomes the program that was lowered, with all decisions */

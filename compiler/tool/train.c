@@ -71,7 +71,7 @@ static void limit_sizes(Part *q) {
 static bool build(Part *q) {
     Options *o = &q->o;
     if (o->memory_limit) limit_sizes(q);
-    Program *code = front_passes(o, q->p, front_pipeline(o));
+    Program *code = front_code(o, q->p);
     const char *executor = o->executor.n ? o->executor.at[0] : DEFAULT_EXECUTOR;
     if (o->executor.n > 1 || !strcmp(executor, "cuda")) {
         diag_help(diag_error(o->cx, D_USAGE, NO_LOC, o->executor.n > 1 ? "training has one executor" : "training runs on processors in this version"), "--executor cpu, c or interp");

@@ -73,7 +73,7 @@ static Unit *loops_of(Tune *t, Candidate *c, bool *refused) {
     if (!c->p || !executor_machine(&c->o, &m)) return NULL;
     c->p->about.n = 0;
     for (int k = 0; k < t->p->about.n; k++) vec_add(c->p->arena, c->p->about, (About){ intern(cx, t->p->about.at[k].name), t->p->about.at[k].count });
-    c->made = front_passes(&c->o, c->p, front_pipeline(&c->o));
+    c->made = front_code(&c->o, c->p);
     return c->made ? front_lower(&c->o, &c->made, &m) : NULL;
 }
 /* Lines of the schedule that errors point at; -1: something else is wrong. */

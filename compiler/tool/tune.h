@@ -14,4 +14,5 @@ void moves_near(Arena *a, Program *source, Program *made, Moves *to);
 /* explain.c: the decisions as a schedule; what all equations are estimated to cost */
 void explain_print(Writer *w, Options *o, const Program *p);
 Estimate explain_total(Program *p);
+double explain_time(Program *p);                                /* the same as a time, with what kernels take to begin */
 #endif

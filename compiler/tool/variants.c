@@ -9,7 +9,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { MOST_VARIANTS = 4, MOST_TRIED = 10, USUAL = 1, WORTH_PERCENT = 125, KERNEL = 100000 };
+enum { MOST_VARIANTS = 4, MOST_TRIED = 10, USUAL = 1, WORTH_PERCENT = 125 };
 /* The axes of pgn_choice: edges, edges per destination, per type, per pair (type, source), per pair (type, destination). */
 static const struct { int n; double at[3]; } axis[PGN_CHOICE_AXES] = {
     { 2, { 4e4, 4e6 } }, { 3, { 3, 20, 150 } }, { 3, { 4, 64, 4000 } }, { 3, { 1.05, 2.5, 8 } }, { 3, { 1.05, 2.5, 8 } } };
@@ -43,18 +43,9 @@ static const Graph *only_graph(const Program *p, int *place) {
     if (!found || found->edges->extent->op != EXT_SYM || found->edges->extent->sym->fixed >= 0) return NULL;
     return found->src && found->dst && found->etype ? found : NULL;
 }
-static const char *text_of(Program *p) {
-    Writer w;
-    writer_init(&w, p->arena);
-    p->about.n = 0;
-    program_print(p, &w);
-    return w.at;
-}
 static double time_of(Program *p, const Graph *g, Kind k) {
-    int kernels = 0;
-    for (int j = 0; j < p->node.n; j++) kernels += p->node.at[j]->kind == N_COMPUTE && !p->node.at[j]->result[0]->structural;
     suppose(p, g, k);
-    return log2(estimate_time(p, explain_total(p)) + (double)KERNEL * kernels);
+    return log2(explain_time(p));
 }
 /* The graph's maps in another program of the same model. */
 static const Graph *same_graph(const Program *p, const Graph *g) {
@@ -65,7 +56,8 @@ static const Graph *same_graph(const Program *p, const Graph *g) {
 typedef struct Table { int n; Program *program[MOST_TRIED]; const char *text[MOST_TRIED]; double time[MOST_TRIED][POINTS]; } Table;
 static void add_program(Table *t, Program *p, const Graph *g) {
     if (!p || t->n == MOST_TRIED) return;
-    const char *text = text_of(p);
+    p->about.n = 0;
+    const char *text = front_text(p);
     for (int k = 0; k < t->n; k++) if (!strcmp(t->text[k], text)) return;
     const Graph *own = same_graph(p, g);
     if (!own || !own->src || !own->dst || !own->etype) return;
