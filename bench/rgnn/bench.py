@@ -76,9 +76,18 @@ def turns(o, calls):
     return seconds
 
 
-def machine(build, folder, threads, pinned=False):
-    """peak flop/s of the better of two matrix products, bytes/s of copying, and of gathering rows of 256 bytes from 4 and from 64 MB by the better of two
-    ways: PyTorch's index_select, which stores them, and our sums of them"""
+TABLES = 1 << 22, 1 << 26, 1 << 29
+
+
+def table_of(nodes, d):
+    """The one of TABLES that is nearest to as many rows of d numbers"""
+    return min(TABLES, key=lambda size: abs(np.log(size / (4.0 * d * nodes))))
+
+
+def machine(o, build, folder, nodes):
+    """peak flop/s of the better of two matrix products, bytes/s of copying, and, by d, of gathering rows of d numbers from a table of about as many rows as a graph has nodes,
+    by the better of two ways: PyTorch's index_select, which stores them, and our sums of them"""
+    threads, pinned = o.threads, o.busy
     a, b = torch.randn(2048, 2048), torch.randn(2048, 2048)
     source = os.path.join(folder, "gemm.pgn")
     with open(source, "w") as f:
@@ -98,22 +107,24 @@ def machine(build, folder, threads, pinned=False):
     y = torch.empty_like(x)
     copy = 2 * 4 * len(x) / best(lambda: y.copy_(x))
     rate = {}
-    for rows in (1 << 14, 1 << 18):
-        t, at = torch.randn(rows, 64), torch.randint(0, rows, (400000,))
-        out = torch.empty(400000, 64)
+    for d in map(int, o.d.split(",")):
+        rows = table_of(nodes, d) // (4 * d)
+        m = max(400000, 2 * rows)
+        t, at = torch.randn(rows, d), torch.randint(0, rows, (m,))
+        out = torch.empty(m, d)
         seconds = best(lambda: torch.index_select(t, 0, at, out=out)) - out.numel() * 4 / copy / 2
-        g = dict(src=at.numpy(), dst=np.arange(400000) * rows // 400000, etype=np.zeros(400000), ntype=np.zeros(rows), nodes=rows, etypes=1, ntypes=1)
-        sums = Compiled(build, folder, source, "sums", {"d": 64}, g, threads)
+        g = dict(src=at.numpy(), dst=np.arange(m) * rows // m, etype=np.zeros(m), ntype=np.zeros(rows), nodes=rows, etypes=1, ntypes=1)
+        sums = Compiled(build, folder, source, "sums", {"d": d}, g, threads)
         sums.bind_arrays({"h": t.numpy()})
-        seconds = min(seconds, best(sums, 20) - rows * 256 / copy / 2)
-        rate[rows * 256] = out.numel() * 4 / max(seconds, 1e-9)
+        seconds = min(seconds, best(sums, 20) - rows * 4 * d / copy / 2)
+        rate[d] = out.numel() * 4 / max(seconds, 1e-9)
     pin(False)
-    return dict(peak=peak, copy=copy, gather_small=rate[1 << 22], gather_large=rate[1 << 26])
+    return dict(peak=peak, copy=copy, gather=rate, table={d: table_of(nodes, d) for d in rate})
 
 
 def limits(o, mc):
-    return "machine: %d threads, %.0f Gflop/s f32, copy %.1f GB/s, rows gathered from 4 MB %.1f GB/s, from 64 MB %.1f GB/s" % (
-        o.threads, mc["peak"] / 1e9, mc["copy"] / 1e9, mc["gather_small"] / 1e9, mc["gather_large"] / 1e9)
+    return "machine: %d threads, %.0f Gflop/s f32, copy %.1f GB/s, %s" % (o.threads, mc["peak"] / 1e9, mc["copy"] / 1e9, ", ".join(
+        "rows of %d bytes gathered from %d MB %.1f GB/s" % (4 * d, mc["table"][d] >> 20, mc["gather"][d] / 1e9) for d in mc["gather"]))
 
 
 # A sigmoid in f32 is at least two multiply-adds to reduce its range, five of a polynomial for the exponential, and a quotient, each in the place of two flops.
@@ -190,19 +201,17 @@ def main():
         rows = variants.ablation_table(ways(o, build, folder), o) if o.ablation else variants.programs_table(ways(o, build, folder), o) if o.programs else variants.choice_table(choices(o, folder), o, build, MODELS, folder)
         save(o, dict(rows=rows))
         return
-    mc = machine(build, folder, o.threads, o.busy)
-    print("torch %s\n%s" % (torch.__version__, limits(o, mc)))
+    print("torch %s" % torch.__version__)
     if o.train:
-        return train_all(o, mc, build, folder)
+        return train_all(o, build, folder)
     head = "%-11s %-16s %4s %2s | %9s %9s %9s %9s %9s | %7s %7s %6s %6s | %8s %8s %8s %8s %8s %s"
     print(head % ("graph", "model", "d", "H", "pigeon ms", "hand ms", "PyG ms", "DGL ms", "bound ms", "best/us", "hand/us", "/bound", "Gflops", "bind ms", "us MB", "hand MB", "PyG MB", "DGL MB", "results"))
     rows = []
     print("DGL: " + peers.DGL)
     for name, raw in loaded(o, folder):
         g = as_tensors(raw)
-        if rows:                       # a machine that is shared is not the same an hour later
-            mc = machine(build, folder, o.threads, o.busy)
-            print(limits(o, mc))
+        mc = machine(o, build, folder, g.nodes)            # for each graph: one that is shared is not the same an hour later
+        print(limits(o, mc))
         for model, d, heads in layers(o):
             rows.append(one(o, mc, build, folder, name, raw, g, model, d, heads))
             print(head % rows[-1].pop("text"), flush=True)
@@ -218,17 +227,19 @@ def as_tensors(raw):
     return g
 
 
-def train_all(o, mc, build, folder):
+def train_all(o, build, folder):
     rows = []
     print(train.HEAD % train.TITLE)
     for name, raw in loaded(o, folder):
         g = as_tensors(raw)
-        for model, d in ((model, d) for model in o.models.split(",") if model in train.HAND for d in map(int, o.d.split(","))):
+        mc = machine(o, build, folder, g.nodes)
+        print(limits(o, mc))
+        for model, d, heads in layers(o):
             extra = ("--graph-stats=" + numbers(folder, name, g),) if o.stats else ()
-            rows.append(train.one(o, turns, extra, build, folder, name, raw, g, model, d))
+            rows.append({**train.one(o, turns, extra, build, folder, name, raw, g, model, d, heads, dims_of(model, d, heads)), "machine": mc})
             print(train.HEAD % rows[-1].pop("text"), flush=True)
     train.total(rows)
-    save(o, dict(machine=mc, rows=rows))
+    save(o, dict(rows=rows))
 
 
 def save(o, what):
@@ -280,6 +291,11 @@ def one(o, mc, build, folder, name, raw, g, model, d, heads):
     calls, notes, checked = {"ours": ours}, [], []
     for label, make in peers.HAND[model]:
         calls["hand " + label] = make(g, p, x)
+    by_dst, named = train.by_destination(g), {**x, **{"l." + n: t for n, t in p.items()}}
+    for label, make in train.HAND[model]:                   # what steps are made of, without a backward
+        forward = make(by_dst, named)
+        if forward:
+            calls["hand of a step, " + label] = forward
     if not o.no_shipped and model in ("rgcn", "rgat", "hgt"):
         made = peers.pyg_rgat(g, p, x, 6e9) if model == "rgat" else getattr(peers, "pyg_" + model)(g, p, x)
         if isinstance(made, str):
@@ -306,7 +322,7 @@ def one(o, mc, build, folder, name, raw, g, model, d, heads):
     seconds = turns(o, calls)
     median = {label: sorted(t)[0 if o.busy else len(t) // 2] for label, t in seconds.items()}
     hand = min(t for label, t in median.items() if label.startswith("hand"))
-    rate = mc["gather_small"] if g.nodes * 4 * d < 16e6 else mc["gather_large"]
+    rate = mc["gather"][d]
     (flops, bound), (_, better) = ((f, max(f / mc["peak"], gathered / rate + plain / mc["copy"]))
                                    for f, gathered, plain in (work(model, g, d, heads, pairs) for pairs in (min(g.unique_src, g.unique_dst), g.fewest)))
     t = median["ours"]
