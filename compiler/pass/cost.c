@@ -231,7 +231,7 @@ Estimate estimate_read(const Program *p, double times, double count, Dtype dt) {
     return (Estimate){ 0, table(&m, times, count, (double)dtype_bytes(dt)) };
 }
 
-enum { LANES = 16, MERGE = 192 };           /* lanes of a wide vector; their merging, in operations that a core could do meanwhile */
+enum { LANES = 16, MERGE = 192, WALK = 20 };          /* lanes of a wide vector; their merging, and a step of a walk, in operations that a core could do meanwhile */
 typedef uint64_t Set;                       /* of loops */
 typedef struct Loop { const Index *i; double size; } Loop;
 typedef struct Tie { Set loops; double divide; } Tie;
@@ -338,6 +338,20 @@ static Set pushed_rows(const Walk *w, const X *e, int first) {
     for (int k = 0; to_row && k < e->u.reduce.n && first + k < 64; k++) if (e->u.reduce.idx[k] == q) return (Set)1 << (first + k);
     return 0;
 }
+/* The sums that an equation adds up: over plain dims, by fibres with sums or several indices inside */
+static void count_sums(X *e, int *plain, int *pushed) {
+    if (e->k == X_OP && e->u.op.op == OP_ADD) count_sums(e->u.op.arg[0], plain, pushed), count_sums(e->u.op.arg[1], plain, pushed);
+    if (e->k != X_REDUCE) return;
+    if (!e->u.reduce.n_cond) ++*plain; else if (e->u.reduce.n > 1 || x_has_reduce(e->u.reduce.body)) ++*pushed;
+}
+/* sum(j) x[u, j] * W[j, i] + sum(e: src(e) = u) y[dst(e), i]: the first sum's tiles hold a few vectors of i, so the fibre is walked for each of these;
+ * not where all is added to rows as it comes (lower/push.c) */
+static bool beside_tiles(const Walk *w, const X *e) {
+    int plain = 0, pushed = 0;
+    if (!e->u.reduce.n_cond || e->u.reduce.n > 1 || !is_summand(w->root, e)) return false;
+    count_sums((X *)(uintptr_t)w->root, &plain, &pushed);
+    return plain && !pushed;
+}
 /* The lanes that a sum's result has: its last axis, or the last two where everything is read by both (lower/merge.c). */
 typedef struct Beside { const Index *outer, *inner; bool both; } Beside;
 static bool see_beside(X *e, void *data) {
@@ -396,6 +410,7 @@ static Set reduce(Walk *w, const X *e) {
     Set along = along_itself(w, e, lanes);
     if (along) w->sum.flops += 3 * steps + MERGE * times(w, open_loops(w) & ~along);
     else if (lanes >= LANES / 2 && lanes < 4 * LANES) w->sum.flops += 2 * steps * LANES / lanes;     /* a step loads what its lanes share: as much work as two vectors of them */
+    if (beside_tiles(w, e)) w->sum.flops += WALK * steps;
     w->loop.n = first, w->tie.n = ties, w->rows = rows;
     set &= ~bound;
     return e->u.reduce.other ? set | walk(w, e->u.reduce.other) : set;
