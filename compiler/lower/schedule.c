@@ -9,15 +9,22 @@ bool asked_to_fuse(const Lower *l, const Value *v) {
     return schedule_fuses(l->p, l->label[v->id]);
 }
 bool asked_to_store(const Lower *l, const Value *v) { return schedule_unfused(l->p, l->label[v->id]); }
-/* An equation may have several kernels: what holds for all of them is said once. */
-static bool is_said(const Lower *l, const Command *c) {
+/* An equation may have several kernels: what is so of each of them is said once. */
+static const char *text_of(Arena *a, const Command *c) {
+    Writer w;
+    writer_init(&w, a);
+    command_print(c, &w);
+    return w.at;
+}
+static bool is_said(Lower *l, const Command *c) {
+    const char *text = text_of(l->a, c);
     for (int k = 0; k < l->p->decision.n; k++) {
         const Command *o = l->p->decision.at[k].command;
-        if (o && o->verb == c->verb && c->verb == V_PREFETCH && !strcmp(o->name.at[0], c->name.at[0])) return true;
+        if (o && o->verb == c->verb && !strcmp(text_of(l->a, o), text)) return true;
     }
     return false;
 }
 void decided(Lower *l, Command *c, const char *what, const char *why, Loc loc) {
-    if (is_said(l, c)) return;
+    if (c && is_said(l, c)) return;
     vec_add(l->p->arena, l->p->decision, (Decision){ .pass = "lower", .what = what, .why = why, .loc = loc, .command = c });
 }
